@@ -1,0 +1,193 @@
+"""Artefacts: immutable folders named by the digest of their content, complete or absent.
+
+In: files written into a temporary folder. Out: `Ref`. Promise: a folder under its final name is complete;
+its manifest, written last, holds the SHA-256 of every file. Protocol: temporary folder (leading dot, ignored
+by dataset readers) -> fsync files -> manifest -> fsync -> rename -> fsync parent. Killed anywhere, at most a
+temporary folder is left, which `remove_stale` clears.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import shutil
+import time
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from seqcls.errors import CheckBroken, Corrupted, WorldFailed
+from seqcls.failpoints import failpoint
+
+MANIFEST = "manifest.json"
+FORMAT_VERSION = 1
+STALE_SECONDS = 24 * 3600
+
+
+class Ref(BaseModel):
+    """What passes between tasks: small, frozen, JSON."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    kind: str
+    digest: str
+    path: str
+
+    @property
+    def folder(self) -> Path:
+        return Path(self.path)
+
+
+@dataclass
+class Draft:
+    """An artefact being written: put files into `folder`, facts into `meta`, digests of inputs into `inputs`."""
+
+    folder: Path
+    meta: dict[str, Any] = field(default_factory=dict)
+    inputs: dict[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class ArtefactStore:
+    """All artefacts of one store folder."""
+
+    root: Path
+
+    @contextmanager
+    def write(self, kind: str) -> Iterator[tuple[Draft, list[Ref]]]:
+        """`with store.write("table") as (draft, done): ...`; afterwards `done[0]` is the Ref."""
+        parent = self.root / "artefacts" / kind
+        parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        draft = Draft(parent / f".tmp-{uuid.uuid4().hex}")
+        draft.folder.mkdir(mode=0o700)
+        done: list[Ref] = []
+        try:
+            yield draft, done
+            done.append(_publish(kind, parent, draft))
+        except OSError as error:
+            raise WorldFailed(
+                f"{error.strerror or error} while writing a {kind} artefact", where=str(error.filename or draft.folder),
+                next_step="free space or mend the permissions, then run the same command again: nothing half-written is used",
+            ) from error
+        finally:
+            shutil.rmtree(draft.folder, ignore_errors=True)
+
+    def ref(self, kind: str, digest: str) -> Ref:
+        return Ref(kind=kind, digest=digest, path=str(self.root / "artefacts" / kind / digest))
+
+    def find(self, kind: str, digest: str) -> Ref | None:
+        """The artefact if it is there (not verified)."""
+        ref = self.ref(kind, digest)
+        return ref if (ref.folder / MANIFEST).is_file() else None
+
+    def remove_stale(self, older_than_seconds: float = STALE_SECONDS) -> int:
+        """Clear temporary folders that killed runs left; live ones are younger."""
+        removed = 0
+        for folder in (self.root / "artefacts").glob("*/.tmp-*"):
+            try:
+                if time.time() - folder.stat().st_mtime > older_than_seconds:
+                    shutil.rmtree(folder)
+                    removed += 1
+            except FileNotFoundError:
+                continue
+        return removed
+
+
+def read_manifest(ref: Ref) -> dict[str, Any]:
+    """The manifest as a dict: kind, files, meta, inputs."""
+    try:
+        data: dict[str, Any] = json.loads((ref.folder / MANIFEST).read_bytes())
+    except FileNotFoundError:
+        raise Corrupted(
+            "no manifest", where=ref.path, expected=f"a complete {ref.kind} artefact", next_step="run the stage again, or `seqcls doctor`"
+        ) from None
+    except ValueError as error:
+        raise Corrupted(f"the manifest is not JSON ({error})", where=ref.path, next_step="`seqcls doctor`") from None
+    return data
+
+
+def verify(ref: Ref) -> dict[str, Any]:
+    """Compare every file with its digest, and the manifest with the folder's name; returns the manifest."""
+    manifest = read_manifest(ref)
+    if _manifest_digest(manifest) != ref.digest:
+        raise Corrupted("the manifest does not have the digest that the folder is named by", where=f"{ref.path}/{MANIFEST}",
+                        expected=ref.digest, next_step="`seqcls doctor` lists good versions to go back to")  # fmt: skip
+    for name, facts in manifest["files"].items():
+        path = ref.folder / name
+        found = file_digest(path) if path.is_file() else "no file"
+        if found != facts["sha256"]:
+            raise Corrupted(f"SHA-256 is {found[:16]}", where=str(path), expected=facts["sha256"][:16],
+                            next_step="`seqcls doctor` lists good versions to go back to")  # fmt: skip
+    return manifest
+
+
+def file_digest(path: Path) -> str:
+    """SHA-256 of a file's bytes."""
+    with open(path, "rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def write_json(path: Path, data: Any) -> None:
+    """Canonical JSON: sorted keys, no NaN (not JSON), so that equal content has equal bytes."""
+    path.write_text(json.dumps(data, sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+
+
+def fsync_folder(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
+
+
+def _publish(kind: str, parent: Path, draft: Draft) -> Ref:
+    manifest = {
+        "format": FORMAT_VERSION,
+        "kind": kind,
+        "files": _list_files(draft.folder),
+        "inputs": draft.inputs,
+        "meta": draft.meta,
+    }
+    write_json(draft.folder / MANIFEST, manifest)
+    digest = _manifest_digest(json.loads((draft.folder / MANIFEST).read_bytes()))
+    _fsync_tree(draft.folder)
+    failpoint("artefact_written")
+    final = parent / digest
+    try:
+        os.rename(draft.folder, final)
+    except OSError:
+        if not (final / MANIFEST).is_file():  # else: the same content was published before, as good
+            raise
+    fsync_folder(parent)
+    failpoint("artefact_published")
+    return Ref(kind=kind, digest=digest, path=str(final))
+
+
+def _manifest_digest(manifest: dict[str, Any]) -> str:
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
+
+
+def _list_files(folder: Path) -> dict[str, dict[str, Any]]:
+    files: dict[str, dict[str, Any]] = {}
+    for path in sorted(folder.rglob("*")):
+        if path.is_symlink():
+            raise CheckBroken("a link inside an artefact", where=str(path), expected="plain files")
+        if path.is_file():
+            files[path.relative_to(folder).as_posix()] = {"sha256": file_digest(path), "bytes": path.stat().st_size}
+    return files
+
+
+def _fsync_tree(folder: Path) -> None:
+    for path in folder.rglob("*"):
+        if path.is_file():
+            with open(path, "rb") as file:
+                os.fsync(file.fileno())
+        elif path.is_dir():
+            fsync_folder(path)
+    fsync_folder(folder)

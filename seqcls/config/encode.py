@@ -1,0 +1,48 @@
+"""[encode]: how sequences become numbers. Encoders are fitted on the training split only."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from seqcls.config.base import Positive, Section
+
+Cut = Literal["head", "tail", "middle"]
+
+
+class EncodeConfig(Section):
+    max_length: Positive | None = None
+    """Most positions kept; left out, the longest of the training split. Cut rows are counted and flagged."""
+    keep: Cut = "head"
+    """Which end of a longer sequence is kept."""
+
+
+class TextEncode(EncodeConfig):
+    unit: Literal["words", "characters", "bpe"] = "words"
+    vocabulary: Annotated[int, Field(ge=10)] = 10_000
+    """Most entries of the vocabulary, padding and unknown included."""
+    min_count: Positive = 1
+    """Fewest training rows' occurrences of a word to enter the vocabulary."""
+    lowercase: bool = True
+
+
+class SeriesEncode(EncodeConfig):
+    normalise: Literal["series", "channel", "robust", "none"] = "series"
+    """series: z-norm of each series; channel: mean and deviation of the training split; robust: median and IQR."""
+    difference: bool = False
+    """Add first differences as further channels."""
+
+
+class ResidueEncode(EncodeConfig):
+    unit: Literal["residues", "kmers"] = "residues"
+    k: Annotated[int, Field(ge=2, le=8)] = 3
+    """Letters a k-mer (unit = kmers)."""
+    stride: Positive = 1
+    strand: Literal["single", "both"] = "single"
+    """dna: `both` averages the logits of the sequence and of its reverse complement."""
+
+
+class TokenEncode(EncodeConfig):
+    vocabulary: Annotated[int, Field(ge=3)] = 50_000
+    min_count: Positive = 1

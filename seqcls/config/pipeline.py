@@ -1,0 +1,150 @@
+"""A pipeline: one TOML file. In: a path. Out: a frozen `Pipeline`. Promise: every fault of the file is
+reported at once, with its place and the nearest known name; nothing in it is executed."""
+
+from __future__ import annotations
+
+import hashlib
+import tomllib
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field, TypeAdapter, ValidationError, model_validator
+
+from seqcls.config.base import Section
+from seqcls.config.encode import EncodeConfig, ResidueEncode, SeriesEncode, TextEncode, TokenEncode
+from seqcls.config.faults import describe_faults
+from seqcls.config.model import ModelConfig
+from seqcls.config.rules import ResidueRules, RulesConfig, SeriesRules, TextRules, TokenRules
+from seqcls.config.source import FORMATS_FOR_SERIES, SourceConfig
+from seqcls.config.train import PromoteConfig, ScoreConfig, SplitConfig, TrainConfig
+from seqcls.errors import ConfigRefused
+from seqcls.table import Kind
+
+PipelineName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
+MAX_CONFIG_BYTES = 1_000_000
+
+
+class Pipeline(Section):
+    """Where the data is, what it looks like, what to train, when to promote, where scores go."""
+
+    name: PipelineName
+    """Lower-case letters, digits and hyphens."""
+    kind: Kind
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    """Seed of the weights, the order of rows and dropout."""
+    store: str = "store"
+    """Folder of artefacts and ledger, relative to the config file."""
+    ledger_env: str | None = None
+    """Name of the environment variable with a PostgreSQL URL; left out, SQLite in the store."""
+    source: SourceConfig
+    split: SplitConfig = SplitConfig()
+    rules: RulesConfig
+    encode: EncodeConfig
+    model: ModelConfig
+    train: TrainConfig = TrainConfig()
+    promote: PromoteConfig = PromoteConfig()
+    score: ScoreConfig = ScoreConfig()
+
+    @model_validator(mode="after")
+    def _parts_fit(self) -> Pipeline:
+        series_only = {"ucr", "ts", "arff", "wide", "long"}
+        if self.kind == "series" and self.source.format not in FORMATS_FOR_SERIES:
+            raise ValueError(f"source.format {self.source.format!r} holds no series; use one of {', '.join(sorted(FORMATS_FOR_SERIES))}")
+        if self.kind != "series" and self.source.format in series_only:
+            raise ValueError(f"source.format {self.source.format!r} holds series, but kind is {self.kind!r}")
+        if self.source.format in ("fasta", "fastq") and self.kind not in ("dna", "protein"):
+            raise ValueError(f"source.format {self.source.format!r} holds dna or protein, but kind is {self.kind!r}")
+        if self.split.method == "time" and self.source.time is None:
+            raise ValueError('split.method = "time" needs source.time, the column of the time')
+        if isinstance(self.encode, ResidueEncode) and self.encode.strand == "both" and self.kind != "dna":
+            raise ValueError('encode.strand = "both" is for dna')
+        if self.model.pooling == "flatten" and self.model.family != "cnn":
+            raise ValueError('model.pooling = "flatten" is for the cnn family')
+        return self
+
+
+class TextPipeline(Pipeline):
+    kind: Literal["text"]
+    rules: TextRules = TextRules()
+    encode: TextEncode = TextEncode()
+
+
+class SeriesPipeline(Pipeline):
+    kind: Literal["series"]
+    rules: SeriesRules = SeriesRules()
+    encode: SeriesEncode = SeriesEncode()
+
+
+class DnaPipeline(Pipeline):
+    kind: Literal["dna"]
+    rules: ResidueRules = ResidueRules()
+    encode: ResidueEncode = ResidueEncode()
+
+
+class ProteinPipeline(Pipeline):
+    kind: Literal["protein"]
+    rules: ResidueRules = ResidueRules()
+    encode: ResidueEncode = ResidueEncode()
+
+
+class TokenPipeline(Pipeline):
+    kind: Literal["tokens"]
+    rules: TokenRules = TokenRules()
+    encode: TokenEncode = TokenEncode()
+
+
+AnyPipeline = Annotated[
+    TextPipeline | SeriesPipeline | DnaPipeline | ProteinPipeline | TokenPipeline, Field(discriminator="kind")
+]
+_ADAPTER: TypeAdapter[Pipeline] = TypeAdapter(AnyPipeline)
+
+
+class LoadedPipeline(Section):
+    """A pipeline and the folder its paths are relative to."""
+
+    pipeline: Pipeline
+    folder: Path
+    path: Path
+
+    @property
+    def store(self) -> Path:
+        return (self.folder / self.pipeline.store).resolve()
+
+
+def parse_pipeline(data: dict[str, object], where: str) -> Pipeline:
+    """A TOML document as a dict -> Pipeline, or ConfigRefused listing every fault."""
+    try:
+        return _ADAPTER.validate_python(data)
+    except ValidationError as error:
+        faults = describe_faults(error, data)
+        raise ConfigRefused(
+            f"{len(faults)} fault{'s' if len(faults) > 1 else ''}\n" + "\n".join(f"  {fault}" for fault in faults),
+            where=where,
+            next_step=f"mend the lines above, then `seqcls check {where}`",
+        ) from None
+
+
+def load_pipeline(path: Path | str) -> LoadedPipeline:
+    """Read one TOML file."""
+    path = Path(path)
+    try:
+        raw = path.read_bytes()
+    except OSError as error:
+        raise ConfigRefused(
+            f"cannot read the file ({error.strerror})", where=str(path), next_step=f"`seqcls init --kind text {path}` writes one"
+        ) from None
+    if len(raw) > MAX_CONFIG_BYTES:
+        raise ConfigRefused(f"{len(raw)} bytes", where=str(path), expected=f"at most {MAX_CONFIG_BYTES} bytes of TOML")
+    try:
+        data = tomllib.loads(raw.decode("utf-8-sig"))
+    except UnicodeDecodeError as error:
+        raise ConfigRefused(f"byte {error.start} is not UTF-8", where=str(path), expected="TOML in UTF-8") from None
+    except tomllib.TOMLDecodeError as error:
+        raise ConfigRefused(f"not TOML: {error}", where=str(path), next_step="compare with the files in configs/") from None
+    return LoadedPipeline(pipeline=parse_pipeline(data, str(path)), folder=path.resolve().parent, path=path.resolve())
+
+
+def config_digest(*parts: Section | str | int) -> str:
+    """SHA-256 over sections of the config: what a stage depends on, and nothing else."""
+    text = "\n".join(part.model_dump_json() if isinstance(part, Section) else repr(part) for part in parts)
+    return hashlib.sha256(text.encode()).hexdigest()

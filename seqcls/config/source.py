@@ -1,0 +1,119 @@
+"""[source]: where the rows are and what they look like. The same section serves training and scoring."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, field_validator, model_validator
+
+from seqcls.config.base import Positive, Section
+
+Format = Literal[
+    "csv", "tsv", "jsonl", "parquet", "folder", "lines", "fasttext",
+    "ucr", "ts", "arff", "wide", "long", "fasta", "fastq", "sql",
+]  # fmt: skip
+FORMATS_FOR_SERIES: frozenset[str] = frozenset({"ucr", "ts", "arff", "wide", "long", "jsonl", "parquet", "csv", "sql"})
+Name = Annotated[str, Field(min_length=1, max_length=200)]
+
+
+class SourceConfig(Section):
+    """Columns are named as in the input; files may be names, folders or globs, relative to the config file."""
+
+    format: Format
+    """How the files are written."""
+    files: list[Name] = []
+    """Files, folders or globs; split into train, valid and test by [split]."""
+    train: list[Name] = []
+    """Files of a given training split."""
+    valid: list[Name] = []
+    """Files of a given validation split; left out, [split].valid is taken from the training files."""
+    test: list[Name] = []
+    """Files of a given test split; left out, [split].test is taken from the training files."""
+
+    sequence: Name = "sequence"
+    """Column (or JSON key) of the sequence."""
+    label: Name = "label"
+    """Column of the class."""
+    id: Name | None = None
+    """Column of the row's own name; left out, the id is FILE:ROW."""
+    time: Name | None = None
+    """Column of an ISO 8601 time."""
+    time_zone: Name = "UTC"
+    """IANA zone of times that carry none."""
+    group: Name | None = None
+    """Column of the group (patient, author): never in two splits."""
+
+    encoding: Name = "utf-8"
+    """Text encoding of the files, such as utf-8 or cp1252."""
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    """One character between fields; left out: comma for csv, tab for tsv."""
+    quoting: bool | None = None
+    """Whether a double quote opens a field; left out: yes for csv, no for tsv."""
+    header: bool = True
+    """Whether the first record names the columns."""
+    columns: list[Name] = []
+    """Names of the columns of a file without header, in order."""
+    strip: bool = False
+    """Remove blanks and tabs around every field."""
+    pattern: str | None = None
+    """lines: RE2 pattern with the groups (?P<sequence>...), and maybe (?P<label>...) and (?P<id>...)."""
+    label_from: Literal["column", "file", "folder", "header", "pattern", "labels"] | None = None
+    """Where the class stands; left out: the usual place of the format."""
+    labels: dict[str, str] = {}
+    """File name (glob) -> class, for formats with one class a file."""
+    label_files: list[Name] = []
+    """lines: files with one class a line, parallel to `files` (or to train + valid + test, in that order)."""
+    label_pattern: str | None = None
+    """fasta, fastq: RE2 pattern with the group (?P<label>...) on the header line."""
+
+    values: list[Name] = []
+    """wide: columns of the values in order of time (one channel); a trailing * stands for any ending."""
+    channel: Name = "channel"
+    """long: column that names the channel."""
+    channels: list[Name] = []
+    """Names of the channels in order; csv/jsonl/parquet series: one column a channel. long: left out, sorted."""
+    value: Name = "value"
+    """long: column of the value."""
+    position: Name = "time"
+    """long: column of the position in the series (a number)."""
+
+    url_env: Name | None = None
+    """sql: name of the environment variable that holds the database URL (never the URL itself)."""
+    table: Name | None = None
+    """sql: table to read, such as reviews or public.reviews."""
+    query: str | None = None
+    """sql: one SELECT statement, instead of `table`; needs `order_by`-stable rows for repeatable ids."""
+
+    max_row_bytes: Positive = 8_000_000
+    """Longest row read, bytes; a longer one is rejected."""
+    max_file_bytes: Positive = 50_000_000_000
+    """Largest file read, bytes after unpacking; a larger one is refused."""
+
+    @field_validator("encoding")
+    @classmethod
+    def _known_encoding(cls, value: str) -> str:
+        import codecs
+
+        try:
+            return codecs.lookup(value).name
+        except LookupError:
+            raise ValueError(f"unknown text encoding {value!r}; common ones: utf-8, cp1252, latin-1, utf-16") from None
+
+    @model_validator(mode="after")
+    def _one_way_to_name_files(self) -> SourceConfig:
+        given = bool(self.train or self.valid or self.test)
+        if self.format == "sql":
+            if not self.url_env or bool(self.table) == bool(self.query):
+                raise ValueError("format sql needs url_env and exactly one of table or query")
+            return self
+        if bool(self.files) == given:
+            raise ValueError("name either files, or train (with valid and test as you have them)")
+        if given and not self.train:
+            raise ValueError("valid or test are given without train")
+        if not self.header and not self.columns and self.format in ("csv", "tsv"):
+            raise ValueError("header = false needs columns = [...], the names in order")
+        if self.format == "wide" and not self.values:
+            raise ValueError('format wide needs values = [...], such as values = ["v*"]')
+        if self.format == "lines" and self.label_from == "pattern" and not self.pattern:
+            raise ValueError('label_from = "pattern" needs pattern')
+        return self

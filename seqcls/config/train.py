@@ -1,0 +1,99 @@
+"""[split], [train], [promote], [score]: what is done with the rows, and where scores go."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from pydantic import Field, model_validator
+
+from seqcls.config.base import Positive, Section, Share
+from seqcls.config.source import SourceConfig
+
+Number = Annotated[float, Field(strict=False)]
+
+
+class SplitConfig(Section):
+    """How rows are divided. Exact duplicates and rows of one group always land together."""
+
+    method: Literal["hash", "stratified", "time"] = "stratified"
+    """hash: fixed for ever by content; stratified: the same share of every class; time: the latest rows test."""
+    valid: Share = 0.1
+    """Share of the rows for validation (of the training files, where a test split is given)."""
+    test: Share = 0.2
+    """Share of the rows for the test."""
+    leakage: Literal["report", "drop"] = "report"
+    """Given splits: training rows that also stand in valid or test are reported, or dropped from training."""
+    seed: Annotated[int, Field(ge=0)] = 0
+
+    @model_validator(mode="after")
+    def _something_to_train_on(self) -> SplitConfig:
+        if self.valid + self.test >= 0.95:
+            raise ValueError("valid + test leave less than 5 % of the rows for training")
+        return self
+
+
+class TrainConfig(Section):
+    epochs: Positive = 30
+    """Most passes over the training split."""
+    batch_size: Positive = 32
+    """Rows a step."""
+    learning_rate: Annotated[float, Field(gt=0, le=10, strict=False)] = 1e-3
+    """Largest step size, reached after the warm-up."""
+    weight_decay: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.01
+    """AdamW's decay; embeddings, biases and norms are left out."""
+    warmup: Share = 0.05
+    """Share of the steps in which the learning rate rises from zero."""
+    schedule: Literal["cosine", "constant"] = "cosine"
+    clip: Annotated[float, Field(gt=0, strict=False)] = 1.0
+    """Largest gradient norm."""
+    patience: Positive = 5
+    """Epochs without improvement on validation before stopping; the best weights are restored."""
+    monitor: Literal["loss", "accuracy", "balanced_accuracy", "macro_f1"] = "loss"
+    """Validation figure that early stopping watches."""
+    balance: Literal["none", "weights", "sampling"] = "none"
+    """Rare classes: weigh their loss, or draw them more often."""
+    label_smoothing: Share = 0.0
+    checkpoint_seconds: Annotated[float, Field(gt=0, strict=False)] = 60.0
+    """Longest time between checkpoints within an epoch, seconds; each epoch's end makes one too."""
+    threads: Annotated[int, Field(ge=0)] = 0
+    """Processor threads; 0 for all. Weights repeat bit for bit at the same number."""
+
+
+class Floor(Section):
+    metric: Literal["accuracy", "balanced_accuracy", "macro_f1", "mcc", "auroc"]
+    at_least: Number
+
+
+class PromoteConfig(Section):
+    """The gate before a model becomes champion."""
+
+    floors: list[Floor] = []
+    """Figures that the test split must reach."""
+    compare: Literal["accuracy", "balanced_accuracy", "macro_f1", "mcc"] = "balanced_accuracy"
+    """Figure on which the challenger is compared with the champion, on the same test rows."""
+    tolerance: Share = 0.0
+    """How much worse than the champion is still accepted."""
+    beat_baseline: bool = False
+    """Refuse a model that is worse than the trivial baseline."""
+    automatic: bool = True
+    """Promote at the end of training when the gate says so; otherwise wait for `seqcls promote`."""
+
+
+class ScoreConfig(Section):
+    """New data to score; columns are those of [source] unless `source` says otherwise."""
+
+    files: list[Annotated[str, Field(min_length=1)]] = []
+    """Files, folders or globs, relative to the config file."""
+    source: SourceConfig | None = None
+    """A [score.source] of its own, where new data is written differently."""
+    output: str = "scores"
+    """Folder of the score files, relative to the config file."""
+    chunk_rows: Positive = 50_000
+    """Rows committed together."""
+    batch_size: Positive = 256
+    abstain_below: Share = 0.0
+    """Rows whose largest probability is smaller get no label."""
+    reject_budget: Share = 0.5
+    """Largest share of a file's rows that may be rejected; more refuses the file."""
+    stable_seconds: Annotated[float, Field(ge=0, strict=False)] = 0.0
+    """A file changed within so many seconds is left for the next run."""

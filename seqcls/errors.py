@@ -1,0 +1,73 @@
+"""Every error that seqcls raises on purpose.
+
+    SeqclsError
+    |-- ConfigRefused    the TOML file or an argument is wrong        never retried   exit code 2
+    |-- DataRefused      a source, a row count or a gate says no      never retried   exit code 3
+    |   |-- BudgetExceeded   more rows rejected than the config allows
+    |   `-- GateRefused      the model may not be promoted
+    |-- CheckBroken      a check of ours does not add up: a bug       never retried   exit code 4
+    `-- WorldFailed      disk, database, network                      retried         exit code 5
+        `-- Corrupted        bytes on disk differ from their digest   never retried
+
+Each message tells four things: what was found, where, what was expected, what to do next.
+"""
+
+from __future__ import annotations
+
+
+class SeqclsError(Exception):
+    """`found` says what is there; `where` is file:row:column; `expected` and `next_step` are sentences."""
+
+    exit_code = 1
+    retryable = False
+
+    def __init__(self, found: str, *, where: str = "", expected: str = "", next_step: str = "") -> None:
+        self.found, self.where, self.expected, self.next_step = found, where, expected, next_step
+        super().__init__(found, where, expected, next_step)
+
+    def __str__(self) -> str:
+        text = f"{self.where}: {self.found}" if self.where else self.found
+        if self.expected:
+            text += f"; expected {self.expected}"
+        if self.next_step:
+            text += f". Next: {self.next_step}"
+        return text
+
+
+class ConfigRefused(SeqclsError):
+    """The config cannot be used; the message lists every fault at once."""
+
+    exit_code = 2
+
+
+class DataRefused(SeqclsError):
+    """The data cannot be used as it is; trying again gives the same answer."""
+
+    exit_code = 3
+
+
+class BudgetExceeded(DataRefused):
+    """More rows were rejected than `rules.reject_budget` allows."""
+
+
+class GateRefused(DataRefused):
+    """A model did not pass the promotion gate."""
+
+
+class CheckBroken(SeqclsError):
+    """Our own books do not balance (counts differ, a check did not answer): a bug, never bad data."""
+
+    exit_code = 4
+
+
+class WorldFailed(SeqclsError):
+    """The machine failed us: no space, no permission, a locked database. Worth another try."""
+
+    exit_code = 5
+    retryable = True
+
+
+class Corrupted(WorldFailed):
+    """Bytes on disk are not the bytes that were written."""
+
+    retryable = False

@@ -1,0 +1,128 @@
+"""The table: the one contract that every source becomes, and the rejects beside it.
+
+In: nothing. Out: Arrow schemas and the records that carry them. Promise: a row of the input is
+either a row of the table or a row of the rejects, and `source_file` + `source_row` name it.
+
+Letters used for shapes in this project: B rows of a batch, T positions, C channels, V vocabulary,
+D features, K classes, N rows of a table.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+
+Kind = Literal["text", "series", "dna", "protein", "tokens"]
+Split = Literal["train", "valid", "test"]
+KINDS: tuple[Kind, ...] = ("text", "series", "dna", "protein", "tokens")
+SPLITS: tuple[Split, ...] = ("train", "valid", "test")
+
+_SEQUENCE: dict[Kind, pa.DataType] = {
+    "text": pa.string(),
+    "dna": pa.string(),
+    "protein": pa.string(),
+    "tokens": pa.list_(pa.string()),
+    # One inner list a channel, all of one length T; null is a missing value.
+    "series": pa.list_(pa.list_(pa.float32())),
+}
+
+REJECTS = pa.schema(
+    [
+        pa.field("source_file", pa.string(), nullable=False),
+        pa.field("source_row", pa.int64(), nullable=False),  # 1 = first record, the header not counted
+        pa.field("id", pa.string()),
+        pa.field("columns", pa.list_(pa.string()), nullable=False),  # the three lists run in parallel,
+        pa.field("rules", pa.list_(pa.string()), nullable=False),  # one entry a reason
+        pa.field("reasons", pa.list_(pa.string()), nullable=False),
+        pa.field("raw", pa.string()),  # the input row as it was, cut at RAW_LIMIT characters
+    ]
+)
+RAW_LIMIT = 4096
+
+
+def table_schema(kind: Kind) -> pa.Schema:
+    """Arrow schema of the table for one kind of sequence."""
+    return pa.schema(
+        [
+            pa.field("id", pa.string(), nullable=False),
+            pa.field("sequence", _SEQUENCE[kind]),
+            pa.field("label", pa.string()),
+            pa.field("time", pa.timestamp("us", tz="UTC")),
+            pa.field("group", pa.string()),
+            pa.field("split", pa.string()),  # given by the source, else null
+            pa.field("source_file", pa.string(), nullable=False),
+            pa.field("source_row", pa.int64(), nullable=False),
+        ]
+    )
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """One file (or SQL query) to read: `name` is what rows are traced back to, `digest` its SHA-256."""
+
+    path: Path
+    name: str
+    digest: str
+    size: int
+    split: Split | None = None
+
+
+@dataclass(frozen=True)
+class SourceBatch:
+    """Rows read so far from one file: accepted + rejected == rows_in, checked where batches are written."""
+
+    table: pa.Table
+    rejects: pa.Table
+    rows_in: int
+
+
+@dataclass(frozen=True)
+class Counts:
+    """Row books of one stage."""
+
+    rows_in: int = 0
+    accepted: int = 0
+    rejected: int = 0
+
+    def __add__(self, other: Counts) -> Counts:
+        return Counts(
+            self.rows_in + other.rows_in, self.accepted + other.accepted, self.rejected + other.rejected
+        )
+
+    @property
+    def balanced(self) -> bool:
+        return self.rows_in == self.accepted + self.rejected
+
+
+def empty_rejects() -> pa.Table:
+    """A rejects table without rows."""
+    return REJECTS.empty_table()
+
+
+def rejects_table(rows: list[dict[str, object]]) -> pa.Table:
+    """Rows of rejects -> Arrow; `raw` is cut at RAW_LIMIT."""
+    for row in rows:
+        raw = row.get("raw")
+        if isinstance(raw, str) and len(raw) > RAW_LIMIT:
+            row["raw"] = raw[:RAW_LIMIT]
+    return pa.Table.from_pylist(rows, schema=REJECTS)
+
+
+def reject(file: str, row: int, column: str, rule: str, reason: str, raw: str | None = None, id: str | None = None) -> dict[str, object]:
+    """One reject with one reason, as a row for `rejects_table`."""
+    return {
+        "source_file": file,
+        "source_row": row,
+        "id": id,
+        "columns": [column],
+        "rules": [rule],
+        "reasons": [reason],
+        "raw": raw,
+    }
+
+
+SourceBatches = Iterator[SourceBatch]
