@@ -1,0 +1,132 @@
+"""Parquet as this project reads and writes it: page checksums written and verified, shards, bounded memory."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from types import TracebackType
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from seqcls.errors import Corrupted
+
+ROWS_PER_BATCH = 65_536
+BYTES_PER_GROUP = 32 * 1024 * 1024
+ROWS_PER_SHARD = 1_000_000
+
+
+class ShardWriter:
+    """Write tables to FOLDER/part-00000.parquet, part-00001.parquet, ...; at least one file, maybe without rows.
+
+    Tables are gathered until about 32 MiB or 65,536 rows make a row group, so many small tables cost no more.
+    """
+
+    def __init__(self, folder: Path, schema: pa.Schema, rows_per_shard: int = ROWS_PER_SHARD) -> None:
+        self.folder, self.schema, self.rows_per_shard = folder, schema, rows_per_shard
+        self.rows = 0
+        self._shard = 0
+        self._rows_in_shard = 0
+        self._pending: list[pa.Table] = []
+        self._writer: pq.ParquetWriter | None = None
+        folder.mkdir(parents=True, exist_ok=True)
+
+    def write(self, table: pa.Table) -> None:
+        self._pending.append(table.cast(self.schema))
+        self.rows += table.num_rows
+        if sum(t.num_rows for t in self._pending) >= ROWS_PER_BATCH or sum(t.nbytes for t in self._pending) >= BYTES_PER_GROUP:
+            self._flush()
+
+    def _flush(self) -> None:
+        if not self._pending and self._writer is not None:
+            return
+        group = pa.concat_tables(self._pending) if self._pending else self.schema.empty_table()
+        self._pending = []
+        if self._writer is None:
+            self._writer = _open_writer(self.folder / f"part-{self._shard:05d}.parquet", self.schema)
+        self._writer.write_table(group, row_group_size=max(group.num_rows, 1))
+        self._rows_in_shard += group.num_rows
+        if self._rows_in_shard >= self.rows_per_shard:
+            self._writer.close()
+            self._writer, self._rows_in_shard, self._shard = None, 0, self._shard + 1
+
+    def close(self) -> None:
+        if self._pending or (self._writer is None and self._shard == 0):
+            self._flush()
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+
+    def __enter__(self) -> ShardWriter:
+        return self
+
+    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+        if error is None:
+            self.close()
+        elif self._writer is not None:
+            self._writer.close()
+
+
+def write_parquet(path: Path, table: pa.Table) -> None:
+    """One small table -> one file."""
+    with _open_writer(path, table.schema) as writer:
+        writer.write_table(table)
+
+
+def shards(folder: Path) -> list[Path]:
+    """The part files of a folder, in order."""
+    return sorted(folder.glob("part-*.parquet"))
+
+
+def iterate(paths: list[Path], columns: list[str] | None = None, rows: int = ROWS_PER_BATCH) -> Iterator[pa.Table]:
+    """Tables of at most `rows` rows, in order; constant memory."""
+    for path in paths:
+        with _open(path) as file:
+            try:
+                for batch in file.iter_batches(batch_size=rows, columns=columns, use_threads=False):
+                    yield pa.Table.from_batches([batch])
+            except (OSError, pa.ArrowException) as error:
+                raise _corrupted(path, error) from error
+
+
+def read_parquet(paths: list[Path] | Path, columns: list[str] | None = None) -> pa.Table:
+    """All rows of some files at once."""
+    tables = []
+    for path in [paths] if isinstance(paths, Path) else paths:
+        with _open(path) as file:
+            try:
+                tables.append(file.read(columns=columns))
+            except (OSError, pa.ArrowException) as error:
+                raise _corrupted(path, error) from error
+    return pa.concat_tables(tables)
+
+
+def count_rows(paths: list[Path]) -> int:
+    """Rows by the files' footers."""
+    total = 0
+    for path in paths:
+        with _open(path) as file:
+            total += file.metadata.num_rows
+    return total
+
+
+def _open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+    plain = [field.name for field in schema if field.name != "sequence"]
+    return pq.ParquetWriter(
+        path, schema, compression="zstd", compression_level=1, write_page_checksum=True,
+        use_dictionary=[name for name in plain if name not in ("id", "source_row")], write_statistics=plain,
+    )  # fmt: skip
+
+
+def _open(path: Path) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path, page_checksum_verification=True)
+    except (OSError, pa.ArrowException) as error:
+        raise _corrupted(path, error) from error
+
+
+def _corrupted(path: Path, error: Exception) -> Corrupted:
+    return Corrupted(
+        f"not readable as Parquet ({str(error).splitlines()[0]})", where=str(path), expected="the file as seqcls wrote it",
+        next_step="`seqcls doctor` names the damaged artefacts; the next run makes them again",
+    )  # fmt: skip
