@@ -33,6 +33,8 @@ class CnnModel(NetworkConfig):
     """Positions each filter sees."""
     pool: Positive = 2
     """Positions joined by max pooling after each convolution; 1 for none."""
+    padding: Literal["same", "valid"] = "same"
+    """same: a convolution keeps the length; valid: it sees whole windows only, kernel - 1 positions fewer."""
     normalise: Literal["none", "batch"] = "none"
     """Batch normalisation (padding not counted) after each convolution."""
 
@@ -51,6 +53,7 @@ class HybridModel(NetworkConfig):
     filters: Annotated[list[Positive], Field(min_length=1, max_length=12)] = [64]
     kernel: Positive = 5
     pool: Positive = 2
+    padding: Literal["same", "valid"] = "same"
     normalise: Literal["none", "batch"] = "none"
     cell: Literal["rnn", "lstm", "gru"] = "gru"
     width: Positive = 64

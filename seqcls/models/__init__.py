@@ -1,0 +1,32 @@
+"""The networks by family. Adding one is a config class, a network class and one line here; it joins the sweep test."""
+
+from __future__ import annotations
+
+from torch import nn
+
+from seqcls.config.model import ModelConfig
+from seqcls.encoders.spec import InputSpec
+from seqcls.errors import ConfigRefused
+from seqcls.models.network import BothStrands, CnnNetwork, HybridNetwork, Network, RecurrentNetwork
+
+MODELS: dict[str, type[Network]] = {
+    "cnn": CnnNetwork,
+    "rnn": RecurrentNetwork,
+    "lstm": RecurrentNetwork,
+    "gru": RecurrentNetwork,
+    "hybrid": HybridNetwork,
+}
+
+
+def build_model(config: ModelConfig, inputs: InputSpec, classes: int) -> nn.Module:
+    """A fresh network: Batch -> logits (B, classes). Weights come from torch's global random state."""
+    if config.family not in MODELS:
+        raise ConfigRefused(
+            f"{config.family!r} is not known", where="model.family", expected=f"one of {', '.join(MODELS)}"
+        )
+    if config.pooling == "flatten" and config.family != "cnn":
+        raise ConfigRefused(
+            'pooling "flatten" is for the cnn family', where="model.pooling", expected="last, mean, max or attention"
+        )
+    network = MODELS[config.family](config, inputs, classes)
+    return network if inputs.complement is None else BothStrands(network, inputs.complement)

@@ -1,0 +1,103 @@
+"""From positions to one vector: (B, T, D), (B,) -> (B, D').
+
+Padding never counts; a row without positions gives zeros.
+"""
+
+from __future__ import annotations
+
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seqcls.models.layers import is_full, mask_of
+
+
+class LastPooling(nn.Module):
+    """The last real position; of both directions, each where it has read the whole row."""
+
+    def __init__(self, width: int, bidirectional: bool) -> None:
+        super().__init__()
+        self.width, self.bidirectional = width, bidirectional
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        if is_full(lengths, x.shape[1]):
+            last = x[:, -1]
+        else:
+            index = (lengths - 1).clamp(min=0)[:, None, None].expand(-1, 1, x.shape[2])
+            last = x.gather(1, index).squeeze(1)
+        if not self.bidirectional:
+            return last
+        half = self.width // 2
+        return torch.cat([last[:, :half], x[:, 0, half:]], dim=1)
+
+
+class MeanPooling(nn.Module):
+    """The mean of the real positions."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        return x.sum(1) / lengths.clamp(min=1)[:, None].to(x.dtype)
+
+
+class MaxPooling(nn.Module):
+    """The largest real value of each unit."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        if is_full(lengths, x.shape[1]):
+            return x.amax(1)
+        hidden = ~mask_of(lengths, x.shape[1])[:, :, None]
+        return x.masked_fill(hidden, float("-inf")).amax(1).masked_fill((lengths == 0)[:, None], 0)
+
+
+class AttentionPooling(nn.Module):
+    """A weighted mean; weights are the softmax of v . tanh(W x) (Lin et al. 2017, equations 5 and 6, one hop)."""
+
+    def __init__(self, width: int) -> None:
+        super().__init__()
+        self.width = width
+        self.keys = nn.Linear(width, width, bias=False)
+        self.query = nn.Linear(width, 1, bias=False)
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+        scores: Tensor = self.query(self.keys(x).tanh()).squeeze(2)  # (B, T)
+        if not is_full(lengths, x.shape[1]):
+            # A finite number: a row without positions gets equal weights on zeros instead of NaN.
+            scores = scores.masked_fill(~mask_of(lengths, x.shape[1]), -1e9)
+        vector: Tensor = (scores.softmax(1)[:, None] @ x).squeeze(1)
+        return vector
+
+
+class FlattenPooling(nn.Module):
+    """Every position side by side, up to those of the longest sequence; shorter rows end in zeros."""
+
+    def __init__(self, width: int, positions: int) -> None:
+        super().__init__()
+        self.positions, self.width = positions, width * positions
+
+    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:  # noqa: ARG002 - the padding is zero already
+        x = x.transpose(1, 2)  # (B, D, T): by filter, then by position
+        if x.shape[2] != self.positions:
+            x = F.pad(x, (0, self.positions - x.shape[2]))  # a negative number cuts
+        return x.flatten(1)
+
+
+def make_pooling(name: str, width: int, positions: int, bidirectional: bool) -> nn.Module:
+    """`positions` is the most that the layers before can give."""
+    match name:
+        case "last":
+            return LastPooling(width, bidirectional)
+        case "mean":
+            return MeanPooling(width)
+        case "max":
+            return MaxPooling(width)
+        case "attention":
+            return AttentionPooling(width)
+    assert name == "flatten", name
+    return FlattenPooling(width, positions)
