@@ -1,0 +1,193 @@
+"""Labels and probabilities -> figures of merit.
+
+In: labels (N,) as class indices, probabilities (N, K). Out: `Metrics`, JSON without NaN. Promise: every figure is
+defined for every test set: a single class, classes without rows, K = 2 or 50; what has no value is None.
+
+Which definition, where books differ:
+accuracy, balanced_accuracy, macro_f1, mcc come from the confusion matrix, by `confusion_figures`, which the
+intervals use too. balanced_accuracy is the mean recall over the classes that have rows. macro_f1 runs over the
+classes that have rows or predictions, as scikit-learn does. mcc for K classes: Gorodkin 2004, eq. 8.
+auroc is one-vs-rest, unweighted mean over the classes that have rows and are not all rows.
+log_loss cuts probabilities at float32's epsilon, the resolution of the network's softmax.
+ece: Guo et al. 2017, eq. 3, on 15 bins of equal width. brier: Brier 1950, the sum over classes, in [0, 2].
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import numpy.typing as npt
+from pydantic import BaseModel, ConfigDict
+from sklearn.metrics import roc_auc_score
+
+from seqcls.errors import CheckBroken
+
+CALIBRATION_BINS = 15
+SUM_TOLERANCE = 1e-3
+Integers = npt.NDArray[np.integer]
+Floats = npt.NDArray[np.floating]
+
+
+class Record(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class ClassMetrics(Record):
+    """One class. precision, recall and f1 are 0 where they have no value (no rows, or never predicted)."""
+
+    name: str
+    support: int
+    predicted: int
+    precision: float
+    recall: float
+    f1: float
+    auroc: float | None
+
+
+class CalibrationBin(Record):
+    """Rows whose largest probability lies in (low, high]; confidence and accuracy are None without rows."""
+
+    low: float
+    high: float
+    rows: int
+    confidence: float | None
+    accuracy: float | None
+
+
+class Metrics(Record):
+    """All figures of one model on one split."""
+
+    rows: int
+    accuracy: float
+    balanced_accuracy: float
+    macro_f1: float
+    mcc: float
+    auroc: float | None
+    log_loss: float
+    ece: float
+    brier: float
+    classes: list[ClassMetrics]
+    confusion: list[list[int]]
+    """(K, K): row = true class, column = predicted class."""
+    calibration: list[CalibrationBin]
+
+
+def compute_metrics(labels: Integers, probabilities: Floats, names: list[str]) -> Metrics:
+    """Every figure of one split; ties of the largest probability go to the first class."""
+    check_predictions(labels, probabilities, len(names))
+    predicted = probabilities.argmax(axis=1)
+    probabilities = probabilities.astype(np.float64)
+    probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)
+    confusion = confusion_matrix(labels, predicted, len(names))
+    classes = _class_metrics(labels, probabilities, confusion, names)
+    areas = [one.auroc for one in classes if one.auroc is not None]
+    bins = _calibration_bins(predicted == labels, probabilities.max(axis=1))
+    hot = np.eye(len(names))[labels]  # (N,) -> (N, K)
+    own = probabilities[np.arange(len(labels)), labels]
+    return Metrics(
+        rows=len(labels),
+        **{name: float(value) for name, value in confusion_figures(confusion).items()},
+        auroc=float(np.mean(areas)) if areas else None,
+        log_loss=float(-np.log(np.maximum(own, np.finfo(np.float32).eps)).mean()),
+        ece=sum(
+            one.rows * abs(one.accuracy - one.confidence)
+            for one in bins
+            if one.accuracy is not None and one.confidence is not None
+        )
+        / len(labels),
+        brier=float(((probabilities - hot) ** 2).sum(axis=1).mean()),
+        classes=classes,
+        confusion=confusion.tolist(),
+        calibration=bins,
+    )
+
+
+def check_predictions(labels: Integers, probabilities: Floats, classes: int) -> None:
+    """Refuse what no figure should be computed from: these are our own faults, not the data's."""
+    faults = []
+    if classes < 2:
+        faults.append(f"{classes} class")
+    if len(labels) == 0:
+        faults.append("no rows")
+    if probabilities.shape != (len(labels), classes):
+        faults.append(f"probabilities of shape {probabilities.shape} for {len(labels)} labels and {classes} classes")
+    elif len(labels):
+        if labels.min() < 0 or labels.max() >= classes:
+            faults.append(f"labels from {labels.min()} to {labels.max()} with {classes} classes")
+        if not np.isfinite(probabilities).all() or (probabilities < 0).any():
+            faults.append("probabilities that are negative or not finite")
+        elif np.abs(probabilities.sum(axis=1, dtype=np.float64) - 1).max() > SUM_TOLERANCE:
+            faults.append("rows of probabilities that do not sum to 1")
+    if faults:
+        raise CheckBroken(
+            "; ".join(faults),
+            where="metrics",
+            expected="labels (N,) and probabilities (N, K), N >= 1, K >= 2",
+            next_step="report this with the model's digest: the network or the split is damaged",
+        )
+
+
+def confusion_matrix(labels: Integers, predicted: Integers, classes: int) -> npt.NDArray[np.int64]:
+    """(N,), (N,) -> (K, K): row = true class, column = predicted class."""
+    cells = np.bincount(labels.astype(np.int64) * classes + predicted, minlength=classes * classes)
+    return cells.reshape(classes, classes).astype(np.int64)
+
+
+def confusion_figures(confusion: npt.NDArray[np.number]) -> dict[str, npt.NDArray[np.float64]]:
+    """(..., K, K) -> accuracy, balanced_accuracy, macro_f1, mcc, each (...): one matrix or a thousand resamples."""
+    matrix = confusion.astype(np.float64)
+    right = np.diagonal(matrix, axis1=-2, axis2=-1)  # (..., K)
+    support, predicted = matrix.sum(axis=-1), matrix.sum(axis=-2)  # (..., K) each
+    rows = support.sum(axis=-1)
+    correct = right.sum(axis=-1)
+    recall = _divide(right, support)
+    f1 = _divide(2 * right, support + predicted)
+    covariance = correct * rows - (support * predicted).sum(axis=-1)
+    spread = (rows**2 - (predicted**2).sum(axis=-1)) * (rows**2 - (support**2).sum(axis=-1))
+    return {
+        "accuracy": correct / rows,
+        "balanced_accuracy": recall.sum(axis=-1) / (support > 0).sum(axis=-1),
+        "macro_f1": f1.sum(axis=-1) / (support + predicted > 0).sum(axis=-1),
+        "mcc": _divide(covariance, np.sqrt(spread)),
+    }
+
+
+def _divide(upper: Floats, lower: Floats) -> npt.NDArray[np.float64]:
+    """upper / lower, and 0 where lower is 0."""
+    return np.divide(upper, lower, out=np.zeros(np.shape(upper)), where=np.asarray(lower) > 0)
+
+
+def _class_metrics(
+    labels: Integers, probabilities: Floats, confusion: npt.NDArray[np.int64], names: list[str]
+) -> list[ClassMetrics]:
+    right, support, predicted = np.diagonal(confusion).astype(np.float64), confusion.sum(axis=1), confusion.sum(axis=0)
+    precision, recall, f1 = _divide(right, predicted), _divide(right, support), _divide(2 * right, support + predicted)
+    return [
+        ClassMetrics(
+            name=name,
+            support=int(support[k]),
+            predicted=int(predicted[k]),
+            precision=float(precision[k]),
+            recall=float(recall[k]),
+            f1=float(f1[k]),
+            auroc=float(roc_auc_score(labels == k, probabilities[:, k])) if 0 < support[k] < len(labels) else None,
+        )
+        for k, name in enumerate(names)
+    ]
+
+
+def _calibration_bins(correct: npt.NDArray[np.bool_], confidence: Floats) -> list[CalibrationBin]:
+    edges = np.linspace(0.0, 1.0, CALIBRATION_BINS + 1)
+    place = np.clip(np.digitize(confidence, edges, right=True) - 1, 0, CALIBRATION_BINS - 1)  # (low, high]
+    rows = np.bincount(place, minlength=CALIBRATION_BINS)
+    confidence_sum = np.bincount(place, weights=confidence, minlength=CALIBRATION_BINS)
+    correct_sum = np.bincount(place, weights=correct, minlength=CALIBRATION_BINS)
+    return [
+        CalibrationBin(
+            low=float(edges[b]),
+            high=float(edges[b + 1]),
+            rows=int(rows[b]),
+            confidence=float(confidence_sum[b] / rows[b]) if rows[b] else None,
+            accuracy=float(correct_sum[b] / rows[b]) if rows[b] else None,
+        )
+        for b in range(CALIBRATION_BINS)
+    ]
