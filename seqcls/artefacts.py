@@ -86,6 +86,13 @@ class ArtefactStore:
         ref = self.ref(kind, digest)
         return ref if (ref.folder / MANIFEST).is_file() else None
 
+    def set_aside(self, ref: Ref) -> Path:
+        """Move a damaged artefact out of the way, kept for inspection, so that it can be made again."""
+        target = self.root / "damaged" / f"{ref.kind}-{ref.digest[:16]}-{uuid.uuid4().hex[:8]}"
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.rename(ref.folder, target)
+        return target
+
     def remove_stale(self, older_than_seconds: float = STALE_SECONDS) -> int:
         """Clear temporary folders that killed runs left; live ones are younger."""
         removed = 0

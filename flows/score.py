@@ -1,0 +1,31 @@
+"""Job: new files -> accounted-for scores. Runs nightly, or by hand from the UI."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow, get_run_logger
+
+from flows.parameters import RunParams, name_run
+from seqcls.messages import after_scoring
+from seqcls.nightly import require_usable
+from seqcls.workspace import output_folder
+from seqcls.scoring import new_run_id
+from tasks.score import discover, publish_scores, score_new, validate_new
+
+
+@flow(name="score", flow_run_name=name_run, persist_result=True, result_serializer="json")
+def score_flow(params: RunParams) -> dict[str, Any]:
+    """discover -> validate -> score -> publish; files that cannot be used fail the run at its end."""
+    config = params.config
+
+    run_id = new_run_id()
+
+    discovery = discover(config)
+    prepared = validate_new(config, discovery)
+    night = score_new(config, prepared, run_id)
+    files = publish_scores(config, prepared, night, run_id)
+
+    get_run_logger().info(after_scoring(night, files, output_folder(config), config))
+    require_usable(prepared)
+    return night.rows.model_dump()

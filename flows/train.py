@@ -1,0 +1,36 @@
+"""Job: raw files -> a promoted model. Runs weekly, or by hand from the UI."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect import flow, get_run_logger
+
+from flows.parameters import RunParams, name_run
+from seqcls.messages import after_training
+from tasks.encode import encode, split
+from tasks.evaluate import evaluate
+from tasks.ingest import ingest
+from tasks.promote import promote
+from tasks.train import train
+from tasks.validate import validate
+
+
+@flow(name="train", flow_run_name=name_run, persist_result=True, result_serializer="json")
+def train_flow(params: RunParams) -> dict[str, Any]:
+    """ingest -> validate -> split -> encode -> train -> evaluate -> promote."""
+    config = params.config
+
+    table = ingest(config)
+    checked = validate(config, table.ref)
+    splits = split(config, checked.ref)
+    encoded = encode(config, checked.ref, splits.ref)
+    model = train(config, encoded.ref)
+    evaluation = evaluate(config, model.ref, encoded.ref, checked.ref, splits.ref)
+
+    done = [table, checked, splits, encoded, model, evaluation]
+    inputs = {"table": table.ref, "checked": checked.ref, "splits": splits.ref, "encoded": encoded.ref}
+    outcome = promote(config, done, inputs, model.ref, evaluation.ref)
+
+    get_run_logger().info(after_training(outcome, config))
+    return outcome.summary()

@@ -1,0 +1,46 @@
+"""The `seqcls` command: the same road in one process, no server. `main` never shows a traceback for an error of ours."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import signal
+import sys
+from collections.abc import Sequence
+
+from seqcls import __version__
+from seqcls.cli import inspect, models, train_and_score
+from seqcls.errors import SeqclsError
+
+
+def build_parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="seqcls", description="Train sequence classifiers and score new sequences with them, every row accounted for."
+    )
+    parser.add_argument("--version", action="version", version=f"seqcls {__version__}")
+    parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
+    commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
+    for module in (train_and_score, models, inspect):
+        module.add_commands(commands)
+    return parser
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Exit codes: 0 done, 2 config, 3 data or gate, 4 a bug of ours, 5 the world failed, 130 interrupted."""
+    os.umask(0o077)  # ledgers, rejects and scores may hold health data
+    signal.signal(signal.SIGTERM, signal.default_int_handler)
+    options = build_parser().parse_args(arguments)
+    try:
+        options.run(options)
+    except SeqclsError as error:
+        if options.debug:
+            raise
+        print(f"seqcls: {error}", file=sys.stderr)
+        return error.exit_code
+    except KeyboardInterrupt:
+        print("seqcls: interrupted; run the same command again to go on where it stopped", file=sys.stderr)
+        return 130
+    except BrokenPipeError:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 0
+    return 0

@@ -1,0 +1,85 @@
+"""`seqcls models`, `promote`, `rollback`: versions and the champion."""
+
+from __future__ import annotations
+
+import argparse
+from datetime import UTC, datetime
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from seqcls.errors import ConfigRefused
+from seqcls.workspace import open_workspace
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    models = commands.add_parser("models", help="versions, their figures, who is champion")
+    models.add_argument("config", type=Path)
+    models.set_defaults(run=_models)
+
+    promote = commands.add_parser("promote", help="make a version champion, if the gate agrees")
+    promote.add_argument("config", type=Path)
+    promote.add_argument("--version", type=int, help="version number (default: the newest)")
+    promote.add_argument("--force", action="store_true", help="go against the gate; needs --why")
+    promote.add_argument("--why", default="", help="reason, kept in the ledger")
+    promote.set_defaults(run=_promote)
+
+    rollback = commands.add_parser("rollback", help="go back to the champion before this one")
+    rollback.add_argument("config", type=Path)
+    rollback.add_argument("--why", default="rollback", help="reason, kept in the ledger")
+    rollback.set_defaults(run=_rollback)
+
+
+def _models(options: argparse.Namespace) -> None:
+    from seqcls.ledger.models import alias_history, get_alias, list_models
+    from seqcls.registry import CHAMPION
+
+    with open_workspace(options.config) as workspace:
+        name = workspace.pipeline.name
+        current = get_alias(workspace.ledger, name, CHAMPION).version
+        versions = list_models(workspace.ledger, name)
+        table = Table(title=f"{name}: {len(versions)} versions")
+        for column in ("version", "registered", "accuracy", "balanced accuracy", "macro-F1", "MCC", "digest", ""):
+            table.add_column(column)
+        for item in versions:
+            figures = [_figure(item.metrics.get(key)) for key in ("accuracy", "balanced_accuracy", "macro_f1", "mcc")]
+            mark = CHAMPION if item.version == current else ""
+            table.add_row(f"v{item.version}", _time(item.registered_at), *figures, item.model_digest[:12], mark)
+        moves = alias_history(workspace.ledger, name, CHAMPION)
+    console = Console()
+    console.print(table)
+    for move in moves:
+        before = f"v{move.from_version}" if move.from_version else "none"
+        console.print(f"  {_time(move.changed_at)}  {before} -> v{move.to_version}  by {move.who}: {move.why}", markup=False)
+    if not versions:
+        console.print(f"Next: `seqcls train {options.config}`", markup=False)
+
+
+def _promote(options: argparse.Namespace) -> None:
+    from seqcls.registry import find_version, promote, require_promoted
+
+    if options.force and not options.why:
+        raise ConfigRefused("--force needs --why", expected="the reason for going against the gate")
+    with open_workspace(options.config) as workspace:
+        version = find_version(workspace, options.version)
+        result = require_promoted(promote(workspace, version, force=options.force, why=options.why or "promoted by hand"))
+    for check in result.decision.checks:
+        print(f"  {'yes' if check.passed else 'no '}  {check.rule}: {check.found} (expected {check.expected})")
+    print(f"{version.name} is champion{'' if result.promoted else ' already'}. Next: `seqcls score {options.config}`")
+
+
+def _rollback(options: argparse.Namespace) -> None:
+    from seqcls.registry import rollback
+
+    with open_workspace(options.config) as workspace:
+        before, after = rollback(workspace, why=options.why)
+    print(f"champion was {before.name}, is {after.name} now; scoring uses it from its next chunk on")
+
+
+def _figure(value: float | None) -> str:
+    return "-" if value is None else f"{value:.4f}"
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M")

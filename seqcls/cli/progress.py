@@ -1,0 +1,59 @@
+"""Progress in a terminal: one line a stage, a bar for long work; silent when output is JSON or no terminal."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from rich.console import Console
+from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+
+
+class Teller:
+    """Tells what is going on, on standard error."""
+
+    def __init__(self, quiet: bool) -> None:
+        self.quiet = quiet
+        self.console = Console(stderr=True, highlight=False, quiet=quiet)
+        self._bar: Progress | None = None
+        self._task: Any = None
+
+    def stage(self, name: str, what: str) -> None:
+        self._stop()
+        self.console.print(f"  [bold]{name:<10}[/bold] {what}")
+
+    def epoch(self, progress: Any) -> None:
+        """A training's progress: epochs, loss, rows/s."""
+        best = f"best {progress.best:.4f}" if progress.best is not None else ""
+        self._show("train", progress.epochs, progress.epoch - 1 + progress.rows_done / max(progress.rows_total, 1),
+                   f"epoch {progress.epoch}/{progress.epochs} loss {progress.train_loss:.4f} {best} {progress.rows_per_second:.0f} rows/s")  # fmt: skip
+
+    def rows(self, count: int) -> None:
+        """Rows of a chunk that was committed."""
+        if self._bar is None:
+            self._show("score", None, 0, "")
+        if self._bar is not None:
+            self._bar.update(self._task, advance=count)
+            done = self._bar.tasks[0].completed
+            self._bar.update(self._task, text=f"{done:.0f} rows committed")
+
+    def _show(self, name: str, total: float | None, done: float, text: str) -> None:
+        if self.quiet or not self.console.is_terminal:
+            return
+        if self._bar is None:
+            columns = (TextColumn("  [bold]{task.description:<10}[/bold]"), BarColumn(), TextColumn("{task.fields[text]}"),
+                       TimeElapsedColumn(), TimeRemainingColumn())  # fmt: skip
+            self._bar = Progress(*columns, console=self.console, transient=True)
+            self._bar.start()
+            self._task = self._bar.add_task(name, total=total, text=text)
+        self._bar.update(self._task, completed=done, text=text)
+
+    def _stop(self) -> None:
+        if self._bar is not None:
+            self._bar.stop()
+            self._bar = None
+
+    def __enter__(self) -> Teller:
+        return self
+
+    def __exit__(self, *_error: object) -> None:
+        self._stop()

@@ -1,0 +1,101 @@
+"""`seqcls init`, `check`, `train`, `score`, `predict`: the road itself."""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from pathlib import Path
+
+from seqcls.cli.progress import Teller
+from seqcls.errors import ConfigRefused
+from seqcls.table import KINDS
+from seqcls.workspace import open_workspace
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    init = commands.add_parser("init", help="write a commented pipeline file")
+    init.add_argument("--kind", required=True, choices=KINDS)
+    init.add_argument("file", type=Path)
+    init.set_defaults(run=_init)
+
+    check = commands.add_parser("check", help="read and validate everything, train nothing: what would happen?")
+    check.add_argument("config", type=Path)
+    check.add_argument("--rows", type=int, default=3, help="rows shown (default 3)")
+    check.set_defaults(run=_check)
+
+    train = commands.add_parser("train", help="raw files in, a promoted model out")
+    train.add_argument("config", type=Path)
+    train.add_argument("--json", action="store_true", help="one line of JSON instead of text")
+    train.set_defaults(run=_train)
+
+    score = commands.add_parser("score", help="score new files with the champion")
+    score.add_argument("config", type=Path)
+    score.add_argument("--json", action="store_true", help="one line of JSON instead of text")
+    score.set_defaults(run=_score)
+
+    predict = commands.add_parser("predict", help="classify one sequence")
+    predict.add_argument("config", type=Path)
+    predict.add_argument("sequence", help="the text, the letters, or numbers separated by commas (channels by ';'); - reads standard input")
+    predict.add_argument("--version", type=int, help="model version (default: the champion)")
+    predict.add_argument("--json", action="store_true")
+    predict.set_defaults(run=_predict)
+
+
+def _init(options: argparse.Namespace) -> None:
+    from seqcls.templates import template
+
+    try:
+        with open(options.file, "x", encoding="utf-8") as file:
+            file.write(template(options.kind))
+    except FileExistsError:
+        raise ConfigRefused("the file is there already", where=str(options.file), next_step="choose another name, or remove it first") from None
+    except OSError as error:
+        raise ConfigRefused(f"cannot write ({error.strerror})", where=str(options.file)) from None
+    print(f"wrote {options.file}\nNext: put the names of your files into [source], then `seqcls check {options.file}`")
+
+
+def _check(options: argparse.Namespace) -> None:
+    from seqcls.preview import preview
+
+    with open_workspace(options.config) as workspace:
+        print(preview(workspace, options.rows))
+
+
+def _train(options: argparse.Namespace) -> None:
+    from seqcls.messages import after_training
+    from seqcls.road import train_pipeline
+
+    with open_workspace(options.config) as workspace, Teller(options.json) as teller:
+        outcome = train_pipeline(workspace, tell=teller.stage, progress=teller.epoch)
+        print(json.dumps(outcome.summary()) if options.json else after_training(outcome, str(options.config)))
+
+
+def _score(options: argparse.Namespace) -> None:
+    from seqcls.messages import after_scoring
+    from seqcls.nightly import require_usable
+    from seqcls.road import score_pipeline
+
+    with open_workspace(options.config) as workspace, Teller(options.json) as teller:
+        outcome = score_pipeline(workspace, tell=teller.stage, progress=teller.rows)
+        print(json.dumps(outcome.summary()) if options.json else after_scoring(outcome.night, outcome.files, outcome.output, str(options.config)))
+        require_usable(outcome.prepared)
+
+
+def _predict(options: argparse.Namespace) -> None:
+    from seqcls.predict import predict_one
+    from seqcls.registry import champion, find_version
+
+    text = sys.stdin.read() if options.sequence == "-" else options.sequence
+    with open_workspace(options.config) as workspace:
+        version = find_version(workspace, options.version) if options.version else champion(workspace)
+        answer = predict_one(workspace, version, text)
+    print(json.dumps(answer) if options.json else _show_answer(answer))
+
+
+def _show_answer(answer: dict[str, object]) -> str:
+    probabilities = answer["probabilities"]
+    assert isinstance(probabilities, dict)
+    lines = [f"{answer['label']}  ({answer['confidence']:.3f}, {answer['model']})"]
+    lines += [f"  {value:.3f}  {name}" for name, value in sorted(probabilities.items(), key=lambda item: -item[1])]
+    return "\n".join(lines + [f"  flags: {', '.join(answer['flags'])}" if answer["flags"] else ""]).rstrip()  # type: ignore[arg-type]

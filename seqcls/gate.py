@@ -1,0 +1,134 @@
+"""The promotion gate. In: a registered model, the champion. Out: `Decision`: yes or no, with every number.
+
+Rules: each floor of [promote] is reached; every class has test rows and is predicted at least once; not worse
+than the champion, measured now on the same test rows, by more than the tolerance; the trivial baseline is
+beaten when asked. The difference comes with a paired bootstrap interval.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+from seqcls.config.train import PromoteConfig
+from seqcls.ledger.models import ModelVersion
+from seqcls.parquet import iterate, read_parquet, shards
+from seqcls.workspace import Workspace
+
+
+class Check(BaseModel):
+    """One rule of the gate and what it found."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rule: str
+    passed: bool
+    found: str
+    expected: str
+
+
+class Decision(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    champion: str | None
+    checks: tuple[Check, ...]
+
+    @property
+    def passed(self) -> bool:
+        return all(check.passed for check in self.checks)
+
+    @property
+    def refusals(self) -> list[str]:
+        return [f"{check.rule}: {check.found}, expected {check.expected}" for check in self.checks if not check.passed]
+
+
+def decide(workspace: Workspace, challenger: ModelVersion, champion: ModelVersion | None) -> Decision:
+    """Run every rule; nothing is changed."""
+    rules = workspace.pipeline.promote
+    metrics = read_metrics(workspace, challenger)
+    checks = [*_floors(rules, metrics), *_classes(metrics)]
+    if rules.beat_baseline:
+        checks.append(_baseline(rules, metrics))
+    if champion is not None and champion.model_digest != challenger.model_digest:
+        checks.append(_compare(workspace, rules, challenger, champion))
+    return Decision(model=challenger.name, champion=champion.name if champion else None, checks=tuple(checks))
+
+
+def read_metrics(workspace: Workspace, version: ModelVersion) -> dict[str, Any]:
+    """metrics.json of a version's evaluation."""
+    folder = workspace.store.ref("evaluation", version.evaluation_digest).folder
+    data: dict[str, Any] = json.loads((folder / "metrics.json").read_bytes())
+    return data
+
+
+def _floors(rules: PromoteConfig, metrics: dict[str, Any]) -> list[Check]:
+    checks = []
+    for floor in rules.floors:
+        found = metrics["test"][floor.metric]
+        passed = found is not None and found >= floor.at_least
+        checks.append(Check(rule=f"floor of {floor.metric}", passed=passed, found=_number(found), expected=f"at least {floor.at_least:.4f}"))
+    return checks
+
+
+def _classes(metrics: dict[str, Any]) -> list[Check]:
+    confusion = np.array(metrics["test"]["confusion"])
+    names = [item["name"] for item in metrics["test"]["classes"]]
+    absent = [name for name, rows in zip(names, confusion.sum(axis=1), strict=True) if rows == 0]
+    silent = [name for name, rows in zip(names, confusion.sum(axis=0), strict=True) if rows == 0]
+    return [
+        Check(rule="every class has test rows", passed=not absent, found=f"none of {', '.join(absent)}" if absent else "all", expected="all"),
+        Check(rule="every class is predicted", passed=not silent, found=f"never {', '.join(silent)}" if silent else "all", expected="all"),
+    ]
+
+
+def _baseline(rules: PromoteConfig, metrics: dict[str, Any]) -> Check:
+    found, trivial = metrics["test"][rules.compare], metrics["baselines"]["trivial"][rules.compare]
+    return Check(rule=f"beats the trivial baseline on {rules.compare}", passed=found > trivial, found=_number(found), expected=f"more than {trivial:.4f}")
+
+
+def _compare(workspace: Workspace, rules: PromoteConfig, challenger: ModelVersion, champion: ModelVersion) -> Check:
+    """Both models on the challenger's test rows, as they stand in the checked table."""
+    from seqcls.intervals import paired_difference
+
+    rows = _test_rows(workspace, challenger)
+    ours, theirs = (_predict_labels(workspace, version, rows) for version in (challenger, champion))
+    truth = rows["label"].to_pylist()
+    names = sorted({*truth, *ours, *theirs})
+    index = {name: position for position, name in enumerate(names)}
+    codes = [np.array([index[name] for name in column]) for column in (truth, ours, theirs)]
+    difference = paired_difference(*codes, metric=rules.compare)
+    return Check(
+        rule=f"not worse than {champion.name} on {rules.compare}, {len(truth)} test rows",
+        passed=difference.estimate >= -rules.tolerance,
+        found=f"{difference.estimate:+.4f} (95 % {difference.low:+.4f} to {difference.high:+.4f})",
+        expected=f"at least {-rules.tolerance:+.4f}",
+    )
+
+
+def _test_rows(workspace: Workspace, version: ModelVersion) -> pa.Table:
+    """sequence and label of the test split of the data that a version was evaluated on."""
+    checked = workspace.store.ref("checked", version.inputs["checked"]).folder / "rows"
+    splits = workspace.store.ref("splits", version.inputs["splits"]).folder / "splits.parquet"
+    is_test = pa.compute.fill_null(pa.compute.equal(read_parquet(splits, ["split"])["split"].cast(pa.string()), "test"), False)
+    parts, start = [], 0
+    for table in iterate(shards(checked), ["id", "sequence", "label", "source_file", "source_row"]):
+        parts.append(table.filter(is_test.slice(start, table.num_rows)))
+        start += table.num_rows
+    return pa.concat_tables(parts)
+
+
+def _predict_labels(workspace: Workspace, version: ModelVersion, rows: pa.Table) -> list[str]:
+    from seqcls.scorer import open_scorer
+
+    scorer = open_scorer(workspace, version)
+    best = scorer.probabilities(rows).argmax(axis=1)
+    return [scorer.labels[position] for position in best]
+
+
+def _number(value: float | None) -> str:
+    return "undefined" if value is None else f"{value:.4f}"

@@ -1,0 +1,119 @@
+"""Model versions and aliases in the ledger. An alias moves by compare-and-set, and each move is logged."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Connection, Row, and_, func, insert, select, update
+
+from seqcls.errors import WorldFailed
+from seqcls.ledger.database import Database
+from seqcls.ledger.schema import alias_changes, aliases, models
+
+
+@dataclass(frozen=True)
+class ModelVersion:
+    """One registered model."""
+
+    pipeline: str
+    version: int
+    model_digest: str
+    evaluation_digest: str
+    inputs: dict[str, str]
+    metrics: dict[str, Any]
+    run_id: str
+    registered_at: float
+
+    @property
+    def name(self) -> str:
+        return f"{self.pipeline}@v{self.version}"
+
+
+@dataclass(frozen=True)
+class AliasState:
+    """Where an alias points; counter 0 = nowhere yet."""
+
+    version: int | None
+    counter: int
+
+
+class AliasMoved(WorldFailed):
+    """Another process moved the alias first; worth another look."""
+
+
+def add_model(
+    database: Database, pipeline: str, model_digest: str, evaluation_digest: str, inputs: dict[str, str], metrics: dict[str, Any], run_id: str
+) -> ModelVersion:
+    """Give a model the next version; the same model and evaluation keep the version they have."""
+
+    def work(connection: Connection) -> ModelVersion:
+        # Writers of one pipeline take turns: SQLite by BEGIN IMMEDIATE, PostgreSQL by this lock.
+        if not database.is_sqlite:
+            connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(pipeline))))
+        same = and_(models.c.pipeline == pipeline, models.c.model_digest == model_digest, models.c.evaluation_digest == evaluation_digest)
+        found = connection.execute(select(models).where(same)).first()
+        if found is None:
+            latest = connection.execute(select(func.max(models.c.version)).where(models.c.pipeline == pipeline)).scalar() or 0
+            connection.execute(
+                insert(models).values(
+                    pipeline=pipeline, version=latest + 1, model_digest=model_digest, evaluation_digest=evaluation_digest,
+                    inputs=json.dumps(inputs), metrics=json.dumps(metrics), run_id=run_id, registered_at=database.now(connection),
+                )
+            )  # fmt: skip
+            found = connection.execute(select(models).where(same)).one()
+        return _version(found)
+
+    return database.transact(work)
+
+
+def list_models(database: Database, pipeline: str | None = None) -> list[ModelVersion]:
+    query = select(models).order_by(models.c.pipeline, models.c.version)
+    if pipeline:
+        query = query.where(models.c.pipeline == pipeline)
+    return [_version(row) for row in database.transact(lambda connection: connection.execute(query).all())]
+
+
+def get_alias(database: Database, pipeline: str, alias: str) -> AliasState:
+    query = select(aliases.c.version, aliases.c.counter).where(aliases.c.pipeline == pipeline, aliases.c.alias == alias)
+    row = database.transact(lambda connection: connection.execute(query).one_or_none())
+    return AliasState(row.version, row.counter) if row else AliasState(None, 0)
+
+
+def set_alias(database: Database, pipeline: str, alias: str, seen: AliasState, version: int, who: str, why: str) -> AliasState:
+    """Move the alias from the state that was `seen` to `version`; AliasMoved when it is no longer in that state."""
+
+    def work(connection: Connection) -> AliasState:
+        if seen.counter == 0:
+            there = connection.execute(select(aliases.c.counter).where(aliases.c.pipeline == pipeline, aliases.c.alias == alias)).first()
+            moved = there is not None
+            if not moved:
+                connection.execute(insert(aliases).values(pipeline=pipeline, alias=alias, version=version, counter=1))
+        else:
+            here = and_(aliases.c.pipeline == pipeline, aliases.c.alias == alias, aliases.c.counter == seen.counter)
+            moved = connection.execute(update(aliases).where(here).values(version=version, counter=seen.counter + 1)).rowcount != 1
+        if moved:
+            raise AliasMoved(f"{alias} of {pipeline} was moved by another process", where=database.name, next_step="look again with `seqcls models`")
+        connection.execute(
+            insert(alias_changes).values(
+                pipeline=pipeline, alias=alias, counter=seen.counter + 1, from_version=seen.version, to_version=version,
+                who=who, why=why, changed_at=database.now(connection),
+            )
+        )  # fmt: skip
+        return AliasState(version, seen.counter + 1)
+
+    return database.transact(work)
+
+
+def alias_history(database: Database, pipeline: str, alias: str) -> list[Row[Any]]:
+    """Every move of an alias, oldest first."""
+    query = select(alias_changes).where(alias_changes.c.pipeline == pipeline, alias_changes.c.alias == alias).order_by(alias_changes.c.counter)
+    return list(database.transact(lambda connection: connection.execute(query).all()))
+
+
+def _version(row: Row[Any]) -> ModelVersion:
+    return ModelVersion(
+        row.pipeline, row.version, row.model_digest, row.evaluation_digest, json.loads(row.inputs), json.loads(row.metrics),
+        row.run_id, row.registered_at,
+    )  # fmt: skip

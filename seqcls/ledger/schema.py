@@ -1,0 +1,119 @@
+"""The tables of the ledger: the one database that says what exists."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Float, ForeignKeyConstraint, Integer, MetaData, String, Table, Text
+
+SCHEMA_VERSION = 1
+metadata = MetaData()
+
+settings = Table("settings", metadata, Column("name", String(64), primary_key=True), Column("value", Text, nullable=False))
+
+# A stage's key (stage version + digests of its inputs + its part of the config) -> the artefact it made.
+stages = Table(
+    "stages",
+    metadata,
+    Column("key", String(64), primary_key=True),
+    Column("stage", String(32), nullable=False),
+    Column("kind", String(32), nullable=False),
+    Column("digest", String(64), nullable=False),
+    Column("facts", Text, nullable=False),  # JSON: seconds and other things that are no part of the artefact
+    Column("recorded_at", Float, nullable=False),  # seconds since 1970, by the database's clock
+)
+
+runs = Table(
+    "runs",
+    metadata,
+    Column("run_id", String(64), primary_key=True),
+    Column("pipeline", String(64), nullable=False),
+    Column("job", String(16), nullable=False),  # train, score
+    Column("ended_at", Float, nullable=False),
+    Column("outcome", Text, nullable=False),  # JSON
+)
+
+models = Table(
+    "models",
+    metadata,
+    Column("pipeline", String(64), primary_key=True),
+    Column("version", Integer, primary_key=True),
+    Column("model_digest", String(64), nullable=False),
+    Column("evaluation_digest", String(64), nullable=False),
+    Column("inputs", Text, nullable=False),  # JSON: digests of table, checked, splits, encoded
+    Column("metrics", Text, nullable=False),  # JSON: the headline figures of the test split
+    Column("run_id", String(64), nullable=False),
+    Column("registered_at", Float, nullable=False),
+)
+
+# `counter` makes a change of the alias a compare-and-set.
+aliases = Table(
+    "aliases",
+    metadata,
+    Column("pipeline", String(64), primary_key=True),
+    Column("alias", String(32), primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("counter", Integer, nullable=False),
+    ForeignKeyConstraint(["pipeline", "version"], ["models.pipeline", "models.version"]),
+)
+
+alias_changes = Table(
+    "alias_changes",
+    metadata,
+    Column("pipeline", String(64), primary_key=True),
+    Column("alias", String(32), primary_key=True),
+    Column("counter", Integer, primary_key=True),
+    Column("from_version", Integer),
+    Column("to_version", Integer, nullable=False),
+    Column("who", String(128), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("changed_at", Float, nullable=False),
+)
+
+# New data, by content. One row a file content and pipeline; names are kept in sightings.
+inputs = Table(
+    "inputs",
+    metadata,
+    Column("pipeline", String(64), primary_key=True),
+    Column("input_digest", String(64), primary_key=True),
+    Column("name", Text, nullable=False),  # the name it was first seen under
+    Column("state", String(16), nullable=False),  # open, done, refused
+    Column("detail", Text, nullable=False),
+    Column("checked_digest", String(64)),  # fixed with chunk_rows when scoring starts, so that chunks keep
+    Column("chunk_rows", Integer),  # their rows whatever the config says later
+    Column("rows_in", Integer),
+    Column("scored", Integer),
+    Column("rejected", Integer),
+    Column("abstained", Integer),
+    Column("seen_at", Float, nullable=False),
+)
+
+sightings = Table(
+    "sightings",
+    metadata,
+    Column("pipeline", String(64), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("input_digest", String(64), primary_key=True),
+    Column("seen_at", Float, nullable=False),
+)
+
+# A chunk of an input: the unit of scoring. `token` fences a runner whose lease has run out.
+chunks = Table(
+    "chunks",
+    metadata,
+    Column("pipeline", String(64), primary_key=True),
+    Column("input_digest", String(64), primary_key=True),
+    Column("chunk", Integer, primary_key=True),
+    Column("state", String(16), nullable=False),  # claimed, done
+    Column("token", Integer, nullable=False),
+    Column("lease_until", Float, nullable=False),
+    Column("owner", String(128), nullable=False),
+    Column("model_version", Integer),
+    Column("scores_digest", String(64)),
+    Column("rows_in", Integer),
+    Column("scored", Integer),
+    Column("rejected", Integer),
+    Column("abstained", Integer),
+    Column("run_id", String(64)),
+    Column("committed_at", Float),
+    Column("published_as", Text),  # path below the output folder
+    Column("published", Integer),  # 1 when the file is there
+)

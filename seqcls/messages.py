@@ -1,0 +1,78 @@
+"""The last words of a run: where everything is and what to do next. Plain text for terminals and logs,
+Markdown for the UI; names from outside are escaped."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from seqcls.nightly import Night, Prepared
+    from seqcls.publish import Published
+    from seqcls.road import TrainOutcome
+
+
+def escape(text: object) -> str:
+    """Text from outside -> a Markdown table cell that shows it and does nothing else."""
+    return html.escape(str(text)).replace("|", "\\|").replace("\n", " ").replace("[", "\\[").replace("`", "&#96;")
+
+
+def after_training(outcome: TrainOutcome, config: str) -> str:
+    """Figures, places, next step."""
+    test = outcome.metrics["test"]
+    low, high = outcome.metrics["intervals"]["balanced_accuracy"]
+    linear = outcome.metrics["baselines"]["linear"]
+    beside = f"linear baseline {linear['balanced_accuracy']:.3f}" if "balanced_accuracy" in linear else "no linear baseline"
+    lines = [
+        f"{outcome.model}: balanced accuracy {test['balanced_accuracy']:.3f} (95 % {low:.3f} to {high:.3f}), "
+        f"accuracy {test['accuracy']:.3f}; {beside}",
+        f"rows: {outcome.rows['in']} in, {outcome.rows['accepted']} accepted, {outcome.rows['rejected']} rejected",
+        f"report:  {outcome.report}",
+        f"rejects: {outcome.rejects}",
+    ]
+    if outcome.champion:
+        lines.append(f"{outcome.model} is champion. Next: `seqcls score {config}`")
+    else:
+        lines.append("not promoted: " + "; ".join(outcome.decision.refusals or ["promotion is by hand here"]))
+        version = outcome.model.rpartition("v")[2]
+        lines.append(f"Next: read the report, then `seqcls promote {config} --version {version}` (--force --why TEXT goes against the gate)")
+    return "\n".join(lines)
+
+
+def after_scoring(night: Night, files: Published, output: Path | str, config: str) -> str:
+    """Books, places, next step."""
+    rows = night.rows
+    lines = [
+        f"{rows.rows_in} rows in = {rows.scored} scored + {rows.rejected} rejected + {rows.abstained} abstained, by {night.model}",
+        f"scores:  {output} ({len(files.scores)} new files)",
+    ]
+    if files.rejects:
+        lines.append(f"rejects: {Path(output) / 'rejects'} (each row with its reasons)")
+    if night.unfinished:
+        lines.append(f"held by another run, finished by it or by the next: {', '.join(night.unfinished)}")
+    lines.append(
+        f"Next: `seqcls lineage {config} ID` follows a score back to its raw row"
+        if rows.rows_in
+        else "nothing new: every file was scored before. Next: put new files where score.files points"
+    )
+    return "\n".join(lines)
+
+
+def night_table(prepared: Prepared, night: Night, files: Published, output: Path) -> str:
+    """Markdown for the UI: rows by file, refused files, new score files."""
+    rows = night.rows
+    lines = [
+        f"# {rows.rows_in} rows: {rows.scored} scored, {rows.rejected} rejected, {rows.abstained} abstained",
+        f"by {escape(night.model)}, {night.rows_per_second:.0f} rows/s", "",
+        "| file | rows in | scored | rejected | abstained | complete |", "|---|---|---|---|---|---|",
+    ]  # fmt: skip
+    for item in night.inputs:
+        cells = [item[name] for name in ("name", "rows_in", "scored", "rejected", "abstained")] + ["yes" if item["complete"] else "no"]
+        lines.append("| " + " | ".join(escape(cell) for cell in cells) + " |")
+    if prepared.refused:
+        lines += ["", "## Refused files", "", "| file | reason |", "|---|---|"]
+        lines += [f"| {escape(item.name)} | {escape(item.reason)} |" for item in prepared.refused]
+    lines += ["", f"Scores: `{escape(output)}`", ""]
+    lines += [f"- `{escape(name)}`" for name in (*files.scores, *files.rejects)]
+    return "\n".join(lines)

@@ -1,0 +1,162 @@
+"""The whole road in one process, without a server: what `seqcls train` and `seqcls score` run.
+
+The flows chain the same calls as Prefect tasks; this file is the same recipe in plain Python.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from seqcls import nightly, registry, stages
+from seqcls.artefacts import Ref, read_manifest
+from seqcls.gate import Decision, read_metrics
+from seqcls.ledger.stages import record_run
+from seqcls.publish import Published, publish
+from seqcls.scoring import new_run_id
+from seqcls.messages import escape
+from seqcls.workspace import Workspace
+
+Tell = Callable[[str, str], None]
+
+
+class TrainOutcome(BaseModel):
+    """What came of a training run; `summary()` is the line of `--json`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pipeline: str
+    model: str
+    promoted: bool
+    champion: bool
+    decision: Decision
+    metrics: dict[str, Any]
+    rows: dict[str, int]
+    seconds: dict[str, float]
+    reused: tuple[str, ...]
+    train_rows_per_second: float
+    report: str
+    rejects: str
+
+    def to_markdown(self) -> str:
+        """The gate's decision as a table."""
+        verdict = "is champion" if self.champion else "is not champion"
+        lines = [f"# {self.model} {verdict}", "", "| rule | found | expected | |", "|---|---|---|---|"]
+        for check in self.decision.checks:
+            cells = (check.rule, check.found, check.expected, "yes" if check.passed else "**no**")
+            lines.append("| " + " | ".join(escape(cell) for cell in cells) + " |")
+        return "\n".join(lines)
+
+    def summary(self) -> dict[str, Any]:
+        names = ("accuracy", "balanced_accuracy", "macro_f1", "mcc")
+        return {
+            "pipeline": self.pipeline,
+            "model": self.model,
+            "metrics": {"test": {name: self.metrics["test"][name] for name in names}},
+            "rows": self.rows,
+            "seconds": {stage: round(value, 3) for stage, value in self.seconds.items()},
+            "train_rows_per_second": round(self.train_rows_per_second, 1),
+            "promoted": self.promoted,
+            "champion": self.champion,
+            "report": self.report,
+        }
+
+
+class ScoreOutcome(BaseModel):
+    """What came of a scoring run; `summary()` is the line of `--json`."""
+
+    model_config = ConfigDict(frozen=True)
+
+    pipeline: str
+    discovery: nightly.Discovery
+    prepared: nightly.Prepared
+    night: nightly.Night
+    files: Published
+    output: str
+
+    def summary(self) -> dict[str, Any]:
+        rows = self.night.rows
+        return {
+            "rows": {"in": rows.rows_in, "scored": rows.scored, "rejected": rows.rejected, "abstained": rows.abstained},
+            "model": self.night.model,
+            "rows_per_second": round(self.night.rows_per_second, 1),
+            "output": self.output,
+            "known": len(self.discovery.known),
+            "refused": len(self.prepared.refused),
+        }
+
+
+def train_pipeline(workspace: Workspace, *, tell: Tell | None = None, progress: Callable[[Any], None] | None = None) -> TrainOutcome:
+    """ingest -> validate -> split -> encode -> train -> evaluate -> promote."""
+    run_id = new_run_id()
+    done: list[stages.StageResult] = []
+
+    def step(result: stages.StageResult) -> Ref:
+        done.append(result)
+        if tell:
+            tell(result.stage, "unchanged" if result.reused else f"{result.seconds:.1f} s")
+        return result.ref
+
+    table = step(stages.ingest_stage(workspace))
+    checked = step(stages.validate_stage(workspace, table))
+    splits = step(stages.split_stage(workspace, checked))
+    encoded = step(stages.encode_stage(workspace, checked, splits))
+    model = step(stages.train_stage(workspace, encoded, progress))
+    evaluation = step(stages.evaluate_stage(workspace, model, encoded, checked, splits))
+    inputs = {"table": table, "checked": checked, "splits": splits, "encoded": encoded}
+    return finish_training(workspace, done, inputs, model, evaluation, run_id)
+
+
+def finish_training(
+    workspace: Workspace, done: list[stages.StageResult], inputs: dict[str, Ref], model: Ref, evaluation: Ref, run_id: str
+) -> TrainOutcome:
+    """Register the model, ask the gate, promote when the config says so; gather the figures."""
+    started = time.perf_counter()
+    version = registry.register(workspace, model, evaluation, inputs, run_id)
+    promotion = registry.consider(workspace, version)
+    facts = {result.stage: result for result in done}
+    counts = read_manifest(inputs["checked"])["meta"]
+    outcome = TrainOutcome(
+        pipeline=workspace.pipeline.name,
+        model=version.name,
+        promoted=promotion.promoted,
+        champion=registry.is_champion(workspace, version),
+        decision=promotion.decision,
+        metrics=read_metrics(workspace, version),
+        rows={"in": counts["rows_in"], "accepted": counts["accepted"], "rejected": counts["rejected"]},
+        seconds={result.stage: result.seconds for result in done} | {"promote": time.perf_counter() - started},
+        reused=tuple(result.stage for result in done if result.reused),
+        train_rows_per_second=float(facts["train"].facts.get("rows_per_second", 0.0)) if "train" in facts else 0.0,
+        report=str(evaluation.folder / "report.html"),
+        rejects=str(inputs["checked"].folder / "rejects.parquet"),
+    )
+    record_run(workspace.ledger, run_id, workspace.pipeline.name, "train", outcome.summary())
+    return outcome
+
+
+def score_pipeline(workspace: Workspace, *, tell: Tell | None = None, progress: Callable[[int], None] | None = None) -> ScoreOutcome:
+    """discover -> validate -> score -> publish; refused files are raised after the rest is published."""
+    run_id = new_run_id()
+    registry.champion(workspace)  # before any work: no champion, no scoring
+    say = tell or (lambda stage, what: None)
+    discovery = nightly.discover_new(workspace)
+    say("discover", f"{len(discovery.new)} new, {len(discovery.known)} known, {len(discovery.waiting)} still changing")
+    prepared = nightly.prepare_new(workspace, discovery)
+    say("validate", f"{len(prepared.inputs)} ready, {len(prepared.refused)} refused")
+    night = nightly.score_prepared(workspace, prepared, run_id, progress)
+    say("score", f"{night.rows.scored} rows in {night.seconds:.1f} s")
+    files = finish_scoring(workspace, night, run_id)
+    say("publish", f"{len(files.scores)} files")
+    return ScoreOutcome(
+        pipeline=workspace.pipeline.name, discovery=discovery, prepared=prepared, night=night, files=files, output=str(workspace.output)
+    )
+
+
+def finish_scoring(workspace: Workspace, night: nightly.Night, run_id: str) -> Published:
+    """Publish what is committed, write the run down."""
+    files = publish(workspace)
+    record_run(workspace.ledger, run_id, workspace.pipeline.name, "score", night.rows.model_dump())
+    return files

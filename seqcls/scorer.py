@@ -1,0 +1,73 @@
+"""A scorer: one model version opened for use. In: rows of a table. Out: probabilities and flags, row for row."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+import pyarrow as pa
+
+from seqcls.ledger.models import ModelVersion
+from seqcls.workspace import Workspace
+
+if TYPE_CHECKING:
+    from seqcls.encoders import Encoder
+    from seqcls.models.package import LoadedModel
+
+MANY_UNKNOWN = 0.2  # share of positions without an entry of their own, above which a row is flagged
+
+
+@dataclass(frozen=True)
+class Scorer:
+    version: ModelVersion
+    model: LoadedModel
+    encoder: Encoder
+    batch_size: int
+
+    @property
+    def labels(self) -> list[str]:
+        return self.encoder.labels
+
+    def score(self, rows: pa.Table) -> tuple[np.ndarray, list[list[str]]]:
+        """Rows with a `sequence` column -> probabilities (N, K), NaN where the network gave none; flags of each row."""
+        from seqcls.batches import EncodedSplit
+        from seqcls.models.package import predict_logits
+
+        encoded = self.encoder.encode(rows["sequence"].combine_chunks())
+        lengths = pa.compute.list_value_length(encoded.sequence)
+        columns = {"id": rows["id"], "sequence": encoded.sequence}
+        split = EncodedSplit.from_arrow(pa.table(columns), self.encoder.inputs)
+        logits = predict_logits(self.model.model, split, self.encoder.inputs, self.batch_size)
+        per_position = max(self.encoder.inputs.channels, 1)
+        unknown_share = encoded.unknown.to_numpy() / np.maximum(lengths.to_numpy(zero_copy_only=False) / per_position, 1)
+        return softmax(logits), _flags(encoded.truncated.to_numpy(zero_copy_only=False), unknown_share)
+
+    def probabilities(self, rows: pa.Table) -> np.ndarray:
+        return self.score(rows)[0]
+
+
+def open_scorer(workspace: Workspace, version: ModelVersion) -> Scorer:
+    """Load a version's network and encoder; every digest is compared first."""
+    from seqcls.encoders import load_encoder
+    from seqcls.models.package import load_model
+
+    ref = workspace.store.ref("model", version.model_digest)
+    return Scorer(version, load_model(ref), load_encoder(ref.folder), workspace.pipeline.score.batch_size)
+
+
+def softmax(logits: np.ndarray) -> np.ndarray:
+    """(N, K) -> (N, K) in float64; rows with a logit that is not finite become NaN."""
+    wide = logits.astype(np.float64)
+    wide[~np.isfinite(wide).all(axis=1)] = np.nan
+    exponentials = np.exp(wide - wide.max(axis=1, keepdims=True))
+    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
+
+
+def _flags(truncated: np.ndarray, unknown_share: np.ndarray) -> list[list[str]]:
+    flags: list[list[str]] = [[] for _ in truncated]
+    for row in np.flatnonzero(truncated):
+        flags[row].append("truncated")
+    for row in np.flatnonzero(unknown_share > MANY_UNKNOWN):
+        flags[row].append("many_unknown")
+    return flags

@@ -1,0 +1,201 @@
+"""Scoring new data in chunks. In: files, the champion. Out: committed chunks and their books.
+
+Promise: each input row ends in exactly one of scored, rejected, abstained; each chunk is committed once, by one
+ledger row, under one model; killed anywhere, the next run goes on with the chunks that are missing.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+from sqlalchemy import Row
+
+from seqcls.artefacts import Ref, read_manifest, verify
+from seqcls.errors import CheckBroken
+from seqcls.failpoints import failpoint
+from seqcls.ledger.chunks import ChunkResult, Claim, claim_chunk, close_input, commit_chunk, done_chunks, release_chunk, sum_chunks
+from seqcls.ledger.models import ModelVersion
+from seqcls.owner import is_gone, this_process
+from seqcls.parquet import iterate, read_parquet, shards, write_parquet
+from seqcls.scorer import Scorer, open_scorer
+from seqcls.table import REJECTS, rejects_table
+from seqcls.workspace import Workspace
+
+LEASE_SECONDS = 900.0
+
+
+@dataclass(frozen=True)
+class ScoredInput:
+    """The books of one input after this run; `complete` when every chunk is done."""
+
+    name: str
+    rows_in: int
+    scored: int
+    rejected: int
+    abstained: int
+    complete: bool
+    scored_now: int
+
+
+class ScorerCache:
+    """The champion's scorer; opened again when the champion changes, between chunks only."""
+
+    def __init__(self, workspace: Workspace, resolve: Callable[[Workspace], ModelVersion]) -> None:
+        self.workspace, self._resolve, self._scorer = workspace, resolve, None
+
+    _scorer: Scorer | None
+
+    def current(self) -> Scorer:
+        version = self._resolve(self.workspace)
+        if self._scorer is None or self._scorer.version != version:
+            self._scorer = open_scorer(self.workspace, version)
+        return self._scorer
+
+
+def score_input(workspace: Workspace, row: Row[Any], scorers: ScorerCache, run_id: str, progress: Callable[[int], None] | None = None) -> ScoredInput:
+    """Score the chunks of an opened input that nobody has done or holds."""
+    name, digest = workspace.pipeline.name, row.input_digest
+    checked = workspace.store.ref("checked", row.checked_digest)
+    manifest = verify(checked)
+    done = {chunk.chunk for chunk in done_chunks(workspace.ledger, name, digest)}
+    scored_now = held = 0
+    for number, rows in _chunks(checked, row.chunk_rows):
+        if number in done:
+            continue
+        claim = claim_chunk(workspace.ledger, name, digest, number, this_process(), LEASE_SECONDS, is_gone)
+        if claim is None:
+            held += 1
+            continue
+        failpoint("chunk_claimed")
+        result = _score_chunk(workspace, claim, checked, rows, scorers.current(), run_id)
+        if result is None:
+            held += 1
+            continue
+        scored_now += result.scored + result.abstained
+        if progress:
+            progress(result.rows_in)
+    return _close(workspace, row, manifest["meta"]["rows_in"], complete=held == 0, scored_now=scored_now)
+
+
+def _chunks(checked: Ref, chunk_rows: int) -> Iterator[tuple[int, pa.Table]]:
+    """(number, accepted rows) of exactly `chunk_rows` rows, the last one shorter; at least one, maybe without rows."""
+    waiting: list[pa.Table] = []
+    number = rows = 0
+    for table in iterate(shards(checked.folder / "rows"), rows=chunk_rows):
+        waiting.append(table)
+        rows += table.num_rows
+        while rows >= chunk_rows:
+            whole = pa.concat_tables(waiting)
+            yield number, whole.slice(0, chunk_rows)
+            number, waiting, rows = number + 1, [whole.slice(chunk_rows)], rows - chunk_rows
+    if rows or number == 0:
+        yield number, pa.concat_tables(waiting) if waiting else read_parquet(shards(checked.folder / "rows"))
+
+
+def _score_chunk(workspace: Workspace, claim: Claim, checked: Ref, rows: pa.Table, scorer: Scorer, run_id: str) -> ChunkResult | None:
+    """Score, write the artefact, commit; None when the claim was lost meanwhile."""
+    try:
+        now = datetime.now(UTC)
+        early = read_parquet(checked.folder / "rejects.parquet") if claim.chunk == 0 else REJECTS.empty_table()
+        scores, late = score_rows(rows, scorer, workspace.pipeline.score.abstain_below, run_id, now)
+        rejects = pa.concat_tables([early, late])
+        rows_in = rows.num_rows + early.num_rows
+        abstained = scores["label"].null_count
+        if rows_in != scores.num_rows + rejects.num_rows:
+            raise CheckBroken(f"{rows_in} rows in, {scores.num_rows} scored or abstained, {rejects.num_rows} rejected",
+                              where=f"chunk {claim.chunk} of {claim.input_digest[:16]}", expected="sums that agree")  # fmt: skip
+        ref = _write(workspace, scores, rejects, rows_in, abstained, claim)
+        failpoint("chunk_scored")
+        place = f"model=v{scorer.version.version}/scored_on={now:%Y-%m-%d}/part-{claim.input_digest[:16]}-{claim.chunk:05d}.parquet"
+        result = ChunkResult(
+            scorer.version.version, ref.digest, rows_in, scores.num_rows - abstained, rejects.num_rows, abstained, run_id, place
+        )
+        committed = commit_chunk(workspace.ledger, claim, result)
+        failpoint("chunk_committed")
+        return result if committed else None
+    except Exception:
+        release_chunk(workspace.ledger, claim)
+        raise
+
+
+def score_rows(rows: pa.Table, scorer: Scorer, abstain_below: float, run_id: str, now: datetime) -> tuple[pa.Table, pa.Table]:
+    """Table rows -> (scores, rejects): a row for which the network gives no finite numbers is rejected, never class 0."""
+    if rows.num_rows == 0:
+        return scores_schema(scorer.labels).empty_table(), REJECTS.empty_table()
+    probabilities, flags = scorer.score(rows)
+    finite = np.isfinite(probabilities).all(axis=1)
+    confidence = np.where(finite, probabilities.max(axis=1), 0.0)
+    abstained = finite & (confidence < abstain_below)
+    best = np.where(finite, probabilities.argmax(axis=1), 0)
+    for row in np.flatnonzero(abstained):
+        flags[row].append("abstained")
+    count = rows.num_rows
+    columns: dict[str, Any] = {
+        "id": rows["id"],
+        "label": pa.array(np.array(scorer.labels, dtype=object)[best], pa.string(), mask=abstained),
+        "confidence": pa.array(confidence.astype(np.float32)),
+        **{f"p_{name}": pa.array(probabilities[:, k].astype(np.float32)) for k, name in enumerate(scorer.labels)},
+        "model": pa.array([scorer.version.name] * count).dictionary_encode(),
+        "model_digest": pa.array([scorer.version.model_digest] * count).dictionary_encode(),
+        "run_id": pa.array([run_id] * count).dictionary_encode(),
+        "scored_at": pa.array([now] * count, pa.timestamp("us", tz="UTC")),
+        "flags": pa.array(flags, pa.list_(pa.string())),
+        "source_file": rows["source_file"],
+        "source_row": rows["source_row"],
+    }
+    table = pa.table(list(columns.values()), schema=None, names=list(columns)).cast(scores_schema(scorer.labels))
+    bad = rows.filter(pa.array(~finite))
+    late = rejects_table([
+        {"source_file": file, "source_row": row, "id": name, "columns": ["sequence"], "rules": ["finite_output"],
+         "reasons": ["the network gave no finite numbers for this row"], "raw": None}
+        for file, row, name in zip(bad["source_file"].to_pylist(), bad["source_row"].to_pylist(), bad["id"].to_pylist(), strict=True)
+    ])  # fmt: skip
+    return table.filter(pa.array(finite)), late
+
+
+def scores_schema(labels: list[str]) -> pa.Schema:
+    """Columns of a score file; one probability column a class, in sorted order."""
+    return pa.schema(
+        [
+            ("id", pa.string()), ("label", pa.string()), ("confidence", pa.float32()),
+            *[(f"p_{name}", pa.float32()) for name in labels],
+            ("model", pa.string()), ("model_digest", pa.string()), ("run_id", pa.string()),
+            ("scored_at", pa.timestamp("us", tz="UTC")), ("flags", pa.list_(pa.string())),
+            ("source_file", pa.string()), ("source_row", pa.int64()),
+        ]
+    )  # fmt: skip
+
+
+def _write(workspace: Workspace, scores: pa.Table, rejects: pa.Table, rows_in: int, abstained: int, claim: Claim) -> Ref:
+    with workspace.store.write("scores") as (draft, done):
+        write_parquet(draft.folder / "scores.parquet", scores)
+        write_parquet(draft.folder / "rejects.parquet", rejects)
+        draft.inputs.update({"file": claim.input_digest})
+        draft.meta.update(
+            {"pipeline": claim.pipeline, "chunk": claim.chunk, "rows_in": rows_in, "scored": scores.num_rows - abstained,
+             "rejected": rejects.num_rows, "abstained": abstained}
+        )  # fmt: skip
+    return done[0]
+
+
+def _close(workspace: Workspace, row: Row[Any], rows_in: int, *, complete: bool, scored_now: int) -> ScoredInput:
+    """Reconcile the chunks of an input with the rows that its file had."""
+    name, digest = workspace.pipeline.name, row.input_digest
+    total, scored, rejected, abstained = sum_chunks(workspace.ledger, name, digest)
+    if complete:
+        if not total == rows_in == scored + rejected + abstained:
+            raise CheckBroken(f"{rows_in} rows in the file, {total} in its chunks: {scored} scored, {rejected} rejected, {abstained} abstained",
+                              where=row.name, expected="sums that agree", next_step="`seqcls doctor`; nothing was closed")  # fmt: skip
+        close_input(workspace.ledger, name, digest, "done", rows_in=rows_in, scored=scored, rejected=rejected, abstained=abstained)
+    return ScoredInput(row.name, total, scored, rejected, abstained, complete, scored_now)
+
+
+def new_run_id() -> str:
+    """A run's own name: time and random part."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{hashlib.sha256(this_process().encode() + np.random.default_rng().bytes(8)).hexdigest()[:8]}"

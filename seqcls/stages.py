@@ -1,0 +1,145 @@
+"""The stages of training, each skipped when its key was seen before.
+
+Key = SHA-256 over the stage's version, the digests of what goes in, and the part of the config that it reads:
+renaming a file, touching it or changing an unrelated setting repeats nothing; changed content always does.
+A stage's artefact is verified before it is used again; a damaged one is made again.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from typing import Any
+
+from pydantic import BaseModel, ConfigDict
+
+from seqcls import __version__
+from seqcls.artefacts import Ref, verify
+from seqcls.config import config_digest
+from seqcls.discover import source_files
+from seqcls.errors import Corrupted
+from seqcls.failpoints import failpoint
+from seqcls.ledger.stages import find_stage, record_stage
+from seqcls.table import InputFile
+from seqcls.workspace import Workspace
+
+# Raise a stage's number when its code changes what it writes: old artefacts are then made again.
+VERSIONS = {"ingest": 1, "validate": 1, "split": 1, "encode": 1, "train": 1, "evaluate": 1}
+
+
+class StageResult(BaseModel):
+    """What a stage made, whether it was there already, and how long making it took."""
+
+    model_config = ConfigDict(frozen=True)
+
+    stage: str
+    ref: Ref
+    reused: bool
+    seconds: float
+    facts: dict[str, Any] = {}
+
+
+def ingest_files(workspace: Workspace, files: list[InputFile], *, labelled: bool) -> StageResult:
+    """Files -> `table`."""
+    from seqcls.ingest import ingest
+
+    pipeline = workspace.pipeline
+    source = pipeline.source if labelled else (pipeline.score.source or pipeline.source)
+    parts = [f"{file.name}|{file.digest}|{file.split}" for file in files]
+    key = config_digest(source, pipeline.kind, str(labelled), *parts)
+    return run_stage(
+        workspace, "ingest", key,
+        lambda: (ingest(files, source, pipeline.kind, workspace.store, labelled=labelled, folder=workspace.folder), {}),
+    )  # fmt: skip
+
+
+def ingest_stage(workspace: Workspace) -> StageResult:
+    """All training files -> `table`."""
+    return ingest_files(workspace, source_files(workspace.pipeline.source, workspace.folder), labelled=True)
+
+
+def validate_stage(workspace: Workspace, table: Ref, *, labelled: bool = True) -> StageResult:
+    """`table` -> `checked`: rows that break a rule are set aside with their reasons."""
+    from seqcls.validate import validate
+
+    pipeline = workspace.pipeline
+    budget = pipeline.rules.reject_budget if labelled else pipeline.score.reject_budget
+    return run_stage(
+        workspace, "validate", config_digest(pipeline.rules, pipeline.kind, str(labelled), str(budget), table.digest),
+        lambda: (validate(table, pipeline, workspace.store, labelled=labelled, budget=budget), {}),
+    )  # fmt: skip
+
+
+def split_stage(workspace: Workspace, checked: Ref) -> StageResult:
+    """`checked` -> `splits`."""
+    from seqcls.splits import split
+
+    pipeline = workspace.pipeline
+    return run_stage(
+        workspace, "split", config_digest(pipeline.split, pipeline.kind, checked.digest), lambda: (split(checked, pipeline, workspace.store), {})
+    )
+
+
+def encode_stage(workspace: Workspace, checked: Ref, splits: Ref) -> StageResult:
+    """`checked` + `splits` -> `encoded`."""
+    from seqcls.encode import encode
+
+    pipeline = workspace.pipeline
+    return run_stage(
+        workspace, "encode", config_digest(pipeline.encode, pipeline.kind, pipeline.seed, checked.digest, splits.digest),
+        lambda: (encode(checked, splits, pipeline, workspace.store), {}),
+    )  # fmt: skip
+
+
+def train_stage(workspace: Workspace, encoded: Ref, progress: Callable[[Any], None] | None = None) -> StageResult:
+    """`encoded` -> `model`; a killed training goes on from its checkpoint."""
+    from seqcls.checkpoints import clear
+    from seqcls.training import train
+
+    pipeline = workspace.pipeline
+
+    def build() -> tuple[Ref, dict[str, Any]]:
+        result = train(encoded, pipeline, workspace.store, progress=progress)
+        return result.ref, {"rows": result.rows, "rows_per_second": result.rows_per_second}
+
+    key = config_digest(pipeline.model, pipeline.train, pipeline.name, pipeline.seed, encoded.digest)
+    result = run_stage(workspace, "train", key, build)
+    clear(workspace.store, encoded, pipeline)
+    return result
+
+
+def evaluate_stage(workspace: Workspace, model: Ref, encoded: Ref, checked: Ref, splits: Ref) -> StageResult:
+    """`model` on the test split -> `evaluation`: figures, baselines, report, model card."""
+    from seqcls.evaluate import evaluate
+
+    pipeline = workspace.pipeline
+    return run_stage(
+        workspace, "evaluate", config_digest(pipeline.name, pipeline.kind, model.digest, encoded.digest, checked.digest, splits.digest),
+        lambda: (evaluate(model, encoded, checked, splits, pipeline, workspace.store), {}),
+    )  # fmt: skip
+
+
+def run_stage(workspace: Workspace, stage: str, key: str, build: Callable[[], tuple[Ref, dict[str, Any]]]) -> StageResult:
+    """The artefact that this key made before, if it is whole; else build it and record it."""
+    key = config_digest(stage, VERSIONS[stage], __version__, key)
+    found = find_stage(workspace.ledger, key)
+    if found is not None:
+        kind, digest, facts = found
+        ref = workspace.store.find(kind, digest)
+        if ref is not None and _is_whole(workspace, ref):
+            return StageResult(stage=stage, ref=ref, reused=True, seconds=float(facts.get("seconds", 0.0)), facts=facts)
+    started = time.perf_counter()
+    ref, facts = build()
+    seconds = time.perf_counter() - started
+    record_stage(workspace.ledger, key, stage, ref.kind, ref.digest, {**facts, "seconds": seconds})
+    failpoint("stage_recorded")
+    return StageResult(stage=stage, ref=ref, reused=False, seconds=seconds, facts=facts)
+
+
+def _is_whole(workspace: Workspace, ref: Ref) -> bool:
+    try:
+        verify(ref)
+    except Corrupted:
+        workspace.store.set_aside(ref)
+        return False
+    return True

@@ -1,0 +1,50 @@
+"""A workspace: one pipeline file opened, with its artefact store and its ledger."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from seqcls.artefacts import ArtefactStore
+from seqcls.config import LoadedPipeline, Pipeline, load_pipeline
+from seqcls.ledger import Database, open_database
+
+
+@dataclass(frozen=True)
+class Workspace:
+    loaded: LoadedPipeline
+    store: ArtefactStore
+    ledger: Database
+
+    @property
+    def pipeline(self) -> Pipeline:
+        return self.loaded.pipeline
+
+    @property
+    def folder(self) -> Path:
+        """What the paths in the config are relative to."""
+        return self.loaded.folder
+
+    @property
+    def output(self) -> Path:
+        """Where score files are published."""
+        return (self.folder / self.pipeline.score.output).resolve()
+
+
+@contextmanager
+def open_workspace(config: Path | str) -> Iterator[Workspace]:
+    """Read the config, open the ledger; both are closed afterwards."""
+    loaded = load_pipeline(config)
+    database = open_database(loaded.store, loaded.pipeline.ledger_env)
+    try:
+        yield Workspace(loaded, ArtefactStore(loaded.store), database)
+    finally:
+        database.close()
+
+
+def output_folder(config: Path | str) -> Path:
+    """Where the score files of a pipeline go, without opening its ledger."""
+    loaded = load_pipeline(config)
+    return (loaded.folder / loaded.pipeline.score.output).resolve()

@@ -1,0 +1,22 @@
+"""Task: register the model, ask the gate, promote."""
+
+from __future__ import annotations
+
+from prefect import task
+
+from seqcls.artefacts import Ref
+from seqcls.road import TrainOutcome, finish_training
+from seqcls.scoring import new_run_id
+from seqcls.stages import StageResult
+from seqcls.workspace import open_workspace
+from tasks.policy import HOUR, STAGE
+from tasks.show import show_markdown
+
+
+@task(**STAGE, timeout_seconds=HOUR)
+def promote(config: str, done: list[StageResult], inputs: dict[str, Ref], model: Ref, evaluation: Ref) -> TrainOutcome:
+    """Champion only if the gate says so; the decision is shown with every number."""
+    with open_workspace(config) as workspace:
+        outcome = finish_training(workspace, done, inputs, model, evaluation, new_run_id())
+        show_markdown(workspace.pipeline.name, "decision", outcome.to_markdown(), "Promotion: what the gate found")
+        return outcome

@@ -1,0 +1,47 @@
+"""Tasks of the night: discover -> validate -> score -> publish."""
+
+from __future__ import annotations
+
+from prefect import task
+
+from seqcls import nightly
+from seqcls.messages import night_table
+from seqcls.publish import Published
+from seqcls.registry import champion
+from seqcls.road import finish_scoring
+from seqcls.workspace import open_workspace
+from tasks.policy import HOUR, STAGE
+from tasks.show import show_markdown, show_table
+
+
+@task(**STAGE, timeout_seconds=HOUR)
+def discover(config: str) -> nightly.Discovery:
+    """Which files are new, by content."""
+    with open_workspace(config) as workspace:
+        champion(workspace)  # before any work: no champion, no scoring
+        return nightly.discover_new(workspace)
+
+
+@task(**STAGE, timeout_seconds=6 * HOUR)
+def validate_new(config: str, discovery: nightly.Discovery) -> nightly.Prepared:
+    """Ingest and validate each new file."""
+    with open_workspace(config) as workspace:
+        return nightly.prepare_new(workspace, discovery)
+
+
+@task(**STAGE, timeout_seconds=12 * HOUR)
+def score_new(config: str, prepared: nightly.Prepared, run_id: str) -> nightly.Night:
+    """Score with the champion; each chunk is committed in the ledger."""
+    with open_workspace(config) as workspace:
+        night = nightly.score_prepared(workspace, prepared, run_id)
+        show_table(workspace.pipeline.name, "scored-files", list(night.inputs) or [{"name": "nothing new"}], f"Rows by file, scored by {night.model}")
+        return night
+
+
+@task(**STAGE, timeout_seconds=HOUR)
+def publish_scores(config: str, prepared: nightly.Prepared, night: nightly.Night, run_id: str) -> Published:
+    """Copy committed chunks to the output folder."""
+    with open_workspace(config) as workspace:
+        files = finish_scoring(workspace, night, run_id)
+        show_markdown(workspace.pipeline.name, "night", night_table(prepared, night, files, workspace.output), "The night: rows, rejects, files")
+        return files

@@ -1,0 +1,41 @@
+"""Task: `encoded` -> `model`. A retry goes on from the last checkpoint, to the same weights bit for bit."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+from prefect import task
+from prefect.artifacts import create_progress_artifact, update_progress_artifact
+
+from seqcls.artefacts import Ref
+from seqcls.stages import StageResult, train_stage
+from seqcls.workspace import open_workspace
+from tasks.policy import HOUR, STAGE
+from tasks.show import artifact_key
+
+
+class EpochBar:
+    """A progress artifact that moves at the end of each epoch."""
+
+    def __init__(self, pipeline: str) -> None:
+        self.pipeline, self.artifact, self.epoch = pipeline, None, 0
+
+    artifact: UUID | None
+
+    def __call__(self, progress: Any) -> None:
+        if progress.epoch == self.epoch and progress.rows_done < progress.rows_total:
+            return
+        share = 100.0 * progress.epoch / progress.epochs
+        if self.artifact is None:
+            self.artifact = create_progress_artifact(share, key=artifact_key(self.pipeline, "epochs"), description="Epochs, of the most allowed")
+        elif progress.epoch != self.epoch:
+            update_progress_artifact(self.artifact, share)
+        self.epoch = progress.epoch
+
+
+@task(**STAGE, timeout_seconds=24 * HOUR)
+def train(config: str, encoded: Ref) -> StageResult:
+    """Train one network."""
+    with open_workspace(config) as workspace:
+        return train_stage(workspace, encoded, EpochBar(workspace.pipeline.name))
