@@ -1,0 +1,60 @@
+# Three lines to know: `make demo` runs the main job on simulated data, `make test` passes the tests,
+# `make server`, `make deploy` and `make worker` (three terminals) bring up schedules and the UI.
+PYTHON ?= python3
+VENV ?= .venv
+BIN = $(VENV)/bin
+
+# Nothing phones home; Prefect keeps its files in the checkout; no server beyond loopback.
+export DO_NOT_TRACK = 1
+export PREFECT_SERVER_ANALYTICS_ENABLED = false
+export GX_ANALYTICS_ENABLED = false
+export PREFECT_HOME ?= $(CURDIR)/.prefect
+export SEQCLS_HOME = $(CURDIR)
+export PREFECT_SERVER_API_HOST = 127.0.0.1
+export PREFECT_SERVER_API_PORT ?= 4200
+SERVER_URL = http://127.0.0.1:$(PREFECT_SERVER_API_PORT)/api
+
+.PHONY: install demo test check lint types layers format server deploy worker clean
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "seqcls needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	$(PYTHON) -m venv $(VENV)
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	touch $@
+
+demo: install
+	$(BIN)/python -m flows.demo
+
+test: install lint types layers
+	$(BIN)/python -m pytest
+
+check:          # what CI runs: the tests in a new environment
+	bash .ci/run
+
+lint: install
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+
+types: install
+	$(BIN)/mypy
+
+layers: install
+	$(BIN)/lint-imports
+
+format: install
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
+
+server: install
+	umask 077 && $(BIN)/prefect server start
+
+deploy: install
+	PREFECT_API_URL=$(SERVER_URL) $(BIN)/python -m flows.deploy
+
+worker: install
+	PREFECT_API_URL=$(SERVER_URL) $(BIN)/prefect worker start --pool seqcls
+
+clean:
+	rm -rf demo build dist .pytest_cache .mypy_cache .ruff_cache
