@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from seqcls.config.base import Positive, Section
 
 Cut = Literal["head", "tail", "middle"]
+MIN_BPE_VOCABULARY = 300
 
 
 class EncodeConfig(Section):
@@ -25,6 +26,14 @@ class TextEncode(EncodeConfig):
     min_count: Positive = 1
     """Fewest training rows' occurrences of a word to enter the vocabulary."""
     lowercase: bool = True
+
+    @model_validator(mode="after")
+    def _room_for_bytes(self) -> TextEncode:
+        if self.unit == "bpe" and self.vocabulary < MIN_BPE_VOCABULARY:
+            raise ValueError(
+                f'unit = "bpe" needs vocabulary >= {MIN_BPE_VOCABULARY}: 256 bytes, padding, unknown, and pairs'
+            )
+        return self
 
 
 class SeriesEncode(EncodeConfig):

@@ -1,0 +1,245 @@
+"""checked rows + splits -> encoded Parquet, one folder a split, and the encoder that made it.
+
+In: artefacts `checked` and `splits` (same rows, same order). Out: artefact `encoded`. Promise: the encoder and the
+classes come from the training split only; every row of `checked` is in exactly one split or left out, counted;
+memory does not grow with the rows. The rows are read three times: classes, fit, encode.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from seqcls.artefacts import ArtefactStore, Ref, read_manifest
+from seqcls.config import Pipeline
+from seqcls.encoders import Encoder, SequenceRefused, fit_encoder, save_encoder
+from seqcls.errors import CheckBroken, DataRefused
+from seqcls.parquet import ROWS_PER_BATCH, ShardWriter, count_rows, iterate, shards
+from seqcls.table import SPLITS, Split
+
+BYTES_PER_BATCH = 16 * 1024 * 1024
+"""Of sequences: long rows come in smaller batches."""
+
+
+def encode(checked: Ref, splits: Ref, pipeline: Pipeline, store: ArtefactStore) -> Ref:
+    """Fit the encoder on the training split, encode every split."""
+    expected = read_manifest(checked)["meta"]["accepted"]
+    read_manifest(splits)
+    rows = _SplitRows(checked.folder / "rows", splits.folder / "splits.parquet")
+    encoder = _fit(rows, pipeline)
+    digests = {"checked": checked.digest, "splits": splits.digest}
+    with store.write("encoded") as (draft, done):
+        books = _write_splits(rows, encoder, draft.folder, encoded_schema(encoder, digests))
+        books.check(rows.left_out, expected)
+        save_encoder(encoder, draft.folder)
+        draft.inputs = digests
+        facts = {"left_out": rows.left_out, "labels": encoder.labels, "encoder": encoder.fingerprint}
+        draft.meta = {**books.meta(), **facts}
+    return done[0]
+
+
+def encoded_schema(encoder: Encoder, inputs: dict[str, str]) -> pa.Schema:
+    """Columns of encoded Parquet; the file's metadata names the encoder and what was encoded."""
+    kind = encoder.inputs.form
+    value = pa.float32() if kind == "values" else (pa.uint8() if encoder.unit == "residues" else pa.int32())
+    return pa.schema(
+        [
+            pa.field("id", pa.string(), nullable=False),
+            pa.field("label", pa.int32()),
+            pa.field("sequence", pa.list_(value), nullable=False),
+            pa.field("truncated", pa.bool_(), nullable=False),
+            pa.field("unknown", pa.int32(), nullable=False),
+        ],
+        metadata={
+            "seqcls.encoder": encoder.fingerprint,
+            **{f"seqcls.{name}": digest for name, digest in inputs.items()},
+        },
+    )
+
+
+def encode_table(encoder: Encoder, table: pa.Table) -> pa.Table:
+    """Rows of the table contract -> id, label, sequence, truncated, unknown; faults name file and row."""
+    try:
+        encoded = encoder.encode(table["sequence"])
+    except SequenceRefused as refused:
+        raise _with_source(refused, table) from None
+    return pa.table(
+        {
+            "id": table["id"],
+            "label": encoder.encode_labels(table["label"]),
+            "sequence": encoded.sequence,
+            "truncated": encoded.truncated,
+            "unknown": encoded.unknown,
+        }
+    )
+
+
+def _fit(rows: _SplitRows, pipeline: Pipeline) -> Encoder:
+    labels = _classes(rows)
+    try:
+        return fit_encoder(pipeline.kind, pipeline.encode, lambda: rows.sequences("train"), labels)
+    except SequenceRefused as refused:
+        raise _with_source(refused, rows.current) from None
+
+
+def _write_splits(rows: _SplitRows, encoder: Encoder, folder: Path, schema: pa.Schema) -> _Books:
+    books = _Books()
+    with ExitStack() as stack:
+        writers = {split: stack.enter_context(ShardWriter(folder / split, schema)) for split in SPLITS}
+        for split, table in rows.tables(["id", "label", "sequence", "source_file", "source_row"]):
+            encoded = encode_table(encoder, table)
+            writers[split].write(encoded)
+            books.add(split, encoded)
+    return books
+
+
+def _with_source(refused: SequenceRefused, table: pa.Table) -> DataRefused:
+    file, row = (table[name][refused.row].as_py() for name in ("source_file", "source_row"))
+    where = f"{file}:{row}:sequence"
+    return DataRefused(refused.found, where=where, expected=refused.expected, next_step=refused.next_step)
+
+
+class _SplitRows:
+    """The rows of `checked`, each batch with its split; `left_out` is that of the last full pass."""
+
+    def __init__(self, rows: Path, splits: Path) -> None:
+        self.parts, self.splits = shards(rows), splits
+        self.left_out = 0
+        self.current: pa.Table | None = None  # what was handed out last, for messages
+        self._batch_rows = _batch_rows(self.parts)
+
+    def tables(self, columns: list[str]) -> Iterator[tuple[Split, pa.Table]]:
+        """(split, its rows of one batch), batch after batch."""
+        self.left_out = 0
+        names = _Aligned(iterate([self.splits], ["split"], self._batch_rows), str(self.splits))
+        for table in iterate(self.parts, columns, self._batch_rows):
+            split = names.take(table.num_rows)
+            self.left_out += split.null_count
+            _check_names(split, self.splits)
+            for name in SPLITS:
+                chosen = table.filter(pc.equal(split, name))
+                if chosen.num_rows:
+                    self.current = chosen
+                    yield name, chosen
+        names.check_done()
+
+    def sequences(self, wanted: Split) -> Iterator[pa.Array]:
+        """Sequences of one split."""
+        for split, table in self.tables(["sequence", "source_file", "source_row"]):
+            if split == wanted:
+                yield table["sequence"]
+
+
+class _Aligned:
+    """Pulls as many split names as the other stream has rows, whatever the batches of the two files."""
+
+    def __init__(self, tables: Iterator[pa.Table], where: str) -> None:
+        self._tables, self._where = tables, where
+        self._held = pa.chunked_array([], pa.string())
+
+    def take(self, rows: int) -> pa.ChunkedArray:
+        while len(self._held) < rows:
+            table = next(self._tables, None)
+            if table is None:
+                raise self._out_of_step("fewer")
+            self._held = pa.chunked_array([*self._held.chunks, *table["split"].cast(pa.string()).chunks], pa.string())
+        taken, self._held = self._held.slice(0, rows), self._held.slice(rows)
+        return taken
+
+    def check_done(self) -> None:
+        if len(self._held) or any(table.num_rows for table in self._tables):
+            raise self._out_of_step("more")
+
+    def _out_of_step(self, how: str) -> CheckBroken:
+        return CheckBroken(
+            f"{how} rows than the checked table has", where=self._where, expected="one split a row, in the same order",
+            next_step="run the split stage again; if it happens twice, report a bug",
+        )  # fmt: skip
+
+
+class _Books:
+    """What was written, by split."""
+
+    def __init__(self) -> None:
+        self.rows, self.truncated, self.unknown, self.positions = (Counter[str]() for _ in range(4))
+
+    def add(self, split: str, encoded: pa.Table) -> None:
+        self.rows[split] += encoded.num_rows
+        self.truncated[split] += pc.sum(encoded["truncated"]).as_py() or 0
+        self.unknown[split] += pc.sum(encoded["unknown"]).as_py() or 0
+        self.positions[split] += pc.sum(pc.list_value_length(encoded["sequence"])).as_py() or 0
+
+    def check(self, left_out: int, expected: int) -> None:
+        written = sum(self.rows.values())
+        if written + left_out != expected:
+            raise CheckBroken(
+                f"{written:,} rows encoded and {left_out:,} left out",
+                expected=f"{expected:,}, the accepted rows of the checked table",
+                next_step="report a bug; nothing was published",
+            )
+
+    def meta(self) -> dict[str, Any]:
+        return {
+            "rows": {split: self.rows[split] for split in SPLITS},
+            "truncated": {split: self.truncated[split] for split in SPLITS},
+            "unknown_share": {split: self.unknown[split] / max(self.positions[split], 1) for split in SPLITS},
+        }
+
+
+def _classes(rows: _SplitRows) -> list[str]:
+    """The sorted classes of the training split; no other split may have a class more."""
+    found: dict[str, set[str]] = {split: set() for split in SPLITS}
+    for split, table in rows.tables(["label", "source_file", "source_row"]):
+        labels = table["label"]
+        if labels.null_count:
+            place = pc.index(pc.is_null(labels), True).as_py()
+            raise DataRefused(
+                "no label",
+                where=f"{table['source_file'][place]}:{table['source_row'][place]}:label",
+                expected="a class for each row to train on",
+                next_step='set rules.missing_label = "reject", or add the label',
+            )
+        found[split].update(pc.unique(labels).to_pylist())
+    _check_classes(found)
+    return sorted(found["train"])
+
+
+def _check_classes(found: dict[str, set[str]]) -> None:
+    train = sorted(found["train"])
+    for split in SPLITS[1:]:
+        only = sorted(found[split] - found["train"])
+        if only:
+            raise DataRefused(
+                f"class {', '.join(map(repr, only[:10]))} stands in the {split} split, but not in the training split",
+                expected=f"classes among {', '.join(map(repr, train[:20]))}",
+                next_step="give the training split rows of each class, or name the classes in rules.label_set",
+            )
+    if len(train) < 2:
+        raise DataRefused(
+            f"the training split has {len(train)} class{'es' * (len(train) != 1)}", expected="at least 2 to tell apart",
+            next_step="look at the splits (`seqcls explain`), and at source.label",
+        )  # fmt: skip
+
+
+def _check_names(split: pa.ChunkedArray, where: Path) -> None:
+    strange = set(pc.unique(split).to_pylist()) - {*SPLITS, None}
+    if strange:
+        raise CheckBroken(
+            f"split {sorted(map(str, strange))}", where=str(where), expected=f"one of {', '.join(SPLITS)}, or null"
+        )
+
+
+def _batch_rows(parts: list[Path]) -> int:
+    """As many rows as make about BYTES_PER_BATCH, by the footers."""
+    rows, size = count_rows(parts), 0
+    for part in parts:
+        footer = pq.read_metadata(part)
+        size += sum(footer.row_group(group).total_byte_size for group in range(footer.num_row_groups))
+    return max(1, min(ROWS_PER_BATCH, int(BYTES_PER_BATCH / max(size / max(rows, 1), 1))))

@@ -1,0 +1,87 @@
+"""Text, character by character -> indices into the characters of the training split.
+
+In: texts. Out: one index a code point, after lower-casing if asked; nothing else is changed, so that `decode`
+gives the text back.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any, Self
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from seqcls.config.encode import EncodeConfig, TextEncode
+from seqcls.encoders.base import FIRST, UNKNOWN, Batches, IndexEncoder, Saved, longest
+from seqcls.encoders.columns import checked_sequences
+from seqcls.encoders.ragged import Ragged, from_lengths, from_lists, string_bytes, to_strings
+from seqcls.encoders.spec import InputSpec
+from seqcls.encoders.vocabulary import most_frequent
+from seqcls.table import Kind
+
+_CODE_POINTS = 0x110000
+_REPLACEMENT = 0xFFFD
+
+
+@dataclass(frozen=True)
+class CharacterEncoder(IndexEncoder):
+    """text / characters."""
+
+    config: TextEncode
+    characters: list[str]
+    config_class = TextEncode
+
+    @classmethod
+    def fit(cls, kind: Kind, unit: str, config: EncodeConfig, batches: Batches, labels: list[str]) -> Self:
+        assert isinstance(config, TextEncode)
+        counts, most = np.zeros(_CODE_POINTS, np.int64), 1
+        for batch in batches():
+            rows = code_points(checked_sequences(kind, batch), config.lowercase)
+            counts += np.bincount(rows.values, minlength=_CODE_POINTS)
+            most = max(most, int(rows.lengths.max(initial=0)))
+        seen = Counter({chr(code): int(counts[code]) for code in np.flatnonzero(counts)})
+        characters = most_frequent(seen, config.vocabulary, config.min_count)
+        inputs = InputSpec(form="tokens", max_length=longest(config, iter([most])), vocabulary=len(characters) + FIRST)
+        return cls(kind, unit, config, labels, inputs, characters)
+
+    def fitted(self) -> dict[str, Any]:
+        return {"characters": self.characters}
+
+    @classmethod
+    def restore(cls, saved: Saved) -> Self:
+        return cls(*saved.shared, characters=saved.fitted["characters"])
+
+    @cached_property
+    def _codes(self) -> npt.NDArray[np.uint32]:
+        """Code point of each index."""
+        return np.array([0, _REPLACEMENT, *map(ord, self.characters)], np.uint32)
+
+    @cached_property
+    def _index_of(self) -> npt.NDArray[np.int32]:
+        table = np.full(_CODE_POINTS, UNKNOWN, np.int32)
+        table[self._codes[FIRST:]] = np.arange(FIRST, len(self._codes), dtype=np.int32)
+        return table
+
+    def _positions(self, sequences: pa.Array) -> Ragged:
+        rows = code_points(sequences, self.config.lowercase)
+        return Ragged(self._index_of[rows.values], rows.offsets)
+
+    def decode(self, sequence: pa.ListArray) -> pa.StringArray:
+        indices, offsets = from_lists(sequence)
+        codes = self._codes[indices.to_numpy()]
+        # Bytes of a code point in UTF-8: 1 below 0x80, 2 below 0x800, 3 below 0x10000, else 4.
+        sizes = 1 + (codes >= 0x80).astype(np.int64) + (codes >= 0x800) + (codes >= 0x10000)
+        data = codes.astype("<u4").tobytes().decode("utf-32-le").encode()
+        return to_strings(Ragged(np.frombuffer(data, np.uint8), from_lengths(sizes)[offsets]))
+
+
+def code_points(texts: pa.StringArray, lowercase: bool) -> Ragged:
+    """Texts -> uint32 code points."""
+    texts = pc.utf8_lower(texts) if lowercase else texts
+    data = string_bytes(texts).values.tobytes().decode().encode("utf-32-le")
+    return Ragged(np.frombuffer(data, "<u4"), from_lengths(pc.utf8_length(texts).to_numpy(zero_copy_only=False)))

@@ -1,0 +1,42 @@
+"""A column of sequences as the encoders take it: one array, the table's type, no nulls.
+
+In: a column of the table. Out: the same as one Arrow array. Promise: a row without a sequence is refused, by its row.
+"""
+
+from __future__ import annotations
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from seqcls.errors import DataRefused
+from seqcls.table import Kind, table_schema
+
+
+class SequenceRefused(DataRefused):
+    """A sequence that cannot be encoded; `row` counts from 0 within the batch, so that callers can name the file."""
+
+    def __init__(self, found: str, *, row: int, expected: str) -> None:
+        super().__init__(
+            found,
+            where=f"row {row + 1} of the batch",
+            expected=expected,
+            next_step="mend the row, or let [rules] reject it",
+        )
+        self.row = row
+
+
+def one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """A column -> one array."""
+    if not isinstance(column, pa.ChunkedArray):
+        return column
+    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
+
+
+def checked_sequences(kind: Kind, sequences: pa.Array | pa.ChunkedArray) -> pa.Array:
+    """The column in the type of the table; a row without a sequence is refused."""
+    array = one_array(sequences).cast(table_schema(kind).field("sequence").type)
+    if array.null_count:
+        raise SequenceRefused(
+            "no sequence", row=pc.index(pc.is_null(array), True).as_py(), expected=f"a {kind} sequence"
+        )
+    return array
