@@ -1,0 +1,190 @@
+"""Names, folders and globs of the config -> the files to read.
+
+In: `SourceConfig` and the folder of the config file. Out: `InputFile`s in sorted order, each with the SHA-256 of its
+bytes. Promise: nothing is silently missing: a pattern without a match is refused, with the nearest names that exist.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+import stat
+from pathlib import Path
+
+from seqcls.artefacts import file_digest
+from seqcls.config.source import SourceConfig
+from seqcls.errors import DataRefused, WorldFailed
+from seqcls.table import InputFile, Split
+
+UNFINISHED = (".tmp", ".part")
+_WILD = frozenset("*?[")
+
+
+def source_files(source: SourceConfig, folder: Path) -> list[InputFile]:
+    """All files to train on; given splits carry theirs."""
+    if source.format == "sql" or source.files:
+        return find_files(source, folder)
+    files: list[InputFile] = []
+    given: list[tuple[Split, list[str]]] = [("train", source.train), ("valid", source.valid), ("test", source.test)]
+    for split, patterns in given:
+        if patterns:
+            files += find_files(source, folder, patterns, split)
+    first: dict[Path, InputFile] = {}
+    for file in files:
+        other = first.setdefault(file.path.resolve(), file)
+        if other is not file:
+            raise DataRefused(
+                f"the file is named for {other.split} and for {file.split}", where=file.name,
+                expected="each file in one split", next_step="name it once in [source]",
+            )  # fmt: skip
+    return _with_unique_names(files, folder)
+
+
+def find_files(
+    source: SourceConfig, folder: Path, patterns: list[str] | None = None, split: Split | None = None
+) -> list[InputFile]:
+    """The files that the patterns name (left out: `source.files`), sorted by name."""
+    if source.format == "sql":
+        from seqcls.sources.sql import find_query
+
+        return [find_query(source)]
+    paths = sorted(find_paths(folder, source.files if patterns is None else patterns))
+    files = [_input_file(path, source, folder, split) for path in paths]
+    return sorted(_with_unique_names(files, folder), key=lambda file: file.name)
+
+
+def find_paths(folder: Path, patterns: list[str]) -> list[Path]:
+    """Paths in the order of the patterns, those of one pattern sorted; each once."""
+    found: dict[Path, None] = {}
+    for pattern in patterns:
+        matches = _match(folder, pattern)
+        if not matches:
+            raise _nothing_found(folder, pattern)
+        found.update(dict.fromkeys(matches))
+    return list(found)
+
+
+def label_file_of(source: SourceConfig, folder: Path, path: Path) -> Path | None:
+    """The file of classes parallel to a text file, by their order in the config; None for a file not listed there."""
+    if not source.label_files:
+        return None
+    texts = find_paths(folder, source.files or [*source.train, *source.valid, *source.test])
+    labels = find_paths(folder, source.label_files)
+    if len(texts) != len(labels):
+        raise DataRefused(
+            f"{len(labels)} label files for {len(texts)} text files", where=", ".join(source.label_files),
+            expected="one for each, in the same order", next_step="correct source.label_files",
+        )  # fmt: skip
+    return dict(zip(texts, labels, strict=True)).get(path)
+
+
+def content_digest(source: SourceConfig, folder: Path, path: Path, digest: str) -> str:
+    """The file's SHA-256; together with that of its label file, where it has one."""
+    labels = label_file_of(source, folder, path)
+    return digest if labels is None else hashlib.sha256(f"{digest} {file_digest(labels)}".encode()).hexdigest()
+
+
+def _match(folder: Path, pattern: str) -> list[Path]:
+    base = Path(pattern) if Path(pattern).is_absolute() else folder / pattern
+    if os.path.lexists(base):  # a real name wins over its reading as a glob
+        return _walk(base) if base.is_dir() else [_plain(base)]
+    fixed = Path(*_before_wildcard(base))
+    if fixed == base or not fixed.is_dir():
+        return []
+    matches: list[Path] = []
+    for path in sorted(fixed.glob(str(base.relative_to(fixed)))):
+        if path.is_dir():
+            matches += [] if _is_hidden(path, fixed) else _walk(path)
+        elif not _is_hidden(path, fixed):
+            matches.append(_plain(path))
+    return matches
+
+
+def _before_wildcard(path: Path) -> list[str]:
+    parts: list[str] = []
+    for part in path.parts:
+        if _WILD & set(part):
+            break
+        parts.append(part)
+    return parts
+
+
+def _walk(base: Path) -> list[Path]:
+    return sorted(_plain(path) for path in base.rglob("*") if not path.is_dir() and not _is_hidden(path, base))
+
+
+def _is_hidden(path: Path, base: Path) -> bool:
+    parts = path.relative_to(base).parts
+    return any(part.startswith(".") for part in parts) or path.name.endswith(UNFINISHED)
+
+
+def _plain(path: Path) -> Path:
+    """Links are followed, to plain files only."""
+    try:
+        mode = path.stat().st_mode
+    except OSError as error:
+        raise DataRefused(
+            f"cannot be looked at ({error.strerror})", where=str(path), expected="a plain file", next_step="remove the broken link"
+        ) from None
+    if not stat.S_ISREG(mode):
+        raise DataRefused(
+            "not a plain file", where=str(path), expected="a regular file, no pipe, socket or device", next_step="narrow the pattern"
+        )
+    return path
+
+
+def _input_file(path: Path, source: SourceConfig, folder: Path, split: Split | None) -> InputFile:
+    try:
+        before = path.stat()
+        digest = content_digest(source, folder, path, file_digest(path))
+        after = path.stat()
+    except OSError as error:
+        raise WorldFailed(f"cannot read the file ({error.strerror})", where=str(path), next_step="mend its permissions") from error
+    if (before.st_size, before.st_mtime_ns, before.st_ino) != (after.st_size, after.st_mtime_ns, after.st_ino):
+        raise DataRefused(
+            "changed while being read", where=str(path), expected="a file that nobody writes to",
+            next_step="write under another name ending in .part, rename when it is whole, and run again",
+        )  # fmt: skip
+    return InputFile(path=path, name=path.name, digest=digest, size=after.st_size, split=split)
+
+
+def _with_unique_names(files: list[InputFile], folder: Path) -> list[InputFile]:
+    """Relative to the config's folder where inside; else as much of the path's end as tells the files apart."""
+    names: dict[int, str] = {}
+    outside: list[int] = []
+    for index, file in enumerate(files):
+        absolute = Path(os.path.abspath(file.path))
+        if absolute.is_relative_to(folder.resolve()):
+            names[index] = absolute.relative_to(folder.resolve()).as_posix()
+        elif absolute.is_relative_to(os.path.abspath(folder)):
+            names[index] = absolute.relative_to(os.path.abspath(folder)).as_posix()
+        else:
+            outside.append(index)
+    depth = 1
+    while outside:
+        tails = ["/".join(Path(os.path.abspath(files[index].path)).parts[-depth:]).lstrip("/") for index in outside]
+        taken = set(names.values())
+        clash = [tail in taken or tails.count(tail) > 1 for tail in tails]
+        names |= {index: tail for index, tail, clashes in zip(outside, tails, clash, strict=True) if not clashes}
+        outside = [index for index, clashes in zip(outside, clash, strict=True) if clashes]
+        depth += 1
+    return [
+        InputFile(file.path, names[index], file.digest, file.size, file.split) for index, file in enumerate(files)
+    ]
+
+
+def _nothing_found(folder: Path, pattern: str) -> DataRefused:
+    base = Path(pattern) if Path(pattern).is_absolute() else folder / pattern
+    parent = base.parent
+    wanted = base.name
+    while not parent.is_dir():
+        parent, wanted = parent.parent, parent.name
+    there = sorted(path.name for path in parent.iterdir() if not path.name.startswith("."))
+    near = difflib.get_close_matches(wanted, there, n=3, cutoff=0.4)
+    shown = "the nearest names are " + ", ".join(near) if near else "there are " + (", ".join(there[:8]) or "no files")
+    return DataRefused(
+        f"no file matches {pattern!r}; in {parent.name or parent}/ {shown}", where=f"source.files {pattern}",
+        expected="at least one file (hidden ones and names ending in .tmp or .part are left out)",
+        next_step="correct the name; it is relative to the folder of the config file",
+    )  # fmt: skip

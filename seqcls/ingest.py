@@ -1,0 +1,109 @@
+"""Files -> the `table` artefact.
+
+In: `InputFile`s. Out: rows/part-NNNNN.parquet and rejects.parquet. Promise: per file and in total, rows in = accepted +
+rejected; equal input gives equal bytes; memory does not grow with the rows.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+
+from seqcls.artefacts import ArtefactStore, Ref
+from seqcls.config.source import SourceConfig
+from seqcls.errors import CheckBroken, DataRefused
+from seqcls.parquet import ShardWriter
+from seqcls.sources import read_file
+from seqcls.table import REJECTS, Counts, InputFile, Kind, table_schema
+
+REJECTS_FILE = "rejects.parquet"
+
+
+def ingest(
+    files: list[InputFile], source: SourceConfig, kind: Kind, store: ArtefactStore, *, labelled: bool, folder: Path
+) -> Ref:
+    """Read all files once, in the order given."""
+    if not files:
+        raise DataRefused("no files", expected="at least one input file", next_step="name them in source.files")
+    _check_names(files)
+    reasons = _Reasons()
+    with store.write("table") as (draft, done):
+        books: list[dict[str, Any]] = []
+        spare = draft.folder / ".rejects"
+        with (
+            ShardWriter(draft.folder / "rows", table_schema(kind)) as rows,
+            ShardWriter(spare, REJECTS, rows_per_shard=sys.maxsize) as rejects,
+        ):
+            for file in files:
+                counts = Counts()
+                for batch in read_file(file, source, kind, labelled=labelled, folder=folder):
+                    rows.write(batch.table)
+                    rejects.write(batch.rejects)
+                    reasons.add(batch.rejects)
+                    counts += Counts(batch.rows_in, batch.table.num_rows, batch.rejects.num_rows)
+                books.append(_book(file, counts))
+        total = _total(books, rows.rows, rejects.rows)
+        if total.accepted == 0:
+            raise _nothing_accepted(total, reasons)
+        (spare / "part-00000.parquet").rename(draft.folder / REJECTS_FILE)
+        spare.rmdir()
+        draft.meta |= {
+            "kind": kind, "labelled": labelled, "rows_in": total.rows_in, "accepted": total.accepted,
+            "rejected": total.rejected, "files": books, "rejects_by_rule": dict(sorted(reasons.by_rule.items())),
+        }  # fmt: skip
+        draft.inputs |= {file.name: file.digest for file in files}
+    return done[0]
+
+
+class _Reasons:
+    """How often each rule set rows aside, and the first row that was."""
+
+    def __init__(self) -> None:
+        self.by_rule: Counter[str] = Counter()
+        self.first: dict[str, Any] | None = None
+
+    def add(self, rejects: pa.Table) -> None:
+        if rejects.num_rows == 0:
+            return
+        if self.first is None:
+            self.first = rejects.slice(0, 1).to_pylist()[0]
+        for rules in rejects.column("rules").to_pylist():
+            self.by_rule.update(set(rules))
+
+
+def _check_names(files: list[InputFile]) -> None:
+    twice = [name for name, count in Counter(file.name for file in files).items() if count > 1]
+    if twice:
+        raise DataRefused(f"the file {twice[0]!r} is listed twice", expected="each file once", next_step="name it once")
+
+
+def _book(file: InputFile, counts: Counts) -> dict[str, Any]:
+    if not counts.balanced:
+        raise CheckBroken(f"{counts}", where=file.name, expected="rows_in = accepted + rejected")
+    return {
+        "name": file.name, "digest": file.digest, "split": file.split,
+        "rows_in": counts.rows_in, "accepted": counts.accepted, "rejected": counts.rejected,
+    }  # fmt: skip
+
+
+def _total(books: list[dict[str, Any]], written: int, set_aside: int) -> Counts:
+    total = sum((Counts(book["rows_in"], book["accepted"], book["rejected"]) for book in books), Counts())
+    if not total.balanced or (total.accepted, total.rejected) != (written, set_aside):
+        raise CheckBroken(
+            f"{total}, but {written} rows and {set_aside} rejects were written", where="ingest", expected="the same counts"
+        )
+    return total
+
+
+def _nothing_accepted(total: Counts, reasons: _Reasons) -> DataRefused:
+    first = reasons.first or {}
+    column = f":{first['columns'][0]}" if first["columns"][0] else ""
+    return DataRefused(
+        f"none of {total.rows_in} rows can be read; the first: {first['reasons'][0]}",
+        where=f"{first['source_file']}:{first['source_row']}{column}", expected="at least one row",
+        next_step="compare [source] with the file",
+    )  # fmt: skip

@@ -1,0 +1,40 @@
+"""Readers of all formats: one file -> batches of table rows and rejects.
+
+In: `InputFile` + `SourceConfig`. Out: `SourceBatch`es. Promise: every record of the file is accepted or rejected, and
+counted; a file that cannot be read as a whole raises DataRefused.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+from seqcls.config.source import SourceConfig
+from seqcls.errors import CheckBroken
+from seqcls.sources.delimited import read_delimited
+from seqcls.sources.reading import Reading
+from seqcls.table import InputFile, Kind, SourceBatch
+
+FORMATS: dict[str, Callable[[Reading], Iterator[SourceBatch]]] = {
+    "csv": read_delimited,
+    "tsv": read_delimited,
+}
+
+
+def read_file(
+    file: InputFile, source: SourceConfig, kind: Kind, *, labelled: bool, folder: Path
+) -> Iterator[SourceBatch]:
+    """Read one file; `labelled` says that every row needs a class (training)."""
+    reading = Reading(file, source, kind, labelled, folder)
+    rows_in = 0
+    for batch in FORMATS[source.format](reading):
+        if batch.table.num_rows + batch.rejects.num_rows != batch.rows_in:
+            raise CheckBroken(
+                f"{batch.rows_in} records became {batch.table.num_rows} rows and {batch.rejects.num_rows} rejects",
+                where=file.name, expected="every record in exactly one of the two",
+            )  # fmt: skip
+        rows_in += batch.rows_in
+        if batch.rows_in:
+            yield batch
+    if rows_in == 0:
+        raise reading.refuse("no rows", expected="at least one record", next_step="deliver the file again, or leave it out")

@@ -1,0 +1,157 @@
+"""Records as they stand in a file -> rows of the table and rejects.
+
+In: `Records`. Out: `SourceBatch`. Promise: every record is in exactly one of the two; a reject lists all its reasons.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from seqcls.sources.numbers import SERIES, check_nested, from_number_lists, join_channels, parse_cells, parse_nested
+from seqcls.sources.reading import Problems, Reading, Records, Reject, Role, add_problem, constant
+from seqcls.sources.times import times_column
+from seqcls.table import SourceBatch, rejects_table, table_schema
+
+_TOKENS = pa.list_(pa.string())
+
+
+def assemble(reading: Reading, records: Records) -> SourceBatch:
+    """One batch of the table, with what had to be set aside."""
+    problems: Problems = {index: list(reasons) for index, reasons in records.problems.items()}
+    schema = table_schema(reading.kind)
+    rows = len(records.rows)
+    columns = records.columns
+    filled = {
+        "id": _ids(reading, records, problems),
+        "sequence": _sequence(reading, records, problems),
+        "label": _optional_text(reading, columns, "label", rows, problems),
+        "time": _times(reading, columns, rows, problems),
+        "group": _optional_text(reading, columns, "group", rows, problems),
+        "split": constant(reading.file.split, rows),
+        "source_file": constant(reading.file.name, rows),
+        "source_row": records.rows,
+    }
+    table = pa.Table.from_arrays([filled[field.name].cast(field.type) for field in schema], schema=schema.remove_metadata())
+    rejects = list(records.rejects)
+    if problems:
+        rejects += [_reject(reading, records, filled["id"], index, problems) for index in problems]
+        keep = np.ones(rows, bool)
+        keep[list(problems)] = False
+        table = table.filter(pa.array(keep))
+    rejects.sort(key=lambda row: int(str(row["source_row"])))
+    return SourceBatch(table, rejects_table(rejects), rows + len(records.rejects))
+
+
+def _reject(reading: Reading, records: Records, ids: pa.Array, index: int, problems: Problems) -> Reject:
+    columns, rules, reasons = zip(*problems[index], strict=True)
+    return {
+        "source_file": reading.file.name,
+        "source_row": records.rows[index].as_py(),
+        "id": ids[index].as_py(),
+        "columns": list(columns),
+        "rules": list(rules),
+        "reasons": list(reasons),
+        "raw": records.raw(index) if records.raw else None,
+    }
+
+
+def _ids(reading: Reading, records: Records, problems: Problems) -> pa.Array:
+    """The id column as text, or FILE:ROW."""
+    column = records.columns.get("id")
+    if column is None:
+        numbers = records.rows.cast(pa.string())
+        return pc.binary_join_element_wise(constant(reading.file.name, len(numbers)), numbers, ":")
+    name = reading.source.id or "id"
+    for index in pc.indices_nonzero(pc.fill_null(pc.equal(column, ""), True)).to_pylist():
+        add_problem(problems, index, name, "id", "no id; an id names the row in the scores")
+    _refuse_nul(column, name, problems)
+    return pc.fill_null(column, "")
+
+
+def _optional_text(reading: Reading, columns: dict[Role, pa.Array], role: Role, rows: int, problems: Problems) -> pa.Array:
+    """Blank is missing."""
+    column = columns.get(role)
+    if column is None:
+        return constant(None, rows)
+    _refuse_nul(column, str(getattr(reading.source, role)), problems)
+    return pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
+
+
+def _times(reading: Reading, columns: dict[Role, pa.Array], rows: int, problems: Problems) -> pa.Array:
+    column = columns.get("time")
+    if column is None:
+        return pa.nulls(rows, pa.timestamp("us", tz="UTC"))
+    times, faults = times_column(column, reading.source.time_zone)
+    for index, reason in faults.items():
+        add_problem(problems, index, reading.source.time or "time", "time", reason)
+    return times
+
+
+def _refuse_nul(column: pa.Array, name: str, problems: Problems) -> None:
+    for index in pc.indices_nonzero(pc.fill_null(pc.match_substring(column, "\0"), False)).to_pylist():
+        add_problem(problems, index, name, "nul", "a NUL byte: no text has one, so the file is damaged or binary")
+
+
+def _sequence(reading: Reading, records: Records, problems: Problems) -> pa.Array:
+    names = reading.sequence_columns
+    if reading.kind == "series":
+        return _series(records.sequence, names, problems)
+    column = records.sequence[0]
+    if reading.kind == "tokens":
+        return _tokens(column, names[0], problems)
+    _refuse_nul(column, names[0], problems)
+    return column
+
+
+def _tokens(column: pa.Array, name: str, problems: Problems) -> pa.Array:
+    """Text is split at blanks."""
+    if column.type == _TOKENS:
+        return column
+    _refuse_nul(column, name, problems)
+    trimmed = pc.ascii_trim_whitespace(column)
+    words = pc.ascii_split_whitespace(trimmed)
+    nothing = pc.fill_null(pc.equal(trimmed, ""), False)
+    if not pc.any(nothing).as_py():
+        return words
+    return pc.if_else(nothing, pa.scalar([], _TOKENS), words)
+
+
+def _series(columns: list[pa.Array], names: list[str], problems: Problems) -> pa.Array:
+    if len(columns) == 1 and columns[0].type == SERIES:
+        return columns[0]
+    if len(columns) == 1 and pa.types.is_string(columns[0].type) and _any_nested(columns[0]):
+        return _mixed_series(columns[0], names[0], problems)
+    channels = []
+    for number, column in enumerate(columns):
+        lists, faults = parse_cells(column) if pa.types.is_string(column.type) else from_number_lists(column)
+        for index, reason in faults.items():
+            add_problem(problems, index, names[min(number, len(names) - 1)], "number", reason)
+        channels.append(lists)
+    joined, unequal = join_channels(channels, names if len(names) == len(channels) else [str(n) for n in range(1, len(channels) + 1)])
+    for index, reason in unequal.items():
+        add_problem(problems, index, names[0], "channels", reason)
+    return joined
+
+
+def _any_nested(column: pa.Array) -> bool:
+    return bool(pc.any(pc.match_substring_regex(column, r"^\s*\[\s*\[")).as_py())
+
+
+def _mixed_series(column: pa.Array, name: str, problems: Problems) -> pa.Array:
+    """Text with JSON lists of lists, one inner list a channel (perhaps not in every row)."""
+    rows: list[list[list[float | None]] | None] = []
+    for index, text in enumerate(column.to_pylist()):
+        if text is not None and text.lstrip().startswith("["):
+            result = parse_nested(text)
+        else:
+            lists, faults = parse_cells(pa.array([text], pa.string()))
+            result = faults[0] if faults else check_nested(lists[0].as_py()) if lists[0].is_valid else ""
+        if isinstance(result, str):
+            if result:
+                add_problem(problems, index, name, "number", result)
+            rows.append(None)
+        else:
+            rows.append(result)
+    return pa.array(rows, SERIES)

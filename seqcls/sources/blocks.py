@@ -1,0 +1,189 @@
+"""Text files as blocks of whole lines in UTF-8, and as decoded lines.
+
+In: a byte stream in any encoding. Out: `Block`s of about 4 MiB that end at a line break, or `Lines`. Promise: memory is
+bounded by `max_row_bytes`; bytes that the encoding does not allow stay recognisable, so that only their line is lost.
+"""
+
+from __future__ import annotations
+
+import codecs
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import numpy as np
+
+from seqcls.sources.reading import Reading, Reject
+from seqcls.sources.stream import SourceStream, open_source
+from seqcls.table import RAW_LIMIT
+
+BLOCK_BYTES = 4 * 1024 * 1024  # 8 MiB read no faster, and each block is held about four times over
+_BOM = b"\xef\xbb\xbf"
+_MARK = 0xDC00  # an undecodable byte b becomes the lone surrogate U+DC00+b: never valid, so its line is found later
+
+
+@dataclass(frozen=True)
+class Block:
+    """Whole lines. `overlong`: the beginning of one line that is longer than a row may be."""
+
+    data: bytes
+    offset: int  # of the first byte in the text (in the file, for UTF-8)
+    overlong: bool = False
+    is_last: bool = False
+
+
+@dataclass(frozen=True)
+class Lines:
+    """Decoded lines of one block with their numbers, and those that could not be decoded."""
+
+    rows: list[int]
+    texts: list[str]
+    rejects: list[Reject]
+
+
+def text_blocks(reading: Reading, stream: SourceStream, *, any_break: bool) -> Iterator[Block]:
+    """Blocks of UTF-8; lines end in LF, or with `any_break` in CR, LF or CR LF."""
+    limit = reading.source.max_row_bytes
+    pending, offset, skipping = b"", 0, False
+    for chunk, is_last in _utf8_chunks(reading, stream):
+        if offset == 0 and not pending and chunk.startswith(_BOM):
+            chunk, offset = chunk[len(_BOM) :], len(_BOM)
+        data = pending + chunk
+        cut = len(data) if is_last else _last_break(data, any_break)
+        if skipping:  # the rest of an overlong line: up to its end
+            end = _first_break(data, any_break)
+            if end == 0 and not is_last:
+                pending, offset = data[-1:], offset + len(data) - 1
+                continue
+            end = end or len(data)
+            data, offset, cut, skipping = data[end:], offset + end, cut - end, False
+        pending = data[cut:]
+        if cut or is_last:
+            yield Block(data[:cut], offset, is_last=is_last)
+        offset += cut
+        if len(pending) > limit + BLOCK_BYTES:
+            yield Block(pending[:RAW_LIMIT], offset, overlong=True)
+            pending, offset, skipping = pending[-1:], offset + len(pending) - 1, True
+
+
+def _utf8_chunks(reading: Reading, stream: SourceStream) -> Iterator[tuple[bytes, bool]]:
+    """(bytes, whether they are the last); the last may be empty."""
+    encoding = reading.source.encoding
+    decoder = None
+    if encoding not in ("utf-8", "utf-8-sig"):
+        codecs.register_error("seqcls-mark", _mark)
+        decoder = codecs.getincrementaldecoder(encoding)("seqcls-mark")
+    while True:
+        chunk = _read_full(stream)
+        is_last = len(chunk) < BLOCK_BYTES
+        if decoder is not None:
+            chunk = decoder.decode(chunk, final=is_last).encode("utf-8", "surrogatepass")
+        yield chunk, is_last
+        if is_last:
+            return
+
+
+def _read_full(stream: SourceStream) -> bytes:
+    parts, missing = [], BLOCK_BYTES
+    while missing and (part := stream.read(missing)):
+        parts.append(part)
+        missing -= len(part)
+    return b"".join(parts)
+
+
+def _mark(error: UnicodeError) -> tuple[str, int]:
+    assert isinstance(error, UnicodeDecodeError)
+    return "".join(chr(_MARK + byte) for byte in error.object[error.start : error.end]), error.end
+
+
+def _last_break(data: bytes, any_break: bool) -> int:
+    """Position after the last line break (a CR at the very end may be half of a CR LF)."""
+    last = data.rfind(b"\n")
+    return max(last, data.rfind(b"\r", 0, len(data) - 1)) + 1 if any_break else last + 1
+
+
+def _first_break(data: bytes, any_break: bool) -> int:
+    """Position after the first line break, 0 if there is none."""
+    ends = [data.find(b"\n")]
+    if any_break:
+        carriage = data.find(b"\r", 0, len(data) - 1)
+        ends.append(carriage + 1 if data[carriage + 1 : carriage + 2] == b"\n" and carriage >= 0 else carriage)
+    found = [end for end in ends if end >= 0]
+    return min(found) + 1 if found else 0
+
+
+def undecodable(line: bytes, encoding: str, offset: int | None = None) -> str | None:
+    """Why a line is not text, or None if it is."""
+    try:
+        line.decode("utf-8")
+        return None
+    except UnicodeDecodeError as error:
+        if encoding in ("utf-8", "utf-8-sig"):
+            place = f"byte {error.start} of the row" + (f" (byte {offset + error.start} of the file)" if offset is not None else "")
+            return f"byte 0x{line[error.start]:02x} at {place} is not UTF-8" + _hint(line)
+    text = line.decode("utf-8", "surrogatepass")
+    at = next((at for at, letter in enumerate(text) if _MARK <= ord(letter) < _MARK + 256), 0)
+    before = len(text[:at].encode(encoding, "ignore"))
+    return f"byte 0x{ord(text[at]) - _MARK & 0xFF:02x} at byte {before} of the row is not {encoding}"
+
+
+def _hint(line: bytes) -> str:
+    try:
+        line.decode("cp1252")
+    except UnicodeDecodeError:
+        return ""
+    return '; if the text is Western European, set source.encoding = "cp1252"'
+
+
+def show(line: bytes) -> str:
+    """Raw text of a rejected line, whatever its bytes."""
+    return line[: 4 * RAW_LIMIT].decode("utf-8", "backslashreplace")
+
+
+def too_long(reading: Reading, row: int, size: int | None, raw: bytes) -> Reject:
+    found = f"{size} bytes" if size is not None else f"more than {BLOCK_BYTES} bytes"
+    return reading.reject(
+        row, "", "row_bytes", f"{found}; a row may have {reading.source.max_row_bytes} (source.max_row_bytes)", show(raw)
+    )
+
+
+def longest_line(data: bytes) -> tuple[int, int]:
+    """(number of lines, bytes of the longest), lines ending in LF; the last may lack it."""
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == 10)
+    count = len(ends) + (not data.endswith(b"\n") and len(data) > 0)
+    bounds = np.concatenate([[-1], ends, [len(data)]])
+    return int(count), int(np.diff(bounds).max()) - 1
+
+
+def read_lines(reading: Reading) -> Iterator[Lines]:
+    """All lines of a file, split at LF (or CR LF) only: U+0085 and U+2028 are letters of the text."""
+    row = 1
+    with open_source(reading) as stream:
+        for block in text_blocks(reading, stream, any_break=False):
+            lines = _decode_lines(reading, block, row)
+            row += len(lines.rows) + len(lines.rejects)
+            yield lines
+
+
+def _decode_lines(reading: Reading, block: Block, first: int) -> Lines:
+    if block.overlong:
+        return Lines([], [], [too_long(reading, first, None, block.data)])
+    if not block.data:
+        return Lines([], [], [])
+    count, longest = longest_line(block.data)
+    if longest <= reading.source.max_row_bytes:
+        try:
+            texts = block.data.decode("utf-8").removesuffix("\n").split("\n")
+            return Lines(list(range(first, first + count)), [text.removesuffix("\r") for text in texts], [])
+        except UnicodeDecodeError:
+            pass  # line by line below: only the lines at fault are lost
+    rows, texts, rejects, offset = [], [], [], block.offset
+    for row, line in enumerate(block.data.removesuffix(b"\n").split(b"\n"), first):
+        if len(line) > reading.source.max_row_bytes:
+            rejects.append(too_long(reading, row, len(line), line))
+        elif reason := undecodable(line, reading.source.encoding, offset):
+            rejects.append(reading.reject(row, "", "encoding", reason, show(line)))
+        else:
+            rows.append(row)
+            texts.append(line.decode("utf-8").removesuffix("\r"))
+        offset += len(line) + 1
+    return Lines(rows, texts, rejects)

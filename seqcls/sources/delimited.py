@@ -1,0 +1,180 @@
+"""csv and tsv: records of fields, exactly as RFC 4180 has them.
+
+In: a file with one record a line (more, where a quoted field holds line breaks). Out: `Fields`, columns of text.
+Promise: two roads give the same rows. Blocks without quotes, blank or overlong lines go through Arrow's parser, and
+count as read only if Arrow finds one record a line; all others are read record by record. A record that cannot be read
+is set aside alone: a quote that opens, but never properly closes, costs its own line and not those after it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pacsv
+
+from seqcls.errors import DataRefused
+from seqcls.sources.assemble import assemble
+from seqcls.sources.blocks import Block, longest_line, show, text_blocks, too_long
+from seqcls.sources.header import open_header
+from seqcls.sources.reading import Reading, Records, Reject, constant, need_column, role_columns, row_numbers
+from seqcls.sources.records import Dialect, Record, split_records
+from seqcls.sources.stream import open_source
+from seqcls.table import SourceBatch
+
+
+@dataclass(frozen=True)
+class Fields:
+    """Columns of text of one block; `raw` gives a record as it stands in the file."""
+
+    rows: pa.Int64Array
+    columns: dict[str, pa.Array]
+    rejects: list[Reject]
+    raw: Callable[[int], str]
+
+
+def read_delimited(reading: Reading) -> Iterator[SourceBatch]:
+    """Batches of a csv or tsv file."""
+    wanted: dict[str, str] = {}
+
+    def choose(found: list[str]) -> list[str]:
+        for name in reading.sequence_columns:
+            need_column(reading, name, found, "source.sequence" if len(reading.sequence_columns) == 1 else "source.channels")
+        wanted.update({str(role): name for role, name in role_columns(reading, found).items()})
+        return list(dict.fromkeys([*reading.sequence_columns, *wanted.values()]))
+
+    for fields in read_fields(reading, choose):
+        records = Records(fields.rows, [fields.columns[name] for name in reading.sequence_columns], rejects=fields.rejects, raw=fields.raw)
+        for role in ("label", "id", "time", "group"):
+            if role in wanted:
+                records.columns[role] = fields.columns[wanted[role]]
+        if reading.source.label_from in ("file", "folder"):
+            records.columns["label"] = constant(reading.file_label(), len(fields.rows))
+        yield assemble(reading, records)
+
+
+def read_fields(reading: Reading, choose: Callable[[list[str]], list[str]]) -> Iterator[Fields]:
+    """The columns that `choose` picks from those found, block by block."""
+    dialect = Dialect.of(reading.source)
+    with open_source(reading) as stream:
+        blocks = text_blocks(reading, stream, any_break=True)
+        names, blocks = open_header(reading, dialect, blocks)
+        parser = _Parser(reading, replace(dialect, skip_blank=len(names) > 1), names, choose(names))
+        for block in blocks:
+            if fields := parser.parse(block):
+                yield fields
+
+
+class _Parser:
+    """Blocks -> fields; carries an open quoted record from one block to the next."""
+
+    def __init__(self, reading: Reading, dialect: Dialect, names: list[str], wanted: list[str]) -> None:
+        self.reading, self.dialect, self.names, self.wanted = reading, dialect, names, wanted
+        self.row = 1
+        self.carry = b""
+        self.is_first = True
+
+    def parse(self, block: Block) -> Fields | None:
+        if block.overlong:
+            return self._overlong(block)
+        data, offset = self.carry + block.data, block.offset - len(self.carry)
+        self.carry = b""
+        fields = self._through_arrow(data) or self._one_by_one(data, offset, block.is_last)
+        count = len(fields.rows) + len(fields.rejects)
+        self.row += count
+        self.is_first = self.is_first and count == 0
+        return fields if count else None
+
+    def _overlong(self, block: Block) -> Fields:
+        if self.carry:
+            raise self.dialect.unclosed(self.reading, self.row, "a quoted field that is longer than a row may be")
+        rejects = [too_long(self.reading, self.row, None, block.data)]
+        self.row += 1
+        self.is_first = False
+        nothing = pa.array([], pa.string())
+        return Fields(row_numbers(1, 0), dict.fromkeys(self.wanted, nothing), rejects, str)
+
+    def _through_arrow(self, data: bytes) -> Fields | None:
+        """The fast road, or None where it does not apply."""
+        if not data or (self.dialect.quoting and b'"' in data) or not self.dialect.delimiter.isascii():
+            return None
+        if b"\r" in data:
+            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
+        has_blank = data.startswith(b"\n") or b"\n\n" in data
+        count, longest = longest_line(data)
+        if has_blank or longest > self.reading.source.max_row_bytes:
+            return None
+        try:
+            table = pacsv.read_csv(pa.BufferReader(data), *self._arrow_options(len(data)))
+        except pa.ArrowInvalid:  # some record has too many fields, or is not UTF-8: the other road says which
+            return None
+        if table.num_rows != count:
+            return None
+        columns = {name: self._trim(table.column(name).combine_chunks()) for name in self.wanted}
+        lines: list[bytes] = []
+
+        def raw(index: int) -> str:
+            lines[:] = lines or data.split(b"\n")
+            return show(lines[index])
+
+        return Fields(row_numbers(self.row, count), columns, [], raw)
+
+    def _arrow_options(self, size: int) -> tuple[pacsv.ReadOptions, pacsv.ParseOptions, pacsv.ConvertOptions]:
+        return (
+            pacsv.ReadOptions(column_names=self.names, block_size=size + 1, use_threads=False),
+            pacsv.ParseOptions(delimiter=self.dialect.delimiter, quote_char=False, double_quote=False, ignore_empty_lines=False),
+            pacsv.ConvertOptions(
+                column_types=dict.fromkeys(self.names, pa.string()), strings_can_be_null=False, include_columns=self.wanted
+            ),
+        )
+
+    def _one_by_one(self, data: bytes, offset: int, is_last: bool) -> Fields:
+        """The exact road: also for quotes, and to say what is wrong with a record."""
+        records: list[Record] = []
+        self.carry = split_records(self.reading, self.dialect, data, offset, self.row, is_last, records)
+        width = len(self.names)
+        if self.is_first:
+            _refuse_if_all_differ(self.reading, records, self.names)
+        good = [record for record in records if record.fault is None and len(record.fields) == width]
+        rejects = [_reject(self.reading, record, width) for record in records if record.fault is not None or len(record.fields) != width]
+        columns = {}
+        for name in self.wanted:
+            at = self.names.index(name)
+            columns[name] = self._trim(pa.array([record.fields[at] for record in good], pa.string()))
+        rows = pa.array([record.row for record in good], pa.int64())
+        return Fields(rows, columns, rejects, lambda index: show(good[index].raw))
+
+    def _trim(self, column: pa.Array) -> pa.Array:
+        return pc.utf8_trim(column, " \t") if self.reading.source.strip else column
+
+
+def _reject(reading: Reading, record: Record, width: int) -> Reject:
+    if record.fault is not None:
+        return reading.reject(record.row, "", record.rule, record.fault, show(record.raw))
+    return reading.reject(
+        record.row, "", "fields", f"expected {width} fields, got {len(record.fields)}", show(record.raw)
+    )
+
+
+def _refuse_if_all_differ(reading: Reading, records: list[Record], names: list[str]) -> None:
+    """One odd record is a fault of the record; all of them alike are a fault of the file or the config."""
+    widths = {len(record.fields) for record in records if record.fault is None}
+    if len(records) < 2 or len(widths) != 1 or widths == {len(names)}:
+        return
+    width = widths.pop()
+    raise _all_differ(reading, records, names, width)
+
+
+def _all_differ(reading: Reading, records: list[Record], names: list[str], width: int) -> DataRefused:
+    ends_blank = width == len(names) + 1 and all(record.fields[-1] == "" for record in records if record.fault is None)
+    if ends_blank:
+        return reading.refuse(
+            f"every record ends in a delimiter: {width} fields", row=1, expected=f"{len(names)} fields ({', '.join(names[:10])})",
+            next_step="remove the delimiter at the end of the lines, or add one to the header",
+        )  # fmt: skip
+    return reading.refuse(
+        f"every record has {width} field{'s' * (width != 1)}", row=1, expected=f"{len(names)} ({', '.join(names[:10])})",
+        next_step="check source.delimiter, source.quoting, and the header or source.columns",
+    )  # fmt: skip

@@ -1,0 +1,142 @@
+"""What the readers of all formats share: the file being read, and the records found in it.
+
+In: `InputFile` + `SourceConfig`. Out: `Records`, the columns by role as they stand in the file, before they become
+a table (`assemble.py`). Promise: each record of a file is in `Records.rows` or among `Records.rejects`.
+"""
+
+from __future__ import annotations
+
+import difflib
+import fnmatch
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Literal
+
+import pyarrow as pa
+
+from seqcls.config.source import SourceConfig
+from seqcls.errors import DataRefused
+from seqcls.table import InputFile, Kind, reject
+
+Role = Literal["label", "id", "time", "group"]
+LabelPlace = Literal["column", "file", "folder", "header", "pattern", "labels", "none"]
+Reject = dict[str, object]
+Problem = tuple[str, str, str]  # column, rule, reason
+Problems = dict[int, list[Problem]]  # by position in a batch
+
+
+@dataclass(frozen=True)
+class Reading:
+    """One file, how it is written and what is wanted of it."""
+
+    file: InputFile
+    source: SourceConfig
+    kind: Kind
+    labelled: bool
+    folder: Path
+
+    def reject(self, row: int, column: str, rule: str, reason: str, raw: str | None = None) -> Reject:
+        return reject(self.file.name, row, column, rule, reason, raw)
+
+    def refuse(self, found: str, *, row: int | None = None, column: str = "", expected: str = "", next_step: str = "") -> DataRefused:
+        """The file as a whole cannot be used."""
+        where = self.file.name + (f":{row}" if row is not None else "") + (f":{column}" if column else "")
+        return DataRefused(found, where=where, expected=expected, next_step=next_step)
+
+    @property
+    def sequence_columns(self) -> list[str]:
+        """One column, or one a channel."""
+        source = self.source
+        return source.channels if self.kind == "series" and source.channels else [source.sequence]
+
+    @property
+    def label_place(self) -> LabelPlace:
+        """Where the class stands, for formats without columns; `none` when nothing says so."""
+        source = self.source
+        if source.label_from is not None:
+            return source.label_from
+        if source.label_files:
+            return "labels"
+        if source.label_pattern:
+            return "header"
+        if source.pattern and "?P<label>" in source.pattern:
+            return "pattern"
+        return "file" if source.labels else "none"
+
+    def column_label(self) -> str | None:
+        """Name of the label column, where labels stand in one."""
+        return self.source.label if self.source.label_from in (None, "column") else None
+
+    def file_label(self) -> str | None:
+        """The class that the whole file belongs to, where its name or folder says so."""
+        if self.label_place == "folder":
+            # A folder of new data is an inbox, not a class.
+            return self.file.path.parent.name if self.labelled else None
+        name = self.file.path.name
+        for pattern, label in self.source.labels.items():
+            if fnmatch.fnmatchcase(name, pattern) or fnmatch.fnmatchcase(self.file.name, pattern):
+                return label
+        if self.labelled:
+            raise self.refuse(
+                "no class for this file",
+                expected=f"a name that matches one of {', '.join(self.source.labels) or '(labels is empty)'}",
+                next_step='add it to source.labels, such as labels = { "*.pos" = "positive" }',
+            )
+        return None
+
+
+@dataclass
+class Records:
+    """Records of one batch. `sequence`: one array, or one a channel; text, lists, or already the table's type."""
+
+    rows: pa.Int64Array
+    sequence: list[pa.Array]
+    columns: dict[Role, pa.Array] = field(default_factory=dict)
+    rejects: list[Reject] = field(default_factory=list)
+    problems: Problems = field(default_factory=dict)
+    raw: Callable[[int], str] | None = None
+
+
+def add_problem(problems: Problems, index: int, column: str, rule: str, reason: str) -> None:
+    problems.setdefault(index, []).append((column, rule, reason))
+
+
+def merge_problems(target: Problems, more: Mapping[int, list[Problem]]) -> None:
+    for index, reasons in more.items():
+        target.setdefault(index, []).extend(reasons)
+
+
+def role_columns(reading: Reading, found: list[str]) -> dict[Role, str]:
+    """Role -> column for label, id, time and group; a column that is named but missing is refused."""
+    source = reading.source
+    roles: dict[Role, str] = {}
+    named: dict[Role, str | None] = {"label": reading.column_label(), "id": source.id, "time": source.time, "group": source.group}
+    for role, name in named.items():
+        if name is None or (role == "label" and not reading.labelled and name not in found):
+            continue
+        need_column(reading, name, found, f"source.{role}")
+        roles[role] = name
+    return roles
+
+
+def need_column(reading: Reading, name: str, found: list[str], key: str) -> None:
+    """Refuse a file without the column, naming the nearest one."""
+    if name in found:
+        return
+    near = difflib.get_close_matches(name, found, n=1, cutoff=0.5)
+    shown = ", ".join(repr(column) for column in found[:30]) + (f" and {len(found) - 30} more" if len(found) > 30 else "")
+    raise reading.refuse(
+        f"no column {name!r}" + (f"; the nearest is {near[0]!r}" if near else ""),
+        expected=f"it among the columns found: {shown or 'none'}",
+        next_step=f"correct {key} in the config, or the file",
+    )
+
+
+def constant(value: str | None, rows: int) -> pa.Array:
+    """The same text for every row."""
+    return pa.nulls(rows, pa.string()) if value is None else pa.repeat(pa.scalar(value, pa.string()), rows)
+
+
+def row_numbers(first: int, count: int) -> pa.Int64Array:
+    return pa.array(range(first, first + count), pa.int64())

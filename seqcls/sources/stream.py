@@ -1,0 +1,192 @@
+"""Bytes of one input file, unpacked: opened once, bounded, hashed on the way.
+
+In: a path. Out: a binary stream. Promise: a file that changed since it was found, a damaged or endless gzip file and
+a file of another format (by its first bytes) are refused; what was read to the end has the digest of the `InputFile`.
+"""
+
+from __future__ import annotations
+
+import gzip
+import hashlib
+import io
+import os
+import stat
+import zlib
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+from seqcls.discover import content_digest
+from seqcls.errors import DataRefused, WorldFailed
+from seqcls.sources.reading import Reading
+
+HEAD_BYTES = 4096
+_GZIP = b"\x1f\x8b"
+_MAGIC: list[tuple[bytes, str]] = [
+    (b"PAR1", "Parquet"), (b"PK\x03\x04", "zip"), (b"PK\x05\x06", "zip"), (_GZIP, "gzip"), (b"BZh", "bzip2"),
+    (b"\xfd7zXZ\x00", "xz"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"ARROW1", "Arrow"), (b"\x93NUMPY", "NumPy"),
+    (b"SQLite format 3\x00", "SQLite"), (b"%PDF-", "PDF"), (b"\x89HDF", "HDF5"),
+]  # fmt: skip
+_PAGES = (b"<!doctype html", b"<html", b"<?xml")
+# Free text may well begin with "<html"; tables and sequence files never do.
+_FREE_TEXT = frozenset({"lines", "folder", "fasttext"})
+
+
+class _Hashing(io.RawIOBase):
+    """Hash everything that is read from a file."""
+
+    def __init__(self, file: io.FileIO) -> None:
+        self._file = file
+        self.digest = hashlib.sha256()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer)
+        count = self._file.readinto(view) or 0
+        self.digest.update(view[:count])
+        return count
+
+
+class SourceStream(io.RawIOBase):
+    """Unpacked bytes within the budget of `max_file_bytes`."""
+
+    def __init__(self, reading: Reading, file: io.FileIO) -> None:
+        self._reading, self._file = reading, file
+        self._hashing = _Hashing(file)
+        buffered = io.BufferedReader(self._hashing, 1 << 18)
+        self._is_gzip = reading.file.path.name.endswith(".gz")
+        self._head = b""
+        self._from: io.BufferedIOBase = gzip.GzipFile(fileobj=buffered, mode="rb") if self._is_gzip else buffered
+        self._count = 0
+        self._ended = False
+        self._head = self._read_head()
+
+    def readable(self) -> bool:
+        return True
+
+    def readinto(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        if self._head:
+            count = min(len(view), len(self._head))
+            view[:count], self._head = self._head[:count], self._head[count:]
+            return count
+        data = self._unpack(len(view))
+        view[: len(data)] = data
+        return len(data)
+
+    def _read_head(self) -> bytes:
+        head = self._unpack(HEAD_BYTES)
+        refuse_other_formats(self._reading, head)
+        return head
+
+    def _unpack(self, size: int) -> bytes:
+        try:
+            data = self._from.read(size)
+        except EOFError:
+            raise self._damaged("the gzip file ends too early: it was cut short") from None
+        except gzip.BadGzipFile as error:
+            raise self._damaged(f"not a sound gzip file ({error})") from None
+        except zlib.error as error:
+            raise self._damaged(f"not a sound gzip file ({error})") from None
+        self._count += len(data)
+        self._ended = self._ended or (not data and size > 0)
+        if self._count > self._reading.source.max_file_bytes:
+            raise self._reading.refuse(
+                f"more than {self._reading.source.max_file_bytes} bytes" + (" after unpacking" if self._is_gzip else ""),
+                expected="at most source.max_file_bytes",
+                next_step="split the file, or raise source.max_file_bytes if its size is right",
+            )
+        return data
+
+    def _damaged(self, found: str) -> DataRefused:
+        return self._reading.refuse(
+            f"{found}, after {self._count} unpacked bytes", expected="a whole gzip file", next_step="fetch the file again"
+        )
+
+    def check_unchanged(self) -> None:
+        """The bytes read to the end are those that were found."""
+        if self._ended:
+            check_same(self._reading, self._hashing.digest.hexdigest(), os.fstat(self._file.fileno()))
+
+
+@contextmanager
+def open_source(reading: Reading) -> Iterator[SourceStream]:
+    """Open for one reading; when it was read to the end, its digest is compared on leaving."""
+    with open_regular(reading) as file:
+        stream = SourceStream(reading, file)
+        yield stream
+        stream.check_unchanged()
+
+
+def open_regular(reading: Reading) -> io.FileIO:
+    """A regular file, opened without waiting (a FIFO would block for ever)."""
+    path = reading.file.path
+    try:
+        file = io.FileIO(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
+    except FileNotFoundError:
+        raise reading.refuse("the file is gone since it was found", next_step="deliver it again") from None
+    except OSError as error:
+        raise WorldFailed(
+            f"cannot open the file ({error.strerror})", where=reading.file.name, next_step="mend the permissions, then run again"
+        ) from error
+    facts = os.fstat(file.fileno())
+    if not stat.S_ISREG(facts.st_mode):
+        file.close()
+        raise reading.refuse("not a plain file", expected="a regular file, no pipe, device or folder", next_step="name a file")
+    if facts.st_size != reading.file.size:
+        file.close()
+        raise changed(reading, f"{facts.st_size} bytes, {reading.file.size} when it was found")
+    return file
+
+
+def check_same(reading: Reading, digest: str, facts: os.stat_result) -> None:
+    """Refuse a file whose bytes are no longer those that were found."""
+    if facts.st_size != reading.file.size:
+        raise changed(reading, f"{facts.st_size} bytes, {reading.file.size} when it was found")
+    digest = content_digest(reading.source, reading.folder, reading.file.path, digest)
+    if digest != reading.file.digest:
+        raise changed(reading, f"SHA-256 {digest[:12]}, {reading.file.digest[:12]} when it was found")
+
+
+def changed(reading: Reading, facts: str) -> DataRefused:
+    return reading.refuse(
+        f"changed while being read ({facts})",
+        expected="a file that nobody writes to",
+        next_step="write under another name ending in .part, rename when it is whole, and run again",
+    )
+
+
+def refuse_other_formats(reading: Reading, head: bytes) -> None:
+    """Refuse by the first bytes what is not text, or no table."""
+    name = next((name for magic, name in _MAGIC if head.startswith(magic)), None)
+    if head[257:262] == b"ustar":
+        name = "tar"
+    if name == "gzip" and not reading.file.path.name.endswith(".gz"):
+        raise reading.refuse(
+            "looks like gzip", expected="plain text, or a name ending in .gz", next_step="rename the file to NAME.gz, or unpack it"
+        )
+    if name:
+        raise reading.refuse(
+            f"looks like {name}",
+            expected=f"text, since source.format is {reading.source.format!r}",
+            next_step="unpack the file" if name in ("zip", "tar", "gzip", "bzip2", "xz", "zstd") else "name the format it is in",
+        )
+    _refuse_utf16(reading, head)
+    start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:20].lower()
+    if reading.source.format not in _FREE_TEXT and start.startswith(_PAGES):
+        raise reading.refuse(
+            "looks like HTML", expected=f"a {reading.source.format} file", next_step="the download got an error page: fetch it again"
+        )
+
+
+def _refuse_utf16(reading: Reading, head: bytes) -> None:
+    if reading.source.encoding.startswith(("utf-16", "utf-32")):
+        return
+    has_mark = head.startswith((b"\xff\xfe", b"\xfe\xff"))
+    every_other = len(head) >= 8 and (head[1::2].count(0) > 0.8 * len(head[1::2]) or head[::2].count(0) > 0.8 * len(head[::2]))
+    if has_mark or every_other:
+        raise reading.refuse(
+            "looks like UTF-16", expected=f"text in {reading.source.encoding}", next_step='set source.encoding = "utf-16"'
+        )
