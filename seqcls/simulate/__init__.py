@@ -1,0 +1,1 @@
+"""Simulated data for the three worked examples: reviews, electrocardiograms, DNA. See docs/simulated-data.md."""

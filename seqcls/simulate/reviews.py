@@ -9,7 +9,6 @@ Valence Shifters"): negation, contrast, reported opinion, and valenced words tha
 
 from __future__ import annotations
 
-import csv
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -36,7 +35,6 @@ CLASSES: Final = ("negative", "neutral", "positive")
 LONG_SHARE: Final = 0.04  # reviews of more than 100 words: they exercise truncation
 LABEL_NOISE: Final = 0.02  # share of labels drawn anew, as careless annotators do
 _FIRST_DAY: Final = datetime(2025, 1, 1, tzinfo=UTC)
-_HEADER: Final = ("id", "review", "sentiment", "written_at")
 
 Words = Sequence[str]
 
@@ -71,10 +69,22 @@ def write(folder: Path, rows: int, seed: int) -> list[Path]:
 
 def write_csv(path: Path, table: pa.Table) -> None:
     """RFC 4180, fields quoted where they must be."""
-    with path.open("w", newline="", encoding="utf-8") as file:
-        lines = csv.writer(file, lineterminator="\n")
-        lines.writerow(table.column_names)
-        lines.writerows(zip(*(column.to_pylist() for column in table.columns), strict=True))
+    path.write_bytes(b"".join([header(table), *csv_records(table)]))
+
+
+def header(table: pa.Table) -> bytes:
+    """First line of the file."""
+    return (",".join(table.column_names) + "\n").encode()
+
+
+def csv_records(table: pa.Table) -> list[bytes]:
+    """One CSV record a row; a record may run over several lines."""
+    columns = [map(_field, column.to_pylist()) for column in table.columns]
+    return [(",".join(fields) + "\n").encode() for fields in zip(*columns, strict=True)]
+
+
+def _field(text: str) -> str:
+    return '"' + text.replace('"', '""') + '"' if any(mark in text for mark in ',"\n') else text
 
 
 def _review(dice: Dice, label: str, is_long: bool) -> str:
@@ -101,17 +111,17 @@ def _judgement(dice: Dice, praise: bool) -> str:
     return dice.pick(_JUDGEMENTS)(dice, won, lost)
 
 
-def _adjective(dice: Dice, words: Words) -> str:
-    """A word of one side, in three of ten cases with a degree before it."""
+def _say(dice: Dice, words: Words) -> str:
+    """An adjective of one side, in three of ten cases with a degree before it."""
     return f"{dice.pick(DEGREES)} {dice.pick(words)}" if dice.chance(0.3) else dice.pick(words)
 
 
 def _plain(dice: Dice, won: Words, _lost: Words) -> str:
     return dice.pick(
         (
-            f"the {dice.pick(ASPECTS)} is {_adjective(dice, won)} and the {dice.pick(ASPECTS)} is {_adjective(dice, won)}",
-            f"i found the {dice.pick(FILMS)} {_adjective(dice, won)}",
-            f"what a {_adjective(dice, won)} {dice.pick(FILMS)} this is",
+            f"the {dice.pick(ASPECTS)} is {_say(dice, won)} and the {dice.pick(ASPECTS)} is {_say(dice, won)}",
+            f"i found the {dice.pick(FILMS)} {_say(dice, won)}",
+            f"what a {_say(dice, won)} {dice.pick(FILMS)} this is",
         )
     )
 
@@ -120,20 +130,20 @@ def _negated(dice: Dice, _won: Words, lost: Words) -> str:
     """Only words of the other side, all of them negated."""
     return dice.pick(
         (
-            f"this is not, for all that one hears, a {_adjective(dice, lost)} {dice.pick(FILMS)}",
-            f"nobody who sat through it could call the {dice.pick(ASPECTS)} {_adjective(dice, lost)}",
-            f"it is hardly the {_adjective(dice, lost)} {dice.pick(FILMS)} it was said to be",
-            f"i would never say that the {dice.pick(ASPECTS)} is {_adjective(dice, lost)}",
-            f"there is nothing {_adjective(dice, lost)} about the {dice.pick(ASPECTS)}",
-            f"the {dice.pick(ASPECTS)} is far from {_adjective(dice, lost)}",
+            f"this is not, for all that one hears, a {_say(dice, lost)} {dice.pick(FILMS)}",
+            f"nobody who sat through it could call the {dice.pick(ASPECTS)} {_say(dice, lost)}",
+            f"it is hardly the {_say(dice, lost)} {dice.pick(FILMS)} it was said to be",
+            f"i would never say that the {dice.pick(ASPECTS)} is {_say(dice, lost)}",
+            f"there is nothing {_say(dice, lost)} about the {dice.pick(ASPECTS)}",
+            f"the {dice.pick(ASPECTS)} is far from {_say(dice, lost)}",
         )
     )
 
 
 def _contrast(dice: Dice, won: Words, lost: Words) -> str:
     """Both sides in one sentence; the conjunction and its place say which clause wins."""
-    winner = f"the {dice.pick(ASPECTS)} is {_adjective(dice, won)}"
-    loser = f"the {dice.pick(ASPECTS)} is {_adjective(dice, lost)}"
+    winner = f"the {dice.pick(ASPECTS)} is {_say(dice, won)}"
+    loser = f"the {dice.pick(ASPECTS)} is {_say(dice, lost)}"
     return dice.pick(
         (
             f"although {loser}, {winner}",
@@ -153,12 +163,12 @@ def _reported(dice: Dice, won: Words, lost: Words) -> str:
     other, name = dice.pick(OTHERS), dice.pick(NAMES)
     return dice.pick(
         (
-            f'{other} called it "{_adjective(dice, lost)}", i call it {_adjective(dice, won)}',
-            f"i call it {_adjective(dice, won)}, {other} called it {_adjective(dice, lost)}",
-            f"{name} told me it would be {_adjective(dice, lost)}; to me it was {_adjective(dice, won)}",
-            f"to me it was {_adjective(dice, won)}, whatever {name} says about a {_adjective(dice, lost)} {dice.pick(ASPECTS)}",
-            f"{other} who find it {_adjective(dice, lost)} are wrong",
-            f"{other} who find it {_adjective(dice, won)} are right",
+            f'{other} called it "{_say(dice, lost)}", i call it {_say(dice, won)}',
+            f"i call it {_say(dice, won)}, {other} called it {_say(dice, lost)}",
+            f"{name} told me it would be {_say(dice, lost)}; to me it was {_say(dice, won)}",
+            f"to me it was {_say(dice, won)}, whatever {name} says about a {_say(dice, lost)} {dice.pick(ASPECTS)}",
+            f"{other} who find it {_say(dice, lost)} are wrong",
+            f"{other} who find it {_say(dice, won)} are right",
         )
     )
 
@@ -167,10 +177,10 @@ def _negated_contrast(dice: Dice, won: Words, lost: Words) -> str:
     """Negation inside a contrast: the same words as in `_contrast`, one side turned."""
     return dice.pick(
         (
-            f"the {dice.pick(ASPECTS)} may be {_adjective(dice, lost)}, yet the {dice.pick(FILMS)} is not {_adjective(dice, lost)}",
-            f"not {_adjective(dice, lost)} but {_adjective(dice, won)}, this {dice.pick(FILMS)}",
-            f"{_adjective(dice, won)}, not {_adjective(dice, lost)}, is the word for the {dice.pick(ASPECTS)}",
-            f"i expected something {_adjective(dice, lost)} and did not get it; the {dice.pick(ASPECTS)} is {_adjective(dice, won)}",
+            f"the {dice.pick(ASPECTS)} may be {_say(dice, lost)}, yet the {dice.pick(FILMS)} is not {_say(dice, lost)}",
+            f"not {_say(dice, lost)} but {_say(dice, won)}, this {dice.pick(FILMS)}",
+            f"{_say(dice, won)}, not {_say(dice, lost)}, is the word for the {dice.pick(ASPECTS)}",
+            f"i expected something {_say(dice, lost)} and was wrong; the {dice.pick(ASPECTS)} is {_say(dice, won)}",
         )
     )
 
@@ -179,7 +189,7 @@ def _negated_contrast(dice: Dice, won: Words, lost: Words) -> str:
 
 
 def _neutral(dice: Dice) -> str:
-    good, bad = _adjective(dice, GOOD), _adjective(dice, BAD)
+    good, bad = _say(dice, GOOD), _say(dice, BAD)
     first, second = (good, bad) if dice.chance(0.5) else (bad, good)
     other, name = dice.pick(OTHERS), dice.pick(NAMES)
     return dice.pick(
@@ -210,9 +220,12 @@ def _fact(dice: Dice) -> str:
 
 def _plot(dice: Dice) -> str:
     """Praise and blame of people in the story, not of the film."""
-    word = _adjective(dice, GOOD if dice.chance(0.5) else BAD)
+    word = _say(dice, GOOD if dice.chance(0.5) else BAD)
     return dice.pick(PLOTS).format(
-        word=word, other=_adjective(dice, GOOD if dice.chance(0.5) else BAD), role=dice.pick(PLOT_ROLES), name=dice.pick(NAMES)
+        word=word,
+        other=_say(dice, GOOD if dice.chance(0.5) else BAD),
+        role=dice.pick(PLOT_ROLES),
+        name=dice.pick(NAMES),
     )
 
 

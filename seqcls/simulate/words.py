@@ -28,8 +28,8 @@ FILMS: Final = (
     "documentary", "adaptation", "fable",
 )  # fmt: skip
 OTHERS: Final = (
-    "the critics", "my friends", "the reviewers", "people", "my neighbours", "those in the queue", "some viewers", "my parents",
-    "fans of the book", "my colleagues", "the members of the jury", "the students behind me",
+    "the critics", "my friends", "the reviewers", "people", "my neighbours", "those in the queue", "some viewers",
+    "my parents", "fans of the book", "my colleagues", "the members of the jury", "the students behind me",
 )  # fmt: skip
 NAMES: Final = (
     "Anna", "Bruno", "Carla", "Daniel", "Elif", "Farid", "Greta", "Hugo", "Irene", "Jonas", "Keiko", "Luis", "Mara",
