@@ -1,0 +1,215 @@
+"""The training loop, and a training in progress: where it stands, what it has learnt, when it stops.
+
+In: an `encoded` artefact and a pipeline. Out: `Run`, epoch by epoch. Promise: `run_epoch` is the one loop, for train
+and valid; a run goes on bit for bit from its checkpoints; the wall clock decides when checkpoints are written and
+nothing of what is in them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from seqcls import checkpoints
+from seqcls.artefacts import Ref
+from seqcls.batches import Batch, Batches, EncodedSplit, Integers, read_inputs
+from seqcls.checkpoints import Scalars
+from seqcls.config.pipeline import Pipeline
+from seqcls.errors import ConfigRefused, DataRefused
+from seqcls.failpoints import failpoint
+from seqcls.models import build_model
+from seqcls.monitor import EpochRecord, Figures, LossSums, Progress, ProgressCall, figures, is_better, watched
+from seqcls.optimisation import Objective, Optimiser, class_weights, learning_rate_at
+from seqcls.seeding import random_state, set_random_state
+
+TICK_SECONDS = 0.25
+VALID_BATCH = 128  # measuring needs no gradients, so more rows fit and fewer calls are made
+
+
+def run_epoch(
+    model: nn.Module,
+    batches: Batches,
+    objective: Objective,
+    sums: LossSums,
+    device: torch.device,
+    optimiser: Optimiser | None,
+    after_step: Callable[[Batch, Tensor], None],
+) -> None:
+    """One pass from step `sums.step` on; with an optimiser the network learns, without it is only measured."""
+    model.train(optimiser is not None)
+    first = sums.epoch * batches.steps + sums.step
+    with torch.set_grad_enabled(optimiser is not None):
+        for number, batch in enumerate(batches.iterate(sums.epoch, sums.step), start=first):
+            batch = batch.to(device)
+            logits = model(batch)  # (B, K)
+            loss = objective(logits, batch.labels)
+            if optimiser is not None:
+                optimiser.step(loss / len(batch), number)
+            sums.add(loss, len(batch))
+            after_step(batch, logits)
+    sums.settle()
+
+
+class Run:
+    """A training in progress: network, optimiser, where it stands, the best weights so far."""
+
+    def __init__(
+        self, encoded: Ref, pipeline: Pipeline, device: torch.device, folder: Path, progress: ProgressCall | None
+    ) -> None:
+        self.config, self.device, self.folder, self.progress = pipeline.train, device, folder, progress
+        self.inputs, self.labels = read_inputs(encoded.folder)
+        train_rows, valid_rows = EncodedSplit.open(encoded, "train"), EncodedSplit.open(encoded, "valid")
+        check_rows(encoded, train_rows.labels, valid_rows.labels, self.labels)
+        weights = class_weights(train_rows.labels, len(self.labels))
+        chances = weights[train_rows.labels] if self.config.balance == "sampling" else None
+        size = self.config.batch_size
+        self.train_batches = Batches(train_rows, self.inputs, size, pipeline.seed, shuffle=True, weights=chances)
+        self.valid_batches = Batches(valid_rows, self.inputs, max(size, VALID_BATCH), pipeline.seed, shuffle=False)
+        self.objective = Objective(
+            self.config.label_smoothing, weights if self.config.balance == "weights" else None, device
+        )
+        self.model = build_model(pipeline.model, self.inputs, len(self.labels)).to(device)
+        self.optimiser = Optimiser(self.model, self.config, self.config.epochs * self.train_batches.steps)
+        self.at = Scalars()
+        self.best: dict[str, Tensor] = {}
+        self.rows, self.seconds = 0, 0.0
+        self.ticked = self.saved = time.perf_counter()
+        self.resume()
+
+    @property
+    def finished(self) -> bool:
+        return self.at.epoch >= self.config.epochs or self.at.stale >= self.config.patience
+
+    def next_epoch(self) -> None:
+        """Train an epoch (or the rest of one), measure it on validation, keep the weights if they are the best."""
+        sums = LossSums(self.at.epoch, self.at.step, self.at.loss_sum, self.at.rows)
+        self.saved = began = time.perf_counter()
+        rows_before = sums.rows
+
+        def after_step(batch: Batch, logits: Tensor) -> None:  # noqa: ARG001 - the training rows are not measured
+            failpoint("step_ended")
+            now = time.perf_counter()
+            if now - self.ticked >= TICK_SECONDS or now - self.saved >= self.config.checkpoint_seconds:
+                self.tick(sums, now, self.rows + sums.rows - rows_before, self.seconds + now - began)
+
+        run_epoch(self.model, self.train_batches, self.objective, sums, self.device, self.optimiser, after_step)
+        self.rows += sums.rows - rows_before
+        self.seconds += time.perf_counter() - began
+        self.end_epoch(sums.mean, *self.measure())
+
+    def tick(self, sums: LossSums, now: float, rows: int, seconds: float) -> None:
+        """A few times a second: read the losses, tell the progress; when it is time, write a checkpoint."""
+        sums.settle()
+        self.ticked = now
+        self.report(sums.rows, sums.mean, rows / max(seconds, 1e-9), epoch_ended=False)
+        if now - self.saved >= self.config.checkpoint_seconds:
+            self.at.step, self.at.loss_sum, self.at.rows = sums.step, sums.total, sums.rows
+            self.save()
+
+    def measure(self) -> tuple[float, Figures]:
+        """Loss and figures of the validation split."""
+        sums = LossSums(self.at.epoch)
+        labels: list[Tensor] = []
+        predictions: list[Tensor] = []
+
+        def after_step(batch: Batch, logits: Tensor) -> None:
+            labels.append(batch.labels)
+            predictions.append(logits.argmax(1))
+
+        run_epoch(self.model, self.valid_batches, self.objective, sums, self.device, None, after_step)
+        truth, guess = torch.cat(labels).cpu().numpy(), torch.cat(predictions).cpu().numpy()
+        return sums.mean, figures(truth, guess, len(self.labels))
+
+    def end_epoch(self, train_loss: float, valid_loss: float, measured: Figures) -> None:
+        """Write the epoch into the books, then commit them."""
+        steps = self.train_batches.steps
+        rate = learning_rate_at((self.at.epoch + 1) * steps - 1, self.optimiser.steps, self.config)
+        self.at.epoch, self.at.step, self.at.loss_sum, self.at.rows = self.at.epoch + 1, 0, 0.0, 0
+        record = EpochRecord(
+            epoch=self.at.epoch, train_loss=train_loss, valid_loss=valid_loss, learning_rate=rate, **asdict(measured)
+        )
+        self.at.history.append(record)
+        value = watched(record, self.config.monitor)
+        if is_better(value, self.at.best, self.config.monitor):
+            self.at.best, self.at.best_epoch, self.at.stale = value, self.at.epoch, 0
+            self.best = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+        else:
+            self.at.stale += 1
+        failpoint("epoch_ended")
+        self.save()
+        done = len(self.train_batches.split)
+        self.report(done, train_loss, self.rows / max(self.seconds, 1e-9), epoch_ended=True)
+
+    def report(self, rows_done: int, train_loss: float, rows_per_second: float, *, epoch_ended: bool) -> None:
+        if self.progress is None:
+            return
+        last = self.at.history[-1] if self.at.history else None
+        self.progress(
+            Progress(
+                epoch=self.at.epoch + (not epoch_ended),
+                epochs=self.config.epochs,
+                rows_done=rows_done,
+                rows_total=len(self.train_batches.split),
+                rows_per_second=rows_per_second,
+                train_loss=train_loss,
+                valid_loss=last.valid_loss if last else None,
+                monitor=watched(last, self.config.monitor) if last else None,
+                best=self.at.best,
+                epoch_ended=epoch_ended,
+            )
+        )
+
+    def save(self) -> None:
+        """Commit where the run stands; the best weights are left out while they are the present ones."""
+        began = time.perf_counter()
+        tensors = {f"weights/{name}": tensor for name, tensor in self.model.state_dict().items()}
+        if not (self.at.step == 0 and self.at.best_epoch == self.at.epoch):
+            tensors |= {f"best/{name}": tensor for name, tensor in self.best.items()}
+        tensors |= {f"optimiser/{name}": tensor for name, tensor in self.optimiser.tensors().items()}
+        tensors |= {f"random/{name}": tensor for name, tensor in random_state(self.device).items()}
+        checkpoints.write(self.folder, self.at, tensors)
+        self.saved = time.perf_counter()
+        self.seconds -= (self.saved - began) if self.at.step else 0.0  # within an epoch: its time is being taken
+
+    def resume(self) -> None:
+        """Go on from the newest whole checkpoint, if there is one."""
+        found = checkpoints.read_newest(self.folder)
+        if found is None:
+            return
+        self.at = found.scalars
+        self.model.load_state_dict(found.part("weights"))
+        self.best = found.part("best") or found.part("weights")
+        if self.at.best is None:
+            self.best = {}
+        self.optimiser.set_tensors(found.part("optimiser"))
+        set_random_state(found.part("random"), self.device)
+
+
+def check_rows(encoded: Ref, train: Integers, valid: Integers, labels: tuple[str, ...]) -> None:
+    """Something to learn from, something to stop by, and classes that exist."""
+    if not len(train):
+        raise DataRefused(
+            "no training rows", where=encoded.path, expected="at least one", next_step="see the rejects of the run"
+        )
+    if not len(valid):
+        raise ConfigRefused(
+            "no validation rows, so nothing says when to stop",
+            where="split.valid",
+            expected="a share above 0, or files of a given validation split",
+            next_step="set split.valid = 0.1",
+        )
+    for name, found in (("train", train), ("valid", valid)):
+        wrong = np.flatnonzero((found < 0) | (found >= len(labels)))
+        if len(wrong):
+            raise DataRefused(
+                f"row {wrong[0] + 1} of {name} has the class index {found[wrong[0]]}",
+                where=encoded.path,
+                expected=f"0 to {len(labels) - 1}, the classes of encoder.json",
+                next_step="run the encode stage again",
+            )

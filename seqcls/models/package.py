@@ -1,0 +1,169 @@
+"""The `model` artefact: written once, read back only when every byte and every shape is as it should be.
+
+In: a trained network, or a Ref. Out: weights.safetensors + model.json, or `LoadedModel`. Promise: no pickle is ever
+read; nothing of the file decides what code runs; equal weights and facts give equal bytes (no times, no paths).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import BaseModel, ConfigDict, ValidationError
+from safetensors import SafetensorError
+from safetensors.torch import load, save
+from torch import Tensor, nn
+
+from seqcls.artefacts import Ref, verify, write_json
+from seqcls.batches import Batches, EncodedSplit, read_inputs
+from seqcls.config.model import ModelConfig
+from seqcls.encoders.spec import InputSpec
+from seqcls.errors import Corrupted, DataRefused
+from seqcls.models import build_model
+from seqcls.models.network import BothStrands, Network
+from seqcls.table import Kind
+
+FORMAT_VERSION = 1
+WEIGHTS, MANIFEST = "weights.safetensors", "model.json"
+_PICKLES = (b"PK\x03\x04", b"\x80")  # torch.save writes a zip of pickles; before 1.6 a bare pickle
+
+
+class ModelManifest(BaseModel):
+    """model.json: what the weights are, and all that decided them."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid", protected_namespaces=())
+
+    format: int
+    pipeline: str
+    kind: Kind
+    model: ModelConfig
+    inputs: InputSpec
+    labels: tuple[str, ...]
+    seed: int
+    threads: int
+    device: str
+    torch: str
+    parameters: int
+    best_epoch: int
+    weights_sha256: str
+
+
+@dataclass(frozen=True)
+class LoadedModel:
+    """A network ready to score; `labels[k]` is the class of logit k."""
+
+    model: nn.Module
+    labels: tuple[str, ...]
+    inputs: InputSpec
+    config: ModelConfig
+    manifest: ModelManifest
+
+
+def weights_bytes(tensors: dict[str, Tensor]) -> bytes:
+    """safetensors bytes of a state dict, ordered by name; copied, since weights may share memory on a GPU."""
+    return save({name: tensors[name].detach().cpu().contiguous() for name in sorted(tensors)})
+
+
+def write_model(folder: Path, weights: bytes, manifest: ModelManifest) -> None:
+    """weights.safetensors and model.json."""
+    (folder / WEIGHTS).write_bytes(weights)
+    write_json(folder / MANIFEST, manifest.model_dump(mode="json"))
+
+
+def load_model(ref: Ref, device: torch.device | None = None) -> LoadedModel:
+    """Verify the artefact, then build its network and give it its weights."""
+    verify(ref)
+    manifest = _read_manifest(ref.folder / MANIFEST)
+    inputs, labels = read_inputs(ref.folder)
+    if (inputs, labels) != (manifest.inputs, manifest.labels):
+        raise Corrupted(
+            "model.json and encoder.json disagree on inputs or labels",
+            where=ref.path,
+            expected="the encoder that the model was trained with",
+            next_step="train the model again",
+        )
+    data = (ref.folder / WEIGHTS).read_bytes()
+    tensors = _read_weights(data, ref.folder / WEIGHTS)
+    if hashlib.sha256(data).hexdigest() != manifest.weights_sha256:
+        raise Corrupted(
+            "the weights are not those that model.json names", where=ref.path, next_step="train the model again"
+        )
+    model = build_model(manifest.model, manifest.inputs, len(manifest.labels))
+    _check_shapes(model.state_dict(), tensors, ref.folder / WEIGHTS)
+    model.load_state_dict(tensors)
+    model.eval()
+    return LoadedModel(model.to(device or torch.device("cpu")), labels, inputs, manifest.model, manifest)
+
+
+def _read_manifest(path: Path) -> ModelManifest:
+    try:
+        manifest = ModelManifest.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise Corrupted(
+            f"not readable ({str(error).splitlines()[0]})",
+            where=str(path),
+            expected=f"the facts of a model, format {FORMAT_VERSION}",
+            next_step="load it with the seqcls that wrote it, or train the model again",
+        ) from error
+    if manifest.format != FORMAT_VERSION:
+        raise DataRefused(
+            f"model format {manifest.format}",
+            where=str(path),
+            expected=f"format {FORMAT_VERSION}",
+            next_step="use the seqcls that wrote it, or train the model again",
+        )
+    return manifest
+
+
+def _read_weights(data: bytes, path: Path) -> dict[str, Tensor]:
+    if data.startswith(_PICKLES):
+        raise DataRefused(
+            "a pickle under the name of weights: reading it could run any code, so it is never read",
+            where=str(path),
+            expected="safetensors",
+            next_step="train the model with seqcls, or convert the weights where they came from",
+        )
+    try:
+        return load(data)
+    except SafetensorError as error:
+        raise DataRefused(
+            f"not safetensors ({error})", where=str(path), expected="safetensors", next_step="train the model again"
+        ) from error
+
+
+def _check_shapes(expected: dict[str, Tensor], found: dict[str, Tensor], path: Path) -> None:
+    """All names and shapes at once: those of the network that model.json describes."""
+    faults = [f"{name}: not in the file" for name in expected.keys() - found.keys()]
+    faults += [f"{name}: not in the network" for name in found.keys() - expected.keys()]
+    for name in expected.keys() & found.keys():
+        here, there = found[name], expected[name]
+        if here.shape != there.shape or here.dtype != there.dtype:
+            faults.append(f"{name}: the file has {_shape(here)}, the network {_shape(there)}")
+    if faults:
+        raise DataRefused(
+            f"weights that do not fit the network: {'; '.join(sorted(faults))}",
+            where=str(path),
+            expected="the weights of the network in model.json",
+            next_step="train the model again",
+        )
+
+
+def _shape(tensor: Tensor) -> str:
+    return f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"
+
+
+def predict_logits(model: nn.Module, split: EncodedSplit, spec: InputSpec, batch_size: int) -> npt.NDArray[np.float32]:
+    """(N, K); inside, rows are taken by length, so that little of a batch is padding."""
+    network = model.network if isinstance(model, BothStrands) else model
+    assert isinstance(network, Network)
+    assert not model.training, "dropout would still be on"
+    device = next(model.parameters()).device
+    logits = np.zeros((len(split), network.classes.out_features), np.float32)
+    with torch.inference_mode():
+        for batch in Batches(split, spec, batch_size, seed=0, shuffle=False).iterate(0):
+            logits[batch.rows.numpy()] = model(batch.to(device)).float().cpu().numpy()
+    return logits

@@ -1,0 +1,114 @@
+"""What is measured while training runs: losses, the figures of the validation split, progress for people."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import BaseModel, ConfigDict
+from torch import Tensor
+
+from seqcls.errors import DataRefused
+
+
+@dataclass(frozen=True)
+class Progress:
+    """Where training stands; `rows_done` of `rows_total` are those of this epoch."""
+
+    epoch: int
+    """From 1."""
+    epochs: int
+    rows_done: int
+    rows_total: int
+    rows_per_second: float
+    """Training rows a second since this process began."""
+    train_loss: float
+    """Mean over the rows of this epoch so far."""
+    valid_loss: float | None
+    monitor: float | None
+    """The watched figure of the last finished epoch."""
+    best: float | None
+    """The best of it so far."""
+    epoch_ended: bool
+
+
+ProgressCall = Callable[[Progress], None]
+
+
+class EpochRecord(BaseModel):
+    """One line of history.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    epoch: int
+    train_loss: float
+    valid_loss: float
+    accuracy: float
+    balanced_accuracy: float
+    macro_f1: float
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class Figures:
+    accuracy: float
+    balanced_accuracy: float
+    macro_f1: float
+
+
+def figures(labels: npt.NDArray[np.int64], predictions: npt.NDArray[np.int64], classes: int) -> Figures:
+    """Accuracy; mean recall over classes that occur; mean F1 over classes that occur or are predicted."""
+    hits = np.bincount(labels[labels == predictions], minlength=classes)
+    actual, predicted = np.bincount(labels, minlength=classes), np.bincount(predictions, minlength=classes)
+    either = actual + predicted > 0
+    return Figures(
+        accuracy=float(hits.sum() / len(labels)),
+        balanced_accuracy=float((hits[actual > 0] / actual[actual > 0]).mean()),
+        macro_f1=float((2 * hits[either] / (actual + predicted)[either]).mean()),
+    )
+
+
+class LossSums:
+    """Losses of an epoch, added in the order of the steps, so that a resumed epoch adds up to the same bits."""
+
+    def __init__(self, epoch: int, step: int = 0, total: float = 0.0, rows: int = 0) -> None:
+        self.epoch, self.step, self.total, self.rows = epoch, step, total, rows
+        self._waiting: list[Tensor] = []
+
+    @property
+    def mean(self) -> float:
+        return self.total / max(self.rows, 1)
+
+    def add(self, loss: Tensor, rows: int) -> None:
+        """`loss` is the sum over the rows of a step; it is not read yet, since reading waits for a GPU."""
+        self._waiting.append(loss.detach())
+        self.rows += rows
+
+    def settle(self) -> None:
+        """Read the waiting losses; NaN or infinity ends the run."""
+        if not self._waiting:
+            return
+        for loss in torch.stack(self._waiting).tolist():
+            self.step += 1
+            self.total += loss
+            if not np.isfinite(loss):
+                raise DataRefused(
+                    f"the loss is {loss} at epoch {self.epoch + 1}, step {self.step}",
+                    expected="a finite number",
+                    next_step="lower train.learning_rate or train.clip, or set encode.normalise if values are huge",
+                )
+        self._waiting.clear()
+
+
+def watched(record: EpochRecord, monitor: str) -> float:
+    """The figure of an epoch that `train.monitor` names."""
+    value: float = record.valid_loss if monitor == "loss" else getattr(record, monitor)
+    return value
+
+
+def is_better(value: float, best: float | None, monitor: str) -> bool:
+    """Strictly better: of equal epochs the first is kept."""
+    return best is None or (value < best if monitor == "loss" else value > best)

@@ -1,0 +1,103 @@
+"""The objective and the step: AdamW with decay where it belongs, warm-up, cosine, clipping, weights for rare classes.
+
+In: a network and `TrainConfig`. Out: `Optimiser.step(loss)`. Promise: the learning rate is a function of the step's
+number alone, so nothing but AdamW's own moments has to be kept for a resume. AdamW: Loshchilov and Hutter 2019,
+algorithm 2; cosine: Loshchilov and Hutter 2017, equation 5; warm-up: Goyal et al. 2017.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seqcls.config.train import TrainConfig
+
+
+def class_weights(labels: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.float64]:
+    """(N,) -> (K,): N / (present classes * rows of the class), mean 1 over the rows; absent classes: 0."""
+    rows = np.bincount(labels, minlength=classes).astype(np.float64)
+    present = rows > 0
+    weights = np.zeros(classes)
+    weights[present] = len(labels) / (present.sum() * rows[present])
+    return weights
+
+
+class Objective:
+    """Cross-entropy summed over the rows of a batch, with label smoothing and weights of classes."""
+
+    def __init__(self, smoothing: float, weights: npt.NDArray[np.float64] | None, device: torch.device) -> None:
+        self.smoothing = smoothing
+        self.weights = None if weights is None else torch.tensor(weights, dtype=torch.float32, device=device)
+
+    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
+        return F.cross_entropy(logits, labels, self.weights, reduction="sum", label_smoothing=self.smoothing)
+
+
+def learning_rate_at(step: int, steps: int, config: TrainConfig) -> float:
+    """Rate of step 0, 1, ... of `steps`: a straight rise over the warm-up, then a half cosine to zero, or constant."""
+    warmup = math.ceil(steps * config.warmup)
+    if step < warmup:
+        return config.learning_rate * (step + 1) / warmup
+    if config.schedule == "constant":
+        return config.learning_rate
+    share = (step - warmup) / max(steps - warmup, 1)
+    return config.learning_rate * 0.5 * (1 + math.cos(math.pi * share))
+
+
+class Optimiser:
+    """AdamW over the weights of a network: zero_grad, backward, clip, step."""
+
+    def __init__(self, model: nn.Module, config: TrainConfig, steps: int) -> None:
+        self.config, self.steps = config, steps
+        self.weights = dict(model.named_parameters())
+        decayed = _decayed(model)
+        groups = [
+            {"params": [w for name, w in self.weights.items() if name in decayed], "weight_decay": config.weight_decay},
+            {"params": [w for name, w in self.weights.items() if name not in decayed], "weight_decay": 0.0},
+        ]
+        # Fused: one kernel a weight instead of a dozen; a third more rows a second for the CNN at batch 32.
+        self.adam = torch.optim.AdamW(
+            [group for group in groups if group["params"]], lr=config.learning_rate, fused=True
+        )
+        self.all_weights = list(self.weights.values())
+
+    def step(self, loss: Tensor, number: int) -> None:
+        """One step down the gradient of `loss`; `number` counts the steps of the whole training from 0."""
+        rate = learning_rate_at(number, self.steps, self.config)
+        for group in self.adam.param_groups:
+            group["lr"] = rate
+        self.adam.zero_grad(set_to_none=True)
+        loss.backward()  # type: ignore[no-untyped-call]
+        nn.utils.clip_grad_norm_(self.all_weights, self.config.clip)
+        self.adam.step()
+
+    def tensors(self) -> dict[str, Tensor]:
+        """AdamW's moments and step counts by weight name."""
+        return {
+            f"{name}/{part}": value
+            for name, weight in self.weights.items()
+            for part, value in self.adam.state.get(weight, {}).items()
+        }
+
+    def set_tensors(self, tensors: dict[str, Tensor]) -> None:
+        """Go on with moments from `tensors`."""
+        for name, weight in self.weights.items():
+            parts = {key.rpartition("/")[2]: value for key, value in tensors.items() if key.rpartition("/")[0] == name}
+            if parts:
+                # Torch allocates anew, aligned as in an undisturbed run.
+                self.adam.state[weight] = {part: value.to(weight.device, copy=True) for part, value in parts.items()}
+
+
+def _decayed(model: nn.Module) -> set[str]:
+    """Names of the weights that decay: matrices and filters, but no embeddings, biases or norms."""
+    embeddings = {id(module.weight) for module in model.modules() if isinstance(module, nn.Embedding)}
+    return {
+        name
+        for name, weight in model.named_parameters()
+        if weight.ndim >= 2 and id(weight) not in embeddings and not name.endswith(".symbols")
+    }

@@ -1,0 +1,67 @@
+"""Same seed, same machine, same thread count -> the same weights, bit for bit; the process is left as it was."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import torch
+import torch.utils.deterministic
+from torch import Tensor
+
+from seqcls.config.train import TrainConfig
+
+CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
+
+
+def choose_device() -> torch.device:
+    """A GPU where there is one."""
+    return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def threads_of(config: TrainConfig) -> int:
+    """The threads asked for, or all processors that this process may use (a container's share, not the machine's)."""
+    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+    return config.threads or available
+
+
+def random_state(device: torch.device) -> dict[str, Tensor]:
+    """State of the generators that dropout draws from."""
+    state = {"cpu": torch.get_rng_state()}
+    if device.type == "cuda":
+        state["cuda"] = torch.cuda.get_rng_state(device)
+    return state
+
+
+def set_random_state(state: dict[str, Tensor], device: torch.device) -> None:
+    """Go on where `random_state` was taken."""
+    torch.set_rng_state(state["cpu"])
+    if device.type == "cuda":
+        torch.cuda.set_rng_state(state["cuda"], device)
+
+
+@contextmanager
+def reproducible(seed: int, threads: int, device: torch.device) -> Iterator[None]:
+    """Deterministic kernels, seeded generators and a fixed thread count within the block; all restored after it."""
+    before = random_state(device), torch.get_num_threads(), os.environ.get(CUBLAS)
+    modes = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    fills: Any = torch.utils.deterministic  # its one setting is a property that type checkers do not see
+    fill, benchmark = fills.fill_uninitialized_memory, torch.backends.cudnn.benchmark
+    try:
+        os.environ.setdefault(CUBLAS, ":4096:8")  # cuBLAS repeats itself only with a workspace of its own
+        torch.use_deterministic_algorithms(True)
+        fills.fill_uninitialized_memory = False  # every tensor here is written before it is read
+        torch.backends.cudnn.benchmark = False  # would pick kernels by a stopwatch
+        torch.set_num_threads(threads)
+        torch.manual_seed(seed)
+        yield
+    finally:
+        torch.use_deterministic_algorithms(modes[0], warn_only=modes[1])
+        fills.fill_uninitialized_memory = fill
+        torch.backends.cudnn.benchmark = benchmark
+        torch.set_num_threads(before[1])
+        set_random_state(before[0], device)
+        if before[2] is None:
+            os.environ.pop(CUBLAS, None)

@@ -1,0 +1,86 @@
+"""Training: one visible loop, the same for train and valid, that can be killed anywhere and goes on bit for bit.
+
+In: an `encoded` artefact and a pipeline. Out: a `model` artefact with the weights of the best epoch. Promise: the same
+data, config, seed, torch and thread count give the same digest, however often the run was killed; losses are means
+over rows; early stopping sees the validation split only. The wall clock decides nothing that is written.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+import time
+from dataclasses import dataclass
+
+import torch
+
+from seqcls import checkpoints
+from seqcls.artefacts import ArtefactStore, Ref, write_json
+from seqcls.batches import ENCODER_FILE
+from seqcls.config.pipeline import Pipeline
+from seqcls.epochs import Run
+from seqcls.models.package import FORMAT_VERSION, ModelManifest, weights_bytes, write_model
+from seqcls.monitor import ProgressCall
+from seqcls.seeding import choose_device, reproducible, threads_of
+
+TOKENIZER_FILE = "tokenizer.json"
+
+
+@dataclass(frozen=True)
+class TrainResult:
+    """The model, and what this process needed for it (a resumed run counts what it did itself)."""
+
+    ref: Ref
+    seconds: float
+    rows: int
+    rows_per_second: float
+    """Training rows a second of training, validation and checkpoints not counted."""
+
+
+def train(
+    encoded: Ref, pipeline: Pipeline, store: ArtefactStore, *, progress: ProgressCall | None = None
+) -> TrainResult:
+    """Train, or go on training, the network of a pipeline; the caller clears the checkpoints once it is recorded."""
+    began = time.perf_counter()
+    device = choose_device()
+    threads = threads_of(pipeline.train)
+    with reproducible(pipeline.seed, threads, device):
+        run = Run(encoded, pipeline, device, checkpoints.folder_of(store, encoded, pipeline), progress)
+        while not run.finished:
+            run.next_epoch()
+        ref = _publish(run, encoded, pipeline, store, threads)
+    return TrainResult(ref, time.perf_counter() - began, run.rows, run.rows / max(run.seconds, 1e-9))
+
+
+def _publish(run: Run, encoded: Ref, pipeline: Pipeline, store: ArtefactStore, threads: int) -> Ref:
+    """The best weights and all that decided them, as an artefact."""
+    weights = weights_bytes(run.best)
+    manifest = ModelManifest(
+        format=FORMAT_VERSION,
+        pipeline=pipeline.name,
+        kind=pipeline.kind,
+        model=pipeline.model,
+        inputs=run.inputs,
+        labels=run.labels,
+        seed=pipeline.seed,
+        threads=threads,
+        device=run.device.type,
+        torch=torch.__version__,
+        parameters=sum(weight.numel() for weight in run.model.parameters()),
+        best_epoch=run.at.best_epoch,
+        weights_sha256=hashlib.sha256(weights).hexdigest(),
+    )
+    with store.write("model") as (draft, done):
+        write_model(draft.folder, weights, manifest)
+        for name in (ENCODER_FILE, TOKENIZER_FILE):
+            if (encoded.folder / name).is_file():
+                shutil.copyfile(encoded.folder / name, draft.folder / name)
+        write_json(draft.folder / "history.json", [record.model_dump(mode="json") for record in run.at.history])
+        draft.inputs["encoded"] = encoded.digest
+        draft.meta |= {
+            "family": pipeline.model.family,
+            "parameters": manifest.parameters,
+            "epochs": len(run.at.history),
+            "best_epoch": manifest.best_epoch,
+        }
+    return done[0]
