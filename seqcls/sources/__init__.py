@@ -12,12 +12,25 @@ from pathlib import Path
 from seqcls.config.source import SourceConfig
 from seqcls.errors import CheckBroken
 from seqcls.sources.delimited import read_delimited
+from seqcls.sources.fasta import read_fasta
+from seqcls.sources.fasttext import read_fasttext
+from seqcls.sources.folder import read_folder_file
+from seqcls.sources.lines import read_text_lines
 from seqcls.sources.reading import Reading
+from seqcls.sources.sktime import read_ts
+from seqcls.sources.ucr import read_ucr
 from seqcls.table import InputFile, Kind, SourceBatch
 
 FORMATS: dict[str, Callable[[Reading], Iterator[SourceBatch]]] = {
     "csv": read_delimited,
     "tsv": read_delimited,
+    "folder": read_folder_file,
+    "lines": read_text_lines,
+    "fasttext": read_fasttext,
+    "ucr": read_ucr,
+    "ts": read_ts,
+    "fasta": read_fasta,
+    "fastq": read_fasta,
 }
 
 

@@ -1,0 +1,34 @@
+"""fasttext: `__label__CLASS text`, one a line (https://fasttext.cc/docs/en/supervised-tutorial.html), blank or tab between.
+
+A line with several labels is set aside: the classes of this project exclude each other.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from seqcls.sources.assemble import assemble
+from seqcls.sources.blocks import read_lines
+from seqcls.sources.reading import Reading, Records, add_problem
+from seqcls.table import SourceBatch
+
+_LINE = r"^[ \t]*(?:__label__(?P<label>[^ \t]+)[ \t]*)?(?P<sequence>(?s:.*))$"
+
+
+def read_fasttext(reading: Reading) -> Iterator[SourceBatch]:
+    """Batches of a fastText file."""
+    for lines in read_lines(reading):
+        texts = pa.array(lines.texts, pa.string())
+        parts = pc.extract_regex(texts, _LINE)
+        sequence = pc.struct_field(parts, "sequence")
+        records = Records(
+            pa.array(lines.rows, pa.int64()), [sequence], {"label": pc.struct_field(parts, "label")}, lines.rejects,
+            raw=lines.texts.__getitem__,
+        )  # fmt: skip
+        several = pc.starts_with(sequence, "__label__")
+        for index in pc.indices_nonzero(several).to_pylist():
+            add_problem(records.problems, index, "label", "label", "several labels on one line; expected one class a row")
+        yield assemble(reading, records)
