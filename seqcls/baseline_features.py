@@ -60,7 +60,7 @@ class Ragged:
 class GramFeatures:
     """TF-IDF of the n-grams of the training rows, n from 1 to the kind's longest."""
 
-    regularisation = 10.0  # C; rows have length 1, so that C = 1 shrinks too much (SST-3: 0.62 against 0.64)
+    regularisation = 3.0  # C of 1 to 10 gives the same accuracy on reviews, promoters, peptides; 3 is calibrated best
 
     def __init__(self, kind: Kind, train: pa.ChunkedArray) -> None:
         self.kind = kind

@@ -1,0 +1,247 @@
+"""A model on the test split -> the `evaluation` artefact. The test split is opened here and nowhere else.
+
+In: artefacts `model`, `encoded`, `checked`, `splits`. Out: `evaluation`: metrics.json, predictions.parquet (test
+rows), report.html, model_card.md, figures/. Promise: encoded and raw rows are the same rows in the same order, or the
+run stops; baselines see the test rows only to predict them; the same inputs give the same bytes.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from seqcls import baselines
+from seqcls.artefacts import ArtefactStore, Draft, Ref, write_json
+from seqcls.config import Pipeline
+from seqcls.errors import CheckBroken, DataRefused
+from seqcls.intervals import bootstrap, paired_difference
+from seqcls.metrics import Floats, Integers, Metrics, compute_metrics
+from seqcls.parquet import iterate, read_parquet, shards, write_parquet
+from seqcls.report import Evaluation, Facts, gather_facts, write_report
+from seqcls.report.facts import Baselines, NoBaseline
+from seqcls.table import Split
+
+Predict = Callable[[Ref, Ref, Split], Floats]
+"""(model, encoded, split) -> logits (N, K)."""
+PREDICTIONS = pa.schema(
+    [
+        pa.field("id", pa.string(), nullable=False),
+        pa.field("split", pa.string(), nullable=False),
+        pa.field("label", pa.string(), nullable=False),
+        pa.field("predicted", pa.string(), nullable=False),
+        pa.field("probabilities", pa.list_(pa.float32()), nullable=False),
+    ]
+)
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Rows of one split as the baselines take them."""
+
+    ids: pa.ChunkedArray
+    sequences: pa.ChunkedArray
+    labels: Integers
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What the network said about one split."""
+
+    ids: pa.ChunkedArray
+    labels: Integers
+    probabilities: Floats
+
+
+def evaluate(
+    model: Ref,
+    encoded: Ref,
+    checked: Ref,
+    splits: Ref,
+    pipeline: Pipeline,
+    store: ArtefactStore,
+    *,
+    predict: Predict | None = None,
+    facts: dict[str, object] | None = None,
+) -> Ref:
+    """Predict validation and test, compare with the baselines, write everything down."""
+    names = read_names(encoded)
+    predict = predict or _predict_with(pipeline.score.batch_size)
+    test, valid = (_answer(predict, model, encoded, split, len(names)) for split in ("test", "valid"))
+    if not len(test.labels):
+        raise DataRefused(
+            "no test rows",
+            where=encoded.path,
+            expected="at least one row in the test split",
+            next_step="raise split.test, or name test files under [source]",
+        )
+    membership = read_parquet(splits.folder / "splits.parquet", ["split"])["split"].cast(pa.string())
+    train_labels = _encoded_column(encoded, "train", "label").to_numpy()
+    train = _sample_training(checked, membership, train_labels, names, pipeline.seed)
+    raw_test = read_rows(checked, _is_split(membership, "test"), names)
+    check_same_rows(raw_test, test, "test")
+    evaluation = build_evaluation(model.digest, test, valid, train, raw_test.sequences, train_labels, names, pipeline)
+    inputs = {"model": model, "encoded": encoded, "checked": checked, "splits": splits}
+    known = gather_facts(model, encoded, checked, splits, pipeline, facts)
+    with store.write("evaluation") as (draft, done):
+        draft.inputs |= {name: ref.digest for name, ref in inputs.items()}
+        write_evaluation(draft, evaluation, test, known)
+    return done[0]
+
+
+def build_evaluation(
+    model: str,
+    test: Answers,
+    valid: Answers,
+    train: Rows,
+    test_sequences: pa.ChunkedArray,
+    train_labels: Integers,
+    names: list[str],
+    pipeline: Pipeline,
+) -> Evaluation:
+    """Every figure, from probabilities; `train` is the linear baseline's sample of the training rows."""
+    trivial = baselines.trivial(train_labels, test.labels, len(names))
+    linear = baselines.linear(pipeline.kind, train.sequences, train.labels, test_sequences, len(names), pipeline.seed)
+    fitted = not isinstance(linear, baselines.Skipped)
+    return Evaluation(
+        model=model,
+        valid=compute_metrics(valid.labels, valid.probabilities, names) if len(valid.labels) else None,
+        test=compute_metrics(test.labels, test.probabilities, names),
+        intervals=bootstrap(test.labels, test.probabilities, names, seed=pipeline.seed),
+        baselines=Baselines(
+            trivial=compute_metrics(test.labels, trivial, names), linear=_linear_figures(test.labels, linear, names)
+        ),
+        linear_rows=len(train.labels) if fitted else 0,
+        against_linear=paired_difference(
+            test.labels, linear.argmax(axis=1), test.probabilities.argmax(axis=1), seed=pipeline.seed
+        )
+        if not isinstance(linear, baselines.Skipped)
+        else None,
+    )
+
+
+def write_evaluation(draft: Draft, evaluation: Evaluation, test: Answers, facts: Facts) -> None:
+    """All files of the artefact."""
+    names = pa.array([one.name for one in evaluation.test.classes], pa.string())
+    write_json(draft.folder / "metrics.json", evaluation.model_dump(mode="json"))
+    write_parquet(draft.folder / "predictions.parquet", predictions_table(test, names))
+    write_report(draft.folder, evaluation, facts)
+    headline = ("rows", "accuracy", "balanced_accuracy", "macro_f1", "mcc", "auroc", "log_loss", "ece")
+    draft.meta |= {name: getattr(evaluation.test, name) for name in headline}
+
+
+def predictions_table(test: Answers, names: pa.Array) -> pa.Table:
+    """One row a test row: id, split, label, predicted, probabilities in the order of the classes."""
+    rows, classes = test.probabilities.shape
+    offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * classes)
+    flat = pa.array(test.probabilities.astype(np.float32).ravel())
+    columns = [
+        test.ids,
+        pa.repeat("test", rows),
+        names.take(pa.array(test.labels)),
+        names.take(pa.array(test.probabilities.argmax(axis=1))),
+        pa.ListArray.from_arrays(offsets, flat),
+    ]
+    return pa.table(columns, schema=PREDICTIONS)
+
+
+def read_names(encoded: Ref) -> list[str]:
+    """Names of the classes: index k is logit k."""
+    encoder = json.loads((encoded.folder / "encoder.json").read_bytes())
+    return [str(name) for name in encoder["labels"]]
+
+
+def read_rows(checked: Ref, wanted: npt.NDArray[np.bool_], names: list[str]) -> Rows:
+    """Rows of `checked` where `wanted` holds, a batch at a time; labels as indices into `names`."""
+    parts, start = [], 0
+    for table in iterate(shards(checked.folder / "rows"), ["id", "sequence", "label"]):
+        mask = wanted[start : start + table.num_rows]
+        start += table.num_rows
+        if mask.any():
+            parts.append(table.filter(pa.array(mask)))
+    if start != len(wanted):
+        raise CheckBroken(f"{start} rows", where=checked.path, expected=f"{len(wanted)}, as in splits.parquet",
+                          next_step="run the split stage again, and report this")  # fmt: skip
+    schema = pa.schema([("id", pa.string()), ("sequence", pa.string()), ("label", pa.string())])
+    table = pa.concat_tables(parts) if parts else schema.empty_table()
+    labels = pc.fill_null(pc.index_in(table["label"], pa.array(names, pa.string())), -1)
+    return Rows(table["id"], table["sequence"], np.asarray(labels, dtype=np.int64))
+
+
+def check_same_rows(raw: Rows, answers: Answers, split: Split) -> None:
+    """The baselines and the network must answer for the same rows, in the same order, with the same classes."""
+    same_length = len(raw.labels) == len(answers.labels)
+    if not same_length or not raw.ids.equals(answers.ids) or not np.array_equal(raw.labels, answers.labels):
+        raise CheckBroken(
+            f"{len(raw.labels)} raw and {len(answers.labels)} encoded {split} rows, not the same rows or classes",
+            where=f"{split} split",
+            expected="the rows of `checked` and of `encoded` in one order",
+            next_step="run the encode stage again, and report this",
+        )
+
+
+def _sample_training(checked: Ref, membership: pa.ChunkedArray, labels: Integers, names: list[str], seed: int) -> Rows:
+    """The training rows that the linear baseline is fitted on; only these are read into memory."""
+    is_train = _is_split(membership, "train")
+    if is_train.sum() != len(labels):
+        raise CheckBroken(
+            f"{len(labels)} encoded training rows",
+            where=checked.path,
+            expected=f"{is_train.sum()}, as in splits.parquet",
+            next_step="run the encode stage again, and report this",
+        )
+    chosen = baselines.sample_rows(np.ones(len(labels), dtype=np.int64), seed)
+    wanted = np.zeros(len(is_train), dtype=bool)
+    wanted[np.flatnonzero(is_train)[chosen]] = True
+    rows = read_rows(checked, wanted, names)
+    if not np.array_equal(rows.labels, labels[chosen]):
+        raise CheckBroken("raw and encoded training rows of different classes", where=checked.path,
+                          expected="the rows of `checked` and of `encoded` in one order",
+                          next_step="run the encode stage again, and report this")  # fmt: skip
+    kept = baselines.sample_rows(baselines.sequence_sizes(rows.sequences), seed)
+    return Rows(rows.ids.take(pa.array(kept)), rows.sequences.take(pa.array(kept)), rows.labels[kept])
+
+
+def _is_split(membership: pa.ChunkedArray, split: Split) -> npt.NDArray[np.bool_]:
+    return np.asarray(pc.fill_null(pc.equal(membership, split), False), dtype=bool)
+
+
+def _encoded_column(encoded: Ref, split: Split, column: str) -> pa.ChunkedArray:
+    return read_parquet(shards(encoded.folder / split), [column])[column]
+
+
+def _answer(predict: Predict, model: Ref, encoded: Ref, split: Split, classes: int) -> Answers:
+    table = read_parquet(shards(encoded.folder / split), ["id", "label"])
+    labels = table["label"].to_numpy().astype(np.int64)
+    logits = predict(model, encoded, split) if len(labels) else np.zeros((0, classes))
+    return Answers(table["id"], labels, softmax(logits))
+
+
+def _predict_with(batch_size: int) -> Predict:
+    def predict(model: Ref, encoded: Ref, split: Split) -> Floats:
+        from seqcls.batches import EncodedSplit
+        from seqcls.models.package import load_model, predict_logits
+
+        loaded = load_model(model)
+        return predict_logits(loaded.model, EncodedSplit.open(encoded, split), loaded.inputs, batch_size)
+
+    return predict
+
+
+def softmax(logits: Floats) -> npt.NDArray[np.float64]:
+    """(N, K) -> (N, K)."""
+    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True, initial=-np.inf))
+    probabilities: npt.NDArray[np.float64] = shifted / shifted.sum(axis=1, keepdims=True)
+    return probabilities
+
+
+def _linear_figures(labels: Integers, linear: Any, names: list[str]) -> Metrics | NoBaseline:
+    if isinstance(linear, baselines.Skipped):
+        return NoBaseline(skipped=linear.reason)
+    return compute_metrics(labels, linear, names)

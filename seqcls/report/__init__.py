@@ -1,0 +1,40 @@
+"""What people read of an evaluation: figures, one HTML page, a model card.
+
+In: `Evaluation` and `Facts`. Out: files in a folder. Promise: the same inputs give the same bytes.
+"""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+from seqcls.artefacts import Ref
+from seqcls.report.card import write_card
+from seqcls.report.facts import Evaluation, Facts, gather_facts
+from seqcls.report.figures import as_data_uri
+from seqcls.report.page import draw, write_page
+
+__all__ = ["Evaluation", "Facts", "as_data_uri", "card_with_figures", "gather_facts", "write_report"]
+ON_THE_CARD = {"learning": "Learning curves", "confusion": "Confusion matrix", "calibration": "Calibration"}
+
+
+def write_report(folder: Path, evaluation: Evaluation, facts: Facts) -> None:
+    """report.html, model_card.md and figures/*.svg."""
+    drawn = draw(evaluation, facts)
+    (folder / "figures").mkdir()
+    for name, svg in drawn.items():
+        (folder / "figures" / f"{name}.svg").write_text(svg, encoding="utf-8")
+    (folder / "report.html").write_text(write_page(evaluation, facts, drawn), encoding="utf-8")
+    (folder / "model_card.md").write_text(write_card(evaluation, facts), encoding="utf-8")
+
+
+def card_with_figures(evaluation: Ref) -> str:
+    """The model card of an `evaluation` artefact with its figures inside, for the Prefect UI."""
+    card = (evaluation.folder / "model_card.md").read_text(encoding="utf-8")
+    card = re.sub(r"\A---\n.*?\n---\n+", "", card, flags=re.DOTALL)
+    shown = [
+        f"![{title}]({as_data_uri(path.read_text(encoding='utf-8'))})"
+        for name, title in ON_THE_CARD.items()
+        if (path := evaluation.folder / "figures" / f"{name}.svg").is_file()
+    ]
+    return card + "\n" + "\n\n".join(shown) + "\n"

@@ -1,0 +1,124 @@
+"""What the report shows: the figures of an evaluation, and the facts about data and model beside them.
+
+In: artefacts on the road to a model. Out: frozen records without times or paths, so that the same inputs give the
+same report, byte for byte.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pyarrow.compute as pc
+
+from seqcls.artefacts import Ref, read_manifest
+from seqcls.config import Pipeline
+from seqcls.intervals import Difference
+from seqcls.metrics import Metrics, Record
+from seqcls.parquet import read_parquet
+from seqcls.table import Kind, Split
+
+
+class NoBaseline(Record):
+    """A baseline that could not be fitted."""
+
+    skipped: str
+
+
+class Baselines(Record):
+    trivial: Metrics
+    linear: Metrics | NoBaseline
+
+
+class Evaluation(Record):
+    """metrics.json."""
+
+    model: str
+    """Digest of the model artefact."""
+    valid: Metrics | None
+    """None without validation rows."""
+    test: Metrics
+    intervals: dict[str, tuple[float, float]]
+    """95 % bootstrap intervals of the test figures."""
+    baselines: Baselines
+    linear_rows: int
+    """Training rows that the linear baseline was fitted on."""
+    against_linear: Difference | None
+    """Linear baseline (a) against the network (b), on the same test rows."""
+
+
+class Facts(Record):
+    """Everything on the report that is no figure of merit."""
+
+    pipeline: str
+    kind: Kind
+    family: str
+    model: dict[str, str]
+    rows: dict[str, int]
+    class_rows: dict[Split, dict[str, int]]
+    rejects: dict[str, int]
+    """Rule -> rejected rows; a row with two reasons counts at both."""
+    encoding: dict[str, str]
+    leakage: dict[str, str]
+    inputs: dict[str, str]
+    """Artefact -> digest."""
+    settings: dict[str, str]
+    more: dict[str, str]
+    history: list[dict[str, float]]
+    """One record an epoch."""
+
+
+def gather_facts(
+    model: Ref, encoded: Ref, checked: Ref, splits: Ref, pipeline: Pipeline, more: dict[str, object] | None
+) -> Facts:
+    """Read the manifests, the rejects and the training history."""
+    checked_meta, splits_meta = read_manifest(checked)["meta"], read_manifest(splits)["meta"]
+    refs = {"checked": checked, "splits": splits, "encoded": encoded, "model": model}
+    return Facts(
+        pipeline=pipeline.name,
+        kind=pipeline.kind,
+        family=pipeline.model.family,
+        model=_flatten(_without_times(read_manifest(model)["meta"])),
+        rows={name: int(checked_meta[name]) for name in ("rows_in", "accepted", "rejected")},
+        class_rows=splits_meta["counts"],
+        rejects=_count_rejects(checked),
+        encoding=_flatten(read_manifest(encoded)["meta"]),
+        leakage=_flatten(splits_meta["leakage"]),
+        inputs={name: ref.digest for name, ref in refs.items()},
+        settings=_flatten(
+            {part: getattr(pipeline, part).model_dump() for part in ("split", "encode", "model", "train")}
+        ),
+        more={name: str(value) for name, value in (more or {}).items()},
+        history=read_history(model),
+    )
+
+
+def read_history(model: Ref) -> list[dict[str, float]]:
+    """history.json of a model: one record an epoch, numbers only."""
+    data = json.loads((model.folder / "history.json").read_bytes())
+    epochs = data if isinstance(data, list) else data["epochs"]
+    return [{key: float(value) for key, value in epoch.items() if isinstance(value, int | float)} for epoch in epochs]
+
+
+def _count_rejects(checked: Ref) -> dict[str, int]:
+    rules = read_parquet(checked.folder / "rejects.parquet", columns=["rules"])["rules"]
+    counted = pc.value_counts(pc.list_flatten(rules))
+    pairs = [(row["values"], row["counts"]) for row in counted.to_pylist()]
+    return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
+
+
+def _without_times(meta: dict[str, Any]) -> dict[str, Any]:
+    """How long training took is no property of the model: it would change the report's digest."""
+    return {key: value for key, value in meta.items() if "seconds" not in key and "per_second" not in key}
+
+
+def _flatten(value: Any, name: str = "") -> dict[str, str]:
+    """Nested facts -> lines: {"a": {"b": 1}} -> {"a.b": "1"}."""
+    if isinstance(value, dict):
+        flat: dict[str, str] = {}
+        for key, inner in value.items():
+            flat |= _flatten(inner, f"{name}.{key}" if name else str(key))
+        return flat
+    if isinstance(value, float):
+        return {name: f"{value:.6g}"}
+    return {name: ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)}

@@ -1,0 +1,192 @@
+"""Figures of the report as SVG text.
+
+In: metrics and training history. Out: one self-contained SVG each, below about 60 kB. Promise: the same numbers give
+the same bytes (fixed salt, no date); names from the data are text, never markup or mathematics; no pyplot, so no
+state is left behind. Colours are CSS variables with light fallbacks: the page may recolour them, a viewer need not.
+Palette: Okabe & Ito 2008, told apart by the colour-blind.
+"""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+import warnings
+from typing import Any
+
+import matplotlib as mpl
+import numpy as np
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from matplotlib.ticker import MaxNLocator
+
+from seqcls.metrics import Metrics
+
+INK, MUTED, GRID, PAPER = "#1f2430", "#69707d", "#e3e6eb", "#ffffff"
+BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
+VARIABLES = {INK: "ink", MUTED: "muted", GRID: "line", PAPER: "card", BLUE: "blue", ORANGE: "orange", GREEN: "green"}
+MOST_ANNOTATED = 12
+"""Classes up to which every cell of the confusion figure carries its count."""
+LONGEST_NAME = 24
+_STYLE: Any = {
+    "svg.fonttype": "none",
+    "font.family": "sans-serif",
+    "font.size": 9,
+    "text.color": INK,
+    "axes.edgecolor": GRID,
+    "axes.labelcolor": MUTED,
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "axes.axisbelow": True,
+    "grid.color": GRID,
+    "grid.linewidth": 0.8,
+    "xtick.color": MUTED,
+    "ytick.color": MUTED,
+    "figure.facecolor": PAPER,
+    "axes.facecolor": PAPER,
+    "legend.frameon": False,
+    "text.parse_math": False,
+}
+
+
+def learning_curves(history: list[dict[str, float]]) -> str:
+    """Loss and validation figures over the epochs."""
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(7.2, 2.9), layout="constrained")
+        loss, score = figure.subplots(1, 2)
+        epochs = [int(record["epoch"]) for record in history]
+        _curve(loss, epochs, history, "train_loss", "training", BLUE)
+        _curve(loss, epochs, history, "valid_loss", "validation", ORANGE)
+        _curve(score, epochs, history, "balanced_accuracy", "balanced accuracy", BLUE)
+        _curve(score, epochs, history, "accuracy", "accuracy", GREEN)
+        _curve(score, epochs, history, "macro_f1", "macro F1", ORANGE)
+        loss.set_title("Loss", loc="left", fontsize=10, color=INK)
+        score.set_title("Validation figures", loc="left", fontsize=10, color=INK)
+        for axes in (loss, score):
+            axes.set_xlabel("epoch")
+            axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+            if axes.lines:
+                axes.legend(fontsize=8)
+        return _to_svg(figure, "learning")
+
+
+def _curve(axes: Axes, epochs: list[int], history: list[dict[str, float]], key: str, label: str, colour: str) -> None:
+    values = [record.get(key, float("nan")) for record in history]
+    if np.isfinite(values).any():
+        marker = "o" if len(values) < 3 else None
+        axes.plot(epochs, values, label=label, color=colour, linewidth=1.6, marker=marker, markersize=4)
+
+
+def calibration(metrics: Metrics) -> str:
+    """Confidence against accuracy with the rows of each bin: on the diagonal, 80 % sure is right 80 % of the time."""
+    bins = [(one.confidence, one.accuracy, one.rows) for one in metrics.calibration if one.rows]
+    confidence, accuracy, rows = np.array(bins, dtype=np.float64).T
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(3.6, 3.3), layout="constrained")
+        axes = figure.subplots()
+        axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
+        axes.plot(confidence, accuracy, color=BLUE, linewidth=1.2)
+        axes.scatter(confidence, accuracy, s=14 + 110 * rows / rows.max(), color=BLUE, edgecolor=PAPER, zorder=3)
+        for x, y, count in zip(confidence, accuracy, rows, strict=True):
+            place = (0, -13 if y > 0.9 else 8)
+            axes.annotate(
+                f"{count:.0f}", (x, y), place, fontsize=7, color=MUTED, textcoords="offset points", ha="center"
+            )
+        axes.set(xlim=(0, 1.03), ylim=(0, 1.03), xlabel="confidence", ylabel="share right")
+        axes.set_title(f"Calibration (error {metrics.ece:.3f})", loc="left", fontsize=10, color=INK)
+        return _to_svg(figure, "calibration")
+
+
+def confidence_histogram(metrics: Metrics) -> str:
+    """How sure the model was, right and wrong answers apart."""
+    bins = metrics.calibration
+    left = [one.low for one in bins]
+    right = np.array([one.rows * (one.accuracy or 0.0) for one in bins])
+    wrong = np.array([one.rows for one in bins]) - right
+    width = bins[0].high - bins[0].low
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(3.6, 3.3), layout="constrained")
+        axes = figure.subplots()
+        axes.bar(left, right, width * 0.9, align="edge", color=BLUE, label="right")
+        axes.bar(left, wrong, width * 0.9, bottom=right, align="edge", color=ORANGE, label="wrong")
+        axes.set(xlim=(0, 1), xlabel="confidence", ylabel="rows")
+        axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
+        axes.set_title("Confidence", loc="left", fontsize=10, color=INK)
+        axes.legend(fontsize=8, loc="upper left")
+        return _to_svg(figure, "confidence")
+
+
+def confusion(metrics: Metrics) -> str:
+    """Confusion matrix: colour is the share of the true class; counts where there is room."""
+    names = [shorten(one.name) for one in metrics.classes]
+    counts = np.array(metrics.confusion)
+    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    size = float(np.clip(2.2 + 0.32 * len(names), 3.4, 9.0))
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(size + 0.4, size), layout="constrained")
+        axes = figure.subplots()
+        axes.grid(False)
+        axes.imshow(share, cmap="Blues", vmin=0, vmax=1, interpolation="nearest")
+        small = 8 if len(names) <= 20 else 5
+        axes.set_xticks(range(len(names)), names, rotation=90, fontsize=small)
+        axes.set_yticks(range(len(names)), names, fontsize=small)
+        axes.set(xlabel="predicted", ylabel="true")
+        if len(names) <= MOST_ANNOTATED:
+            for (row, column), count in np.ndenumerate(counts):
+                colour = (
+                    "#fffffe" if share[row, column] > 0.5 else "#1f2431"
+                )  # the cell's colour stays, so does its text's
+                axes.text(column, row, f"{count}", ha="center", va="center", fontsize=8, color=colour)
+        return _to_svg(figure, "confusion")
+
+
+def class_scores(metrics: Metrics) -> str:
+    """Precision, recall and F1 of each class, the largest class on top."""
+    classes = sorted(metrics.classes, key=lambda one: -one.support)[::-1]
+    place = np.arange(len(classes))
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(6.0, float(np.clip(1.0 + 0.42 * len(classes), 2.0, 12.0))), layout="constrained")
+        axes = figure.subplots()
+        for step, (field, colour) in enumerate((("f1", GREEN), ("recall", ORANGE), ("precision", BLUE))):
+            axes.barh(
+                place + (step - 1) * 0.26, [getattr(one, field) for one in classes], 0.24, color=colour, label=field
+            )
+        small = 8 if len(classes) <= 25 else 6
+        axes.set_yticks(place, [f"{shorten(one.name)} ({one.support})" for one in classes], fontsize=small)
+        axes.grid(False, axis="y")
+        axes.set(xlim=(0, 1), ylim=(-0.6, len(classes) - 0.4))
+        handles, labels = axes.get_legend_handles_labels()
+        figure.legend(handles[::-1], labels[::-1], fontsize=8, ncols=3, loc="outside upper left")
+        return _to_svg(figure, "classes")
+
+
+def as_data_uri(svg: str) -> str:
+    """SVG text -> a data URI, for places that take no files."""
+    return "data:image/svg+xml;base64," + base64.b64encode(svg.encode()).decode()
+
+
+def shorten(name: str) -> str:
+    """A name for an axis: one line, at most LONGEST_NAME characters, nothing that XML forbids."""
+    line = " ".join("".join(letter if letter.isprintable() else " " for letter in name).split()) or "(blank)"
+    return line if len(line) <= LONGEST_NAME else line[: LONGEST_NAME - 1] + "…"
+
+
+def _to_svg(figure: Figure, salt: str) -> str:
+    text = io.StringIO()
+    with mpl.rc_context({"svg.hashsalt": salt}), warnings.catch_warnings():
+        # The text stays text: whether the reader's fonts have the glyph matters, not whether Matplotlib's have.
+        warnings.filterwarnings("ignore", message="Glyph .* missing from font")
+        warnings.filterwarnings("ignore", message="Matplotlib currently does not support")
+        figure.savefig(text, format="svg", metadata={"Date": None, "Creator": None, "Format": None, "Type": None})
+    svg = text.getvalue()
+    svg = svg[svg.index("<svg") :]
+    svg = re.sub(r' id="(?!C\d)[A-Za-z0-9.]+_\d+"', "", svg)  # ids of groups: they clash on a page with two figures
+    svg = re.sub(r"<metadata>.*?</metadata>\s*", "", svg, flags=re.DOTALL)
+    svg = re.sub(r"<defs>\s*<style[^>]*>.*?</style>\s*</defs>", "", svg, flags=re.DOTALL)  # would style the whole page
+    svg = svg.replace("<svg ", '<svg style="stroke-linejoin: round; stroke-linecap: butt" ', 1)
+    svg = re.sub(r"font-family: [^;\"]*", "font-family: sans-serif", svg)
+    svg = re.sub(r'(?<= [dxy]=")[^"]*', lambda found: re.sub(r"(\.\d\d)\d+", r"\1", found[0]), svg)
+    for colour, name in VARIABLES.items():
+        svg = svg.replace(f": {colour}", f": var(--{name}, {colour})")
+    return re.sub(r"\n\s*", "\n", svg)
