@@ -6,8 +6,8 @@ import argparse
 from datetime import date
 from pathlib import Path
 
-from seqcls.simulate import dna, ecg, reviews
-from seqcls.simulate.night import MIN_ROWS, write_night
+from seqcls.simulate import write_night, write_training
+from seqcls.simulate.night import MIN_ROWS
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -15,12 +15,11 @@ def main(arguments: list[str] | None = None) -> int:
     options = _parse(arguments)
     folder: Path = options.folder
     if options.rows:
-        for name, write in (("reviews", reviews.write), ("ecg", ecg.write), ("dna", dna.write)):
-            for path in write(folder / name, options.rows, options.seed):
-                print(f"{path}  {path.stat().st_size:,} bytes")
+        for path in write_training(folder, options.rows, options.seed):
+            print(f"{path}  {path.stat().st_size:,} bytes")
     if options.night:
         for name, night in write_night(folder, options.night, options.night_rows, options.seed).items():
-            print(f"{folder / name / 'incoming'}  {night.rows_in} rows: {night.scored} good, {night.rejected} bad")
+            print(f"{folder / name / 'incoming'}  {night.rows_in} rows: {night.good} good, {night.bad} bad")
         print(f"{folder / f'night-{options.night}.json'}  which rows are bad, and why")
     return 0
 

@@ -215,7 +215,7 @@ def _choose(
 
 def _wave(place: Floats, height: Floats, width: Floats) -> Floats:
     """height · exp(−(t − place)² / 2 width²), McSharry et al. (2003), eq. 1 without the ODE."""
-    distance: Floats = _SECONDS[None, :] - place.astype(np.float32)[:, None]
+    distance = np.subtract(_SECONDS[None, :], place[:, None], dtype=np.float32)
     distance *= (np.sqrt(0.5) / width).astype(np.float32)[:, None]
     np.square(distance, out=distance)
     np.negative(distance, out=distance)

@@ -1,7 +1,7 @@
 """One night of new unlabelled data for the three scenarios, with bad rows and awkward files planted in it.
 
 In: a folder, a date, a number of rows, a seed. Out: files under `SCENARIO/incoming/`, the true classes in
-`SCENARIO/truth-DATE.csv`, and `night-DATE.json`, which says of each file how many rows can be scored and which rows
+`SCENARIO/truth-DATE.csv`, and `night-DATE.json`, which says of each file how many rows are good and which rows
 must be rejected, and why. Promise: the JSON is made from the same records as the files, so that a test or a demo can
 ask for exactly these numbers; every file has each fault of its scenario once.
 
@@ -42,8 +42,8 @@ class PlantedFile:
 
     file: str
     rows_in: int
-    scored: int
-    rejected: tuple[PlantedRow, ...]
+    good: int
+    bad: tuple[PlantedRow, ...]
     same_as: str | None = None
 
 
@@ -52,8 +52,8 @@ class PlantedNight:
     """The books of one scenario; files that repeat another one are listed, but not in the sums."""
 
     rows_in: int
-    scored: int
-    rejected: int
+    good: int
+    bad: int
     files: tuple[PlantedFile, ...]
 
 
@@ -98,9 +98,9 @@ def _write_scenario(folder: Path, name: str, day: date, rows: int, seed: int) ->
     first = planted[0]
     copy = incoming / f"{name}-{day}-resent{scenario.ending}"
     copy.write_bytes((incoming / first.file).read_bytes())
-    sums = [sum(file.rows_in for file in planted), sum(file.scored for file in planted)]
+    rows_in, good = sum(file.rows_in for file in planted), sum(file.good for file in planted)
     again = PlantedFile(copy.name, first.rows_in, 0, (), same_as=first.file)
-    return PlantedNight(sums[0], sums[1], sums[0] - sums[1], (*planted, again))
+    return PlantedNight(rows_in, good, rows_in - good, (*planted, again))
 
 
 def _write_file(path: Path, table: pa.Table, scenario: _Scenario, rng: np.random.Generator) -> PlantedFile:
@@ -187,7 +187,6 @@ _DNA_FAULTS: Final[dict[str, Spoil]] = {
     "sequence of 20 bases": lambda record, own, _first: b">" + own + b"\n" + record.partition(b"\n")[2][:20] + b"\n",
     "letters of a protein": lambda record, _own, _first: _in_sequence(record, b"MEFLPQ"),
     "letter of no alphabet": lambda record, _own, _first: _in_sequence(record, b"AC1GT"),
-    "byte that is no letter": lambda record, _own, _first: _in_sequence(record, b"AC\xffGT"),
     "a fifth unknown": lambda record, _own, _first: _in_sequence(record, b"N" * 30),
     "repeated id": _repeat_id,
 }
