@@ -9,7 +9,7 @@ import pyarrow as pa
 
 from seqcls.artefacts import ArtefactStore, Ref, write_json
 from seqcls.encoders.spec import InputSpec
-from seqcls.parquet import ShardWriter
+from seqcls.parquet import write_parquet
 
 COMPOSITION = ((0.0, 0.0, 0.0, 0.0), *np.eye(4).tolist(), (0.5, 0.0, 0.5, 0.0))  # padding, A, C, G, T, R
 SPECS = {
@@ -58,8 +58,8 @@ def write_encoded(store: Path, spec: InputSpec, splits: dict[str, pa.Table], lab
     """An `encoded` artefact, in several files, so that readers meet several chunks."""
     with ArtefactStore(store).write("encoded") as (draft, done):
         for name, table in splits.items():
-            with ShardWriter(draft.folder / name, table.schema, rows_per_shard=shard) as writer:
-                for start in range(0, max(len(table), 1), shard):
-                    writer.write(table.slice(start, shard))
+            (draft.folder / name).mkdir()
+            for number, start in enumerate(range(0, max(len(table), 1), shard)):
+                write_parquet(draft.folder / name / f"part-{number:05d}.parquet", table.slice(start, shard))
         write_json(draft.folder / "encoder.json", {"labels": labels, "inputs": spec.model_dump(mode="json")})
     return done[0]
