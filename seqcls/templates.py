@@ -1,0 +1,215 @@
+"""The pipeline file that `seqcls init` writes for one kind of sequence.
+
+In: a kind. Out: TOML text. Promise: it loads as it stands; every further key that the kind can use stands in it
+behind `# `, with its default (or an example where there is none) and the sentence that documents it in `seqcls/config/`,
+so that the template cannot fall behind the code.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Annotated, Any, Final, Literal, get_args, get_origin
+
+from pydantic.fields import FieldInfo
+
+from seqcls.config.base import Section
+from seqcls.config.encode import EncodeConfig, ResidueEncode, SeriesEncode, TextEncode, TokenEncode
+from seqcls.config.model import CnnModel, HybridModel, NetworkConfig, RecurrentModel
+from seqcls.config.pipeline import Pipeline
+from seqcls.config.rules import ResidueRules, RulesConfig, SeriesRules, TextRules, TokenRules
+from seqcls.config.source import SourceConfig
+from seqcls.config.train import PromoteConfig, ScoreConfig, SplitConfig, TrainConfig
+from seqcls.table import Kind
+
+Values = Mapping[str, object]
+
+
+@dataclass(frozen=True)
+class _Start:
+    """What differs between kinds: the keys that are set, and the classes of the sections."""
+
+    about: str
+    source: Values
+    encode: Values
+    model: Values
+    rules_class: type[RulesConfig]
+    encode_class: type[EncodeConfig]
+    model_class: type[NetworkConfig]
+
+
+_START: Final[Mapping[Kind, _Start]] = {
+    "text": _Start(
+        "texts, such as reviews or messages",
+        {"format": "csv", "files": ["data/*.csv"], "sequence": "text", "label": "label"},
+        {"unit": "words", "max_length": 100},
+        {"family": "lstm", "embedding": 128, "width": 128},
+        TextRules,
+        TextEncode,
+        RecurrentModel,
+    ),
+    "series": _Start(
+        "numbers over time: one or many channels, maybe of unequal length, maybe with missing values",
+        {"format": "wide", "files": ["data/*.csv"], "values": ["v*"], "label": "label"},
+        {"normalise": "series"},
+        {"family": "cnn", "filters": [32, 64], "kernel": 5, "pool": 2},
+        SeriesRules,
+        SeriesEncode,
+        CnnModel,
+    ),
+    "dna": _Start(
+        "DNA or RNA",
+        {"format": "fasta", "files": ["data/*.fa"], "label_pattern": "class=(?P<label>[^ ]+)"},
+        {"unit": "residues", "max_length": 150},
+        {"family": "hybrid", "embedding": 32, "filters": [64], "kernel": 9},
+        ResidueRules,
+        ResidueEncode,
+        HybridModel,
+    ),
+    "protein": _Start(
+        "proteins and peptides",
+        {"format": "fasta", "files": ["data/*.fa"], "labels": {"binders*.fa": "binder", "others*.fa": "other"}},
+        {"unit": "residues", "max_length": 500},
+        {"family": "hybrid", "embedding": 32, "filters": [64], "kernel": 7},
+        ResidueRules,
+        ResidueEncode,
+        HybridModel,
+    ),
+    "tokens": _Start(
+        "sequences of names, such as events, clicks or codes",
+        {"format": "jsonl", "files": ["data/*.jsonl"], "sequence": "tokens", "label": "label"},
+        {"max_length": 200},
+        {"family": "gru", "embedding": 64, "width": 64},
+        TokenRules,
+        TokenEncode,
+        RecurrentModel,
+    ),
+}
+
+# Shown for keys whose default is nothing at all.
+_EXAMPLES: Final[Values] = {
+    "ledger_env": "SEQCLS_LEDGER_URL",
+    "files": ["incoming/*.csv"],
+    "train": ["data/train.csv"],
+    "valid": ["data/valid.csv"],
+    "test": ["data/test.csv"],
+    "id": "id",
+    "time": "written_at",
+    "group": "patient",
+    "delimiter": ";",
+    "quoting": False,
+    "columns": ["label", "sequence"],
+    "pattern": "^(?P<label>[A-Z]+):(?P<sequence>.*)$",
+    "label_from": "file",
+    "labels": {"*.pos": "positive", "*.neg": "negative"},
+    "label_files": ["data/labels.txt"],
+    "label_pattern": "class=(?P<label>[^ ]+)",
+    "values": ["v*"],
+    "channels": ["x", "y", "z"],
+    "url_env": "SEQCLS_SOURCE_URL",
+    "table": "public.rows",
+    "query": "SELECT id, sequence, label FROM rows ORDER BY id",
+    "max_length": 500,
+    "label_set": ["negative", "positive"],
+    "custom": [{"name": "not_too_long", "measure": "length", "at_most": 500.0, "policy": "reject"}],
+    "floors": [{"metric": "balanced_accuracy", "at_least": 0.8}],
+}
+# Keys of [source] that have a use for some kinds only.
+_ONLY_FOR: Final[Mapping[str, tuple[Kind, ...]]] = {
+    "values": ("series",),
+    "channel": ("series",),
+    "channels": ("series",),
+    "value": ("series",),
+    "position": ("series",),
+    "pattern": ("text", "dna", "protein", "tokens"),
+    "label_files": ("text", "dna", "protein", "tokens"),
+    "label_pattern": ("dna", "protein"),
+}
+_UNSET: Final = (None, [], {})
+_SECTIONS: Final = ("source", "split", "rules", "encode", "model", "train", "promote", "score")
+
+
+def template(kind: Kind) -> str:
+    """A commented pipeline file for one kind of sequence."""
+    start = _START[kind]
+    elsewhere = tuple(name for name, kinds in _ONLY_FOR.items() if kind not in kinds)
+    return "\n".join(
+        [
+            f"# A pipeline for {start.about}.",
+            "# Put the names of your files and columns into [source], then run `seqcls check` on this file.",
+            "# A line such as `# key = value` shows a further key with its default, or an example where it is (not set):",
+            "# remove the `# ` to use it. Paths are relative to this file.",
+            "",
+            *_keys(Pipeline, {"name": f"my-{kind}", "kind": kind}, _SECTIONS),
+            *_section("source", "where the rows are and what they look like", SourceConfig, start.source, elsewhere),
+            *_section("split", "how rows are divided", SplitConfig, {"valid": 0.1, "test": 0.2}),
+            *_section(
+                "rules", "what a row must be; warn counts it, reject sets it aside, fail stops", start.rules_class
+            ),
+            *_section("encode", "how sequences become numbers", start.encode_class, start.encode),
+            *_section("model", "the network: cnn, rnn, lstm, gru or hybrid", start.model_class, start.model),
+            *_section("train", "how it is trained", TrainConfig, {"epochs": 30}),
+            *_section("promote", "when a model becomes champion", PromoteConfig, {"beat_baseline": True}),
+            *_section("score", "new data, and where its scores go", ScoreConfig, {"output": "scores"}, ("source",)),
+            "# [score.source]  a second [source], where new data is written differently",
+            "",
+        ]
+    )
+
+
+def _section(
+    name: str, about: str, section: type[Section], given: Values | None = None, left_out: tuple[str, ...] = ()
+) -> list[str]:
+    return ["", f"[{name}] # {about}", *_keys(section, given or {}, left_out)]
+
+
+def _keys(section: type[Section], given: Values, left_out: tuple[str, ...]) -> list[str]:
+    """Given keys first, as they are; then every other key of the section, commented out."""
+    fields = section.model_fields
+    others = [name for name in fields if name not in given and name not in left_out]
+    lines = [_line(name, fields[name], given[name], "") for name in given]
+    return lines + [_line(name, fields[name], _shown(name, fields[name]), "# ") for name in others]
+
+
+def _shown(name: str, field: FieldInfo) -> object:
+    default = field.get_default(call_default_factory=True)
+    return _EXAMPLES[name] if default in _UNSET else default
+
+
+def _line(name: str, field: FieldInfo, value: object, mark: str) -> str:
+    """`key = value` and, as a comment, what the key means and the values allowed."""
+    choices = _choices(field.annotation)
+    is_example = mark and field.get_default(call_default_factory=True) in _UNSET
+    comment = " ".join(
+        part
+        for part in (
+            "(not set)" if is_example else "",
+            field.description or "",
+            f"[{' | '.join(choices)}]" if len(choices) > 1 else "",
+        )
+        if part
+    )
+    written = f"{mark}{name} = {_toml(value)}"
+    return f"{written:<34} # {comment}" if comment else written
+
+
+def _choices(annotation: Any) -> list[str]:
+    """The values of a Literal, through Annotated and `| None`."""
+    if get_origin(annotation) is Literal:
+        return [str(choice) for choice in get_args(annotation)]
+    inner = get_args(annotation)[:1] if get_origin(annotation) is Annotated else get_args(annotation)
+    return next((found for part in inner if (found := _choices(part))), [])
+
+
+def _toml(value: object) -> str:
+    """A TOML value on one line; JSON's strings, numbers and arrays are TOML's."""
+    if isinstance(value, dict):
+        return "{ " + ", ".join(f"{_key(name)} = {_toml(part)}" for name, part in value.items()) + " }"
+    if isinstance(value, list):
+        return "[" + ", ".join(_toml(part) for part in value) + "]"
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _key(name: str) -> str:
+    return name if name.replace("_", "").isalnum() else json.dumps(name)
