@@ -15,7 +15,12 @@ from seqcls.report.figures import as_data_uri
 from seqcls.report.page import draw, write_page
 
 __all__ = ["Evaluation", "Facts", "as_data_uri", "card_with_figures", "gather_facts", "write_report"]
-ON_THE_CARD = {"learning": "Learning curves", "confusion": "Confusion matrix", "calibration": "Calibration"}
+ON_THE_CARD = {
+    "loss": "Loss",
+    "scores": "Validation figures",
+    "confusion": "Confusion matrix",
+    "calibration": "Calibration",
+}
 
 
 def write_report(folder: Path, evaluation: Evaluation, facts: Facts) -> None:

@@ -16,7 +16,6 @@ from typing import Any
 
 import matplotlib as mpl
 import numpy as np
-from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
@@ -50,32 +49,40 @@ _STYLE: Any = {
 }
 
 
-def learning_curves(history: list[dict[str, float]]) -> str:
-    """Loss and validation figures over the epochs."""
+def loss_curves(history: list[dict[str, float]]) -> str:
+    """Loss over the epochs; the dashed line is the lowest validation loss."""
+    return _curves("Loss", history, {"train_loss": ("training", BLUE), "valid_loss": ("validation", ORANGE)}, "loss")
+
+
+def score_curves(history: list[dict[str, float]]) -> str:
+    """Validation figures over the epochs; the dashed line is the lowest validation loss."""
+    lines = {
+        "balanced_accuracy": ("balanced accuracy", BLUE),
+        "accuracy": ("accuracy", GREEN),
+        "macro_f1": ("macro F1", ORANGE),
+    }
+    return _curves("Validation figures", history, lines, "scores")
+
+
+def best_epoch(history: list[dict[str, float]]) -> dict[str, float]:
+    """The record with the lowest validation loss, the first of equals."""
+    return min(history, key=lambda record: record["valid_loss"])
+
+
+def _curves(title: str, history: list[dict[str, float]], lines: dict[str, tuple[str, str]], salt: str) -> str:
+    epochs = [record["epoch"] for record in history]
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(7.2, 2.9), layout="constrained")
-        loss, score = figure.subplots(1, 2)
-        epochs = [int(record["epoch"]) for record in history]
-        _curve(loss, epochs, history, "train_loss", "training", BLUE)
-        _curve(loss, epochs, history, "valid_loss", "validation", ORANGE)
-        _curve(score, epochs, history, "balanced_accuracy", "balanced accuracy", BLUE)
-        _curve(score, epochs, history, "accuracy", "accuracy", GREEN)
-        _curve(score, epochs, history, "macro_f1", "macro F1", ORANGE)
-        loss.set_title("Loss", loc="left", fontsize=10, color=INK)
-        score.set_title("Validation figures", loc="left", fontsize=10, color=INK)
-        for axes in (loss, score):
-            axes.set_xlabel("epoch")
-            axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
-            if axes.lines:
-                axes.legend(fontsize=8)
-        return _to_svg(figure, "learning")
-
-
-def _curve(axes: Axes, epochs: list[int], history: list[dict[str, float]], key: str, label: str, colour: str) -> None:
-    values = [record.get(key, float("nan")) for record in history]
-    if np.isfinite(values).any():
-        marker = "o" if len(values) < 3 else None
-        axes.plot(epochs, values, label=label, color=colour, linewidth=1.6, marker=marker, markersize=4)
+        figure = Figure(figsize=(4.6, 3.2), layout="constrained")
+        axes = figure.subplots()
+        axes.axvline(best_epoch(history)["epoch"], color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
+        for key, (label, colour) in lines.items():
+            values = [record[key] for record in history]
+            axes.plot(epochs, values, label=label, color=colour, linewidth=1.6, marker="o" if len(epochs) < 3 else None)
+        axes.set_title(title, loc="left", fontsize=10, color=INK)
+        axes.set_xlabel("epoch")
+        axes.xaxis.set_major_locator(MaxNLocator(integer=True, min_n_ticks=1))
+        axes.legend(fontsize=8)
+        return _to_svg(figure, salt)
 
 
 def calibration(metrics: Metrics) -> str:
@@ -83,7 +90,7 @@ def calibration(metrics: Metrics) -> str:
     bins = [(one.confidence, one.accuracy, one.rows) for one in metrics.calibration if one.rows]
     confidence, accuracy, rows = np.array(bins, dtype=np.float64).T
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(3.6, 3.3), layout="constrained")
+        figure = Figure(figsize=(4.2, 3.5), layout="constrained")
         axes = figure.subplots()
         axes.plot([0, 1], [0, 1], color=MUTED, linewidth=1, linestyle=(0, (4, 3)))
         axes.plot(confidence, accuracy, color=BLUE, linewidth=1.2)
@@ -106,14 +113,14 @@ def confidence_histogram(metrics: Metrics) -> str:
     wrong = np.array([one.rows for one in bins]) - right
     width = bins[0].high - bins[0].low
     with mpl.rc_context(_STYLE):
-        figure = Figure(figsize=(3.6, 3.3), layout="constrained")
+        figure = Figure(figsize=(4.2, 3.5), layout="constrained")
         axes = figure.subplots()
         axes.bar(left, right, width * 0.9, align="edge", color=BLUE, label="right")
         axes.bar(left, wrong, width * 0.9, bottom=right, align="edge", color=ORANGE, label="wrong")
         axes.set(xlim=(0, 1), xlabel="confidence", ylabel="rows")
         axes.yaxis.set_major_locator(MaxNLocator(integer=True, nbins=5))
         axes.set_title("Confidence", loc="left", fontsize=10, color=INK)
-        axes.legend(fontsize=8, loc="upper left")
+        axes.legend(fontsize=8, loc="lower right", bbox_to_anchor=(1, 1), ncols=2, borderaxespad=0.3)
         return _to_svg(figure, "confidence")
 
 

@@ -78,12 +78,13 @@ def _figures(evaluation: Evaluation) -> str:
 
 
 def _learning(facts: Facts, drawn: dict[str, str]) -> str:
-    if "learning" not in drawn:
+    if not facts.history:
         return '<p class="note">The model came without a training history.</p>'
-    best = min(facts.history, key=lambda record: record.get("valid_loss", float("inf")))
+    best = figures.best_epoch(facts.history)
     epochs = f"{len(facts.history)} epoch{'s' if len(facts.history) > 1 else ''}"
-    note = f"{epochs}; lowest validation loss {best['valid_loss']:.4f} in epoch {best['epoch']:.0f}."
-    return f'<p class="note">{text(note)}</p><div class="card">{drawn["learning"]}</div>'
+    note = f"{epochs}; lowest validation loss {best['valid_loss']:.4f} in epoch {best['epoch']:.0f} (dashed)."
+    cards = "".join(f'<div class="card">{drawn[name]}</div>' for name in ("loss", "scores"))
+    return f'<p class="note">{text(note)}</p><div class="pair">{cards}</div>'
 
 
 def _classes(evaluation: Evaluation) -> str:
@@ -91,10 +92,11 @@ def _classes(evaluation: Evaluation) -> str:
 
 
 def _mistakes(evaluation: Evaluation) -> str:
+    layout = "pair" if len(evaluation.test.classes) <= tables.ROOMY_TO else "stack"
     return (
         "<p>Rows are true classes, columns what the network said. Colour is the share of the true class: "
         "blue is right, orange is wrong.</p>"
-        f"{tables.confusion_table(evaluation.test)}{tables.confusion_list(evaluation.test)}"
+        f'<div class="{layout}">{tables.confusion_table(evaluation.test)}{tables.confusion_list(evaluation.test)}</div>'
     )
 
 
@@ -141,5 +143,5 @@ def draw(evaluation: Evaluation, facts: Facts) -> dict[str, str]:
         "classes": figures.class_scores(evaluation.test),
     }
     if facts.history:
-        drawn["learning"] = figures.learning_curves(facts.history)
+        drawn |= {"loss": figures.loss_curves(facts.history), "scores": figures.score_curves(facts.history)}
     return drawn

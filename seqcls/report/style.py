@@ -15,18 +15,19 @@ h1 { font-size:28px; line-height:1.2; letter-spacing:-.01em; margin:0 0 6px; ove
 h2 { font-size:19px; letter-spacing:-.005em; margin:44px 0 4px; }
 h3 { font-size:13px; margin:0 0 8px; color:var(--muted); font-weight:600; text-transform:uppercase;
   letter-spacing:.04em; }
-p { margin:4px 0 12px; max-width:72ch; } .note { color:var(--muted); font-size:13.5px; }
+p { margin:4px 0 12px; max-width:84ch; } .note { color:var(--muted); font-size:13.5px; }
 code { font:12.5px ui-monospace,Menlo,Consolas,monospace; overflow-wrap:anywhere; }
 pre { background:var(--soft); border-radius:8px; padding:12px 14px; overflow-x:auto; margin:8px 0; }
-nav { margin:14px 0 0; font-size:13.5px; }
-nav a { color:var(--blue); text-decoration:none; margin-right:14px; white-space:nowrap; }
+nav { margin:14px 0 0; font-size:13.5px; display:flex; flex-wrap:wrap; gap:4px 14px; }
+nav a { color:var(--blue); text-decoration:none; white-space:nowrap; }
 .tag { display:inline-block; font-size:12.5px; padding:2px 10px; margin:0 6px 6px 0; border-radius:99px;
   background:var(--soft); color:var(--muted); }
 .card { background:var(--card); border:1px solid var(--line); border-radius:12px; padding:16px 18px; min-width:0; }
 .grid { display:grid; gap:14px; grid-template-columns:repeat(auto-fit,minmax(min(100%,232px),1fr)); margin-top:14px; }
 .pair { display:grid; gap:14px; grid-template-columns:repeat(auto-fit,minmax(min(100%,380px),1fr)); margin-top:14px;
   align-items:start; }
-.pair .card svg { display:block; margin:0 auto; max-width:400px; }
+.pair .card svg { display:block; margin:0 auto; max-width:460px; }
+.pair .card.scroll { margin-top:0; }
 .card svg { width:100%; height:auto; display:block; }
 .verdict { border-left:4px solid var(--muted); margin-top:20px; font-size:16.5px; }
 .verdict p { margin:0; max-width:none; }
@@ -49,17 +50,19 @@ table { border-collapse:collapse; width:100%; font-variant-numeric:tabular-nums;
 th,td { padding:6px 10px; text-align:right; border-bottom:1px solid var(--line); vertical-align:middle; }
 th { color:var(--muted); font-weight:600; font-size:12.5px; } tr:last-child td, tr:last-child th { border-bottom:0; }
 th:first-child, td.name, th.name { text-align:left; } td.name { overflow-wrap:anywhere; min-width:7em; }
-td.own { font-weight:650; } .less { color:var(--muted); }
+td { white-space:nowrap; } td.name { white-space:normal; } td.own { font-weight:650; } .less { color:var(--muted); }
 .bar { display:inline-block; width:64px; height:7px; border-radius:4px; background:var(--soft); margin-left:8px;
   vertical-align:1px; overflow:hidden; }
 .bar i { display:block; height:100%; background:var(--c,var(--blue)); }
 .matrix { width:auto; font-size:12.5px; }
 .matrix td { border:1px solid var(--card); text-align:center; padding:4px 6px; min-width:34px; line-height:1.2; }
 .matrix td small { display:block; font-size:10px; opacity:.8; }
+.matrix.roomy td { min-width:76px; padding:10px 8px; font-size:15px; } .matrix.roomy td small { font-size:11.5px; }
 .matrix th { border:0; text-align:right; font-weight:500; white-space:nowrap; }
 .matrix tbody th { position:sticky; left:0; background:var(--card); z-index:1; max-width:13em; overflow:hidden;
   text-overflow:ellipsis; }
 .matrix thead th { vertical-align:bottom; text-align:left; padding:4px 6px; }
+.matrix.roomy thead th { text-align:center; }
 .matrix .turn { writing-mode:vertical-rl; transform:rotate(180deg); max-height:12em; overflow:hidden;
   text-overflow:ellipsis; }
 .matrix td.on { background:rgba(var(--heat),calc(var(--v)*.78)); }

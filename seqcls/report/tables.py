@@ -28,6 +28,7 @@ HEADLINE = ("balanced_accuracy", "accuracy", "macro_f1", "mcc")
 LOWER_IS_BETTER = frozenset({"log_loss", "ece", "brier"})
 DENSE_FROM = 13
 """Number of classes from which the matrix drops the shares and shrinks."""
+ROOMY_TO = 5
 MOST_CONFUSIONS = 12
 
 
@@ -121,10 +122,11 @@ def _bar(value: float, colour: str, is_defined: bool) -> str:
 
 
 def confusion_table(metrics: Metrics) -> str:
-    """Counts and, up to twelve classes, the share of the true class; colour is that share."""
+    """Counts and, up to twelve classes, shares of the true class; colour grows with it, by a power that lets rare mistakes show."""
     counts = np.array(metrics.confusion)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     dense = len(metrics.classes) >= DENSE_FROM
+    size = "dense" if dense else "roomy" if len(metrics.classes) <= ROOMY_TO else ""
     names = [text(one.name) for one in metrics.classes]
     head = "".join(f'<th title="{name}"><span class="turn">{name}</span></th>' for name in names)
     body = []
@@ -135,10 +137,10 @@ def confusion_table(metrics: Metrics) -> str:
             small = "" if dense or not count else f"<small>{share[row, column]:.0%}</small>"
             shown = f"{count}" if count else ("" if dense else '<span class="less">0</span>')
             title = f' title="{name} → {names[column]}: {share[row, column]:.1%}"' if count else ""
-            cells.append(f'<td class="{kind}" style="--v:{share[row, column]:.2f}"{title}>{shown}{small}</td>')
+            cells.append(f'<td class="{kind}" style="--v:{share[row, column] ** 0.6:.2f}"{title}>{shown}{small}</td>')
         body.append(f'<tr><th title="{name}">{name}</th>{"".join(cells)}</tr>')
     return (
-        f'<div class="card scroll tall"><table class="matrix{" dense" if dense else ""}"><thead><tr>'
+        f'<div class="card scroll tall"><table class="matrix {size}"><thead><tr>'
         f'<th class="less">true ↓ predicted →</th>{head}</tr></thead><tbody>{"".join(body)}</tbody></table></div>'
     )
 

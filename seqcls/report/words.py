@@ -42,7 +42,7 @@ def verdict(evaluation: Evaluation) -> tuple[str, str, str]:
     detail = (
         f"Balanced accuracy {found.b:.3f} against {found.a:.3f} on the same {found.rows:,} test rows: "
         f"difference {found.estimate:+.3f}, 95 % interval {found.low:+.3f} to {found.high:+.3f}, "
-        f"better in {found.p_better:.0%} of the resamples."
+        f"better in {100 * found.p_better:.0f} % of the resamples."
     )
     if found.low > 0:
         return "better", "The network beats the linear baseline.", detail
