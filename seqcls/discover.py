@@ -42,24 +42,29 @@ def source_files(source: SourceConfig, folder: Path) -> list[InputFile]:
 
 
 def find_files(
-    source: SourceConfig, folder: Path, patterns: list[str] | None = None, split: Split | None = None
+    source: SourceConfig,
+    folder: Path,
+    patterns: list[str] | None = None,
+    split: Split | None = None,
+    *,
+    allow_none: bool = False,
 ) -> list[InputFile]:
-    """The files that the patterns name (left out: `source.files`), sorted by name."""
+    """The files that the patterns name (left out: `source.files`), sorted by name; none at all only when allowed."""
     if source.format == "sql":
         from seqcls.sources.sql import find_query
 
         return [find_query(source)]
-    paths = sorted(find_paths(folder, source.files if patterns is None else patterns))
+    paths = sorted(find_paths(folder, source.files if patterns is None else patterns, allow_none=allow_none))
     files = [_input_file(path, source, folder, split) for path in paths]
     return sorted(_with_unique_names(files, folder), key=lambda file: file.name)
 
 
-def find_paths(folder: Path, patterns: list[str]) -> list[Path]:
+def find_paths(folder: Path, patterns: list[str], *, allow_none: bool = False) -> list[Path]:
     """Paths in the order of the patterns, those of one pattern sorted; each once."""
     found: dict[Path, None] = {}
     for pattern in patterns:
         matches = _match(folder, pattern)
-        if not matches:
+        if not matches and not allow_none:
             raise _nothing_found(folder, pattern)
         found.update(dict.fromkeys(matches))
     return list(found)
@@ -125,11 +130,17 @@ def _plain(path: Path) -> Path:
         mode = path.stat().st_mode
     except OSError as error:
         raise DataRefused(
-            f"cannot be looked at ({error.strerror})", where=str(path), expected="a plain file", next_step="remove the broken link"
+            f"cannot be looked at ({error.strerror})",
+            where=str(path),
+            expected="a plain file",
+            next_step="remove the broken link",
         ) from None
     if not stat.S_ISREG(mode):
         raise DataRefused(
-            "not a plain file", where=str(path), expected="a regular file, no pipe, socket or device", next_step="narrow the pattern"
+            "not a plain file",
+            where=str(path),
+            expected="a regular file, no pipe, socket or device",
+            next_step="narrow the pattern",
         )
     return path
 
@@ -140,7 +151,9 @@ def _input_file(path: Path, source: SourceConfig, folder: Path, split: Split | N
         digest = content_digest(source, folder, path, file_digest(path))
         after = path.stat()
     except OSError as error:
-        raise WorldFailed(f"cannot read the file ({error.strerror})", where=str(path), next_step="mend its permissions") from error
+        raise WorldFailed(
+            f"cannot read the file ({error.strerror})", where=str(path), next_step="mend its permissions"
+        ) from error
     if (before.st_size, before.st_mtime_ns, before.st_ino) != (after.st_size, after.st_mtime_ns, after.st_ino):
         raise DataRefused(
             "changed while being read", where=str(path), expected="a file that nobody writes to",
@@ -169,9 +182,7 @@ def _with_unique_names(files: list[InputFile], folder: Path) -> list[InputFile]:
         names |= {index: tail for index, tail, clashes in zip(outside, tails, clash, strict=True) if not clashes}
         outside = [index for index, clashes in zip(outside, clash, strict=True) if clashes]
         depth += 1
-    return [
-        InputFile(file.path, names[index], file.digest, file.size, file.split) for index, file in enumerate(files)
-    ]
+    return [InputFile(file.path, names[index], file.digest, file.size, file.split) for index, file in enumerate(files)]
 
 
 def _nothing_found(folder: Path, pattern: str) -> DataRefused:

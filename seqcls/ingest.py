@@ -94,7 +94,9 @@ def _total(books: list[dict[str, Any]], written: int, set_aside: int) -> Counts:
     total = sum((Counts(book["rows_in"], book["accepted"], book["rejected"]) for book in books), Counts())
     if not total.balanced or (total.accepted, total.rejected) != (written, set_aside):
         raise CheckBroken(
-            f"{total}, but {written} rows and {set_aside} rejects were written", where="ingest", expected="the same counts"
+            f"{total}, but {written} rows and {set_aside} rejects were written",
+            where="ingest",
+            expected="the same counts",
         )
     return total
 

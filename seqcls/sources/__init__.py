@@ -11,24 +11,36 @@ from pathlib import Path
 
 from seqcls.config.source import SourceConfig
 from seqcls.errors import CheckBroken
+from seqcls.sources.arff import read_arff
+from seqcls.sources.columnar import read_parquet_source
 from seqcls.sources.delimited import read_delimited
 from seqcls.sources.fasta import read_fasta
 from seqcls.sources.fasttext import read_fasttext
 from seqcls.sources.folder import read_folder_file
+from seqcls.sources.jsonl import read_jsonl
 from seqcls.sources.lines import read_text_lines
+from seqcls.sources.long import read_long
 from seqcls.sources.reading import Reading
 from seqcls.sources.sktime import read_ts
+from seqcls.sources.sql import read_sql
 from seqcls.sources.ucr import read_ucr
+from seqcls.sources.wide import read_wide
 from seqcls.table import InputFile, Kind, SourceBatch
 
 FORMATS: dict[str, Callable[[Reading], Iterator[SourceBatch]]] = {
     "csv": read_delimited,
     "tsv": read_delimited,
+    "jsonl": read_jsonl,
+    "parquet": read_parquet_source,
     "folder": read_folder_file,
     "lines": read_text_lines,
     "fasttext": read_fasttext,
     "ucr": read_ucr,
     "ts": read_ts,
+    "arff": read_arff,
+    "wide": read_wide,
+    "long": read_long,
+    "sql": read_sql,
     "fasta": read_fasta,
     "fastq": read_fasta,
 }
@@ -50,4 +62,6 @@ def read_file(
         if batch.rows_in:
             yield batch
     if rows_in == 0:
-        raise reading.refuse("no rows", expected="at least one record", next_step="deliver the file again, or leave it out")
+        raise reading.refuse(
+            "no rows", expected="at least one record", next_step="deliver the file again, or leave it out"
+        )

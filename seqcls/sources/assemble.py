@@ -33,7 +33,9 @@ def assemble(reading: Reading, records: Records) -> SourceBatch:
         "source_file": constant(reading.file.name, rows),
         "source_row": records.rows,
     }
-    table = pa.Table.from_arrays([filled[field.name].cast(field.type) for field in schema], schema=schema.remove_metadata())
+    table = pa.Table.from_arrays(
+        [filled[field.name].cast(field.type) for field in schema], schema=schema.remove_metadata()
+    )
     rejects = list(records.rejects)
     if problems:
         rejects += [_reject(reading, records, filled["id"], index, problems) for index in problems]
@@ -70,7 +72,9 @@ def _ids(reading: Reading, records: Records, problems: Problems) -> pa.Array:
     return pc.fill_null(column, "")
 
 
-def _optional_text(reading: Reading, columns: dict[Role, pa.Array], role: Role, rows: int, problems: Problems) -> pa.Array:
+def _optional_text(
+    reading: Reading, columns: dict[Role, pa.Array], role: Role, rows: int, problems: Problems
+) -> pa.Array:
     """Blank is missing."""
     column = columns.get(role)
     if column is None:
@@ -129,7 +133,9 @@ def _series(columns: list[pa.Array], names: list[str], problems: Problems) -> pa
         for index, reason in faults.items():
             add_problem(problems, index, names[min(number, len(names) - 1)], "number", reason)
         channels.append(lists)
-    joined, unequal = join_channels(channels, names if len(names) == len(channels) else [str(n) for n in range(1, len(channels) + 1)])
+    joined, unequal = join_channels(
+        channels, names if len(names) == len(channels) else [str(n) for n in range(1, len(channels) + 1)]
+    )
     for index, reason in unequal.items():
         add_problem(problems, index, names[0], "channels", reason)
     return joined

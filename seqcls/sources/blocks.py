@@ -118,7 +118,9 @@ def undecodable(line: bytes, encoding: str, offset: int | None = None) -> str | 
         return None
     except UnicodeDecodeError as error:
         if encoding in ("utf-8", "utf-8-sig"):
-            place = f"byte {error.start} of the row" + (f" (byte {offset + error.start} of the file)" if offset is not None else "")
+            place = f"byte {error.start} of the row" + (
+                f" (byte {offset + error.start} of the file)" if offset is not None else ""
+            )
             return f"byte 0x{line[error.start]:02x} at {place} is not UTF-8" + _hint(line)
     text = line.decode("utf-8", "surrogatepass")
     at = next((at for at, letter in enumerate(text) if _MARK <= ord(letter) < _MARK + 256), 0)
@@ -142,7 +144,11 @@ def show(line: bytes) -> str:
 def too_long(reading: Reading, row: int, size: int | None, raw: bytes) -> Reject:
     found = f"{size} bytes" if size is not None else f"more than {BLOCK_BYTES} bytes"
     return reading.reject(
-        row, "", "row_bytes", f"{found}; a row may have {reading.source.max_row_bytes} (source.max_row_bytes)", show(raw)
+        row,
+        "",
+        "row_bytes",
+        f"{found}; a row may have {reading.source.max_row_bytes} (source.max_row_bytes)",
+        show(raw),
     )
 
 
@@ -154,36 +160,44 @@ def longest_line(data: bytes) -> tuple[int, int]:
     return int(count), int(np.diff(bounds).max()) - 1
 
 
-def read_lines(reading: Reading) -> Iterator[Lines]:
-    """All lines of a file, split at LF (or CR LF) only: U+0085 and U+2028 are letters of the text."""
+def read_lines(reading: Reading, *, skip_blank: bool = False) -> Iterator[Lines]:
+    """All lines of a file, split at LF (or CR LF) only: U+0085 and U+2028 are letters of the text.
+
+    With `skip_blank` a line without letters is no record and not counted.
+    """
     row = 1
     with open_source(reading) as stream:
         for block in text_blocks(reading, stream, any_break=False):
-            lines = _decode_lines(reading, block, row)
+            lines = _decode_lines(reading, block, row, skip_blank)
             row += len(lines.rows) + len(lines.rejects)
             yield lines
 
 
-def _decode_lines(reading: Reading, block: Block, first: int) -> Lines:
+def _decode_lines(reading: Reading, block: Block, first: int, skip_blank: bool) -> Lines:
     if block.overlong:
         return Lines([], [], [too_long(reading, first, None, block.data)])
     if not block.data:
         return Lines([], [], [])
-    count, longest = longest_line(block.data)
+    _, longest = longest_line(block.data)
     if longest <= reading.source.max_row_bytes:
         try:
             texts = block.data.decode("utf-8").removesuffix("\n").split("\n")
-            return Lines(list(range(first, first + count)), [text.removesuffix("\r") for text in texts], [])
+            texts = [text.removesuffix("\r") for text in texts if not skip_blank or text.strip()]
+            return Lines(list(range(first, first + len(texts))), texts, [])
         except UnicodeDecodeError:
             pass  # line by line below: only the lines at fault are lost
     rows, texts, rejects, offset = [], [], [], block.offset
-    for row, line in enumerate(block.data.removesuffix(b"\n").split(b"\n"), first):
+    row = first
+    for line in block.data.removesuffix(b"\n").split(b"\n"):
+        offset += len(line) + 1
+        if skip_blank and not line.strip():
+            continue
         if len(line) > reading.source.max_row_bytes:
             rejects.append(too_long(reading, row, len(line), line))
-        elif reason := undecodable(line, reading.source.encoding, offset):
+        elif reason := undecodable(line, reading.source.encoding, offset - len(line) - 1):
             rejects.append(reading.reject(row, "", "encoding", reason, show(line)))
         else:
             rows.append(row)
             texts.append(line.decode("utf-8").removesuffix("\r"))
-        offset += len(line) + 1
+        row += 1
     return Lines(rows, texts, rejects)

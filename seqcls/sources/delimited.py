@@ -41,12 +41,19 @@ def read_delimited(reading: Reading) -> Iterator[SourceBatch]:
 
     def choose(found: list[str]) -> list[str]:
         for name in reading.sequence_columns:
-            need_column(reading, name, found, "source.sequence" if len(reading.sequence_columns) == 1 else "source.channels")
+            need_column(
+                reading, name, found, "source.sequence" if len(reading.sequence_columns) == 1 else "source.channels"
+            )
         wanted.update({str(role): name for role, name in role_columns(reading, found).items()})
         return list(dict.fromkeys([*reading.sequence_columns, *wanted.values()]))
 
     for fields in read_fields(reading, choose):
-        records = Records(fields.rows, [fields.columns[name] for name in reading.sequence_columns], rejects=fields.rejects, raw=fields.raw)
+        records = Records(
+            fields.rows,
+            [fields.columns[name] for name in reading.sequence_columns],
+            rejects=fields.rejects,
+            raw=fields.raw,
+        )
         for role in ("label", "id", "time", "group"):
             if role in wanted:
                 records.columns[role] = fields.columns[wanted[role]]
@@ -124,9 +131,13 @@ class _Parser:
     def _arrow_options(self, size: int) -> tuple[pacsv.ReadOptions, pacsv.ParseOptions, pacsv.ConvertOptions]:
         return (
             pacsv.ReadOptions(column_names=self.names, block_size=size + 1, use_threads=False),
-            pacsv.ParseOptions(delimiter=self.dialect.delimiter, quote_char=False, double_quote=False, ignore_empty_lines=False),
+            pacsv.ParseOptions(
+                delimiter=self.dialect.delimiter, quote_char=False, double_quote=False, ignore_empty_lines=False
+            ),
             pacsv.ConvertOptions(
-                column_types=dict.fromkeys(self.names, pa.string()), strings_can_be_null=False, include_columns=self.wanted
+                column_types=dict.fromkeys(self.names, pa.string()),
+                strings_can_be_null=False,
+                include_columns=self.wanted,
             ),
         )
 
@@ -138,7 +149,11 @@ class _Parser:
         if self.is_first:
             _refuse_if_all_differ(self.reading, records, self.names)
         good = [record for record in records if record.fault is None and len(record.fields) == width]
-        rejects = [_reject(self.reading, record, width) for record in records if record.fault is not None or len(record.fields) != width]
+        rejects = [
+            _reject(self.reading, record, width)
+            for record in records
+            if record.fault is not None or len(record.fields) != width
+        ]
         columns = {}
         for name in self.wanted:
             at = self.names.index(name)

@@ -101,7 +101,9 @@ def _one_line(error: Exception) -> str:
     return str(error).split("\n")[0][:200]
 
 
-def _batch(reading: Reading, rows: list[int], headers: list[str], sequences: list[str], rejects: list[Reject]) -> SourceBatch:
+def _batch(
+    reading: Reading, rows: list[int], headers: list[str], sequences: list[str], rejects: list[Reject]
+) -> SourceBatch:
     titles = pc.utf8_trim(pa.array(headers, pa.string()), " \t")  # "> 6400" is 6400
     ids = pc.replace_substring_regex(titles, r"^([^ \t]*)(?s:.*)$", r"\1")
     records = Records(

@@ -30,5 +30,7 @@ def read_fasttext(reading: Reading) -> Iterator[SourceBatch]:
         )  # fmt: skip
         several = pc.starts_with(sequence, "__label__")
         for index in pc.indices_nonzero(several).to_pylist():
-            add_problem(records.problems, index, "label", "label", "several labels on one line; expected one class a row")
+            add_problem(
+                records.problems, index, "label", "label", "several labels on one line; expected one class a row"
+            )
         yield assemble(reading, records)

@@ -28,7 +28,9 @@ def read_folder_file(reading: Reading) -> Iterator[SourceBatch]:
         nothing.rejects.append(reading.reject(1, "", "encoding", reason, show(data)))
     else:
         text = data.decode("utf-8").removesuffix("\n").removesuffix("\r")
-        yield assemble(reading, Records(row_numbers(1, 1), [pa.array([text])], {"label": _label(reading)}, raw=lambda _: text))
+        yield assemble(
+            reading, Records(row_numbers(1, 1), [pa.array([text])], {"label": _label(reading)}, raw=lambda _: text)
+        )
         return
     yield assemble(reading, nothing)
 

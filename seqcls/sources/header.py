@@ -19,14 +19,21 @@ def open_header(reading: Reading, dialect: Dialect, blocks: Iterator[Block]) -> 
         return list(reading.source.columns), blocks
     for block in blocks:
         if block.overlong:
-            raise reading.refuse("the first line is longer than a row may be", row=0, expected="a header", next_step="check source.format")
+            raise reading.refuse(
+                "the first line is longer than a row may be",
+                row=0,
+                expected="a header",
+                next_step="check source.format",
+            )
         data = block.data.lstrip(b"\r\n")
         if not data:
             continue
         line = data.splitlines(keepends=True)[0]
         rest = Block(data[len(line) :], block.offset + len(block.data) - len(data) + len(line), is_last=block.is_last)
         return _names(reading, dialect, line), itertools.chain([rest], blocks)
-    raise reading.refuse("no rows: the file is empty", expected="a header and records", next_step="deliver the file again")
+    raise reading.refuse(
+        "no rows: the file is empty", expected="a header and records", next_step="deliver the file again"
+    )
 
 
 def _names(reading: Reading, dialect: Dialect, line: bytes) -> list[str]:
@@ -34,14 +41,19 @@ def _names(reading: Reading, dialect: Dialect, line: bytes) -> list[str]:
     split_records(reading, dialect, line, 0, 0, True, records)
     fault = records[0].fault
     if fault is not None:
-        raise reading.refuse(f"the header cannot be read: {fault}", row=0, next_step="check source.encoding and source.quoting")
+        raise reading.refuse(
+            f"the header cannot be read: {fault}", row=0, next_step="check source.encoding and source.quoting"
+        )
     names: list[str] = records[0].fields
     if reading.source.strip:
         names = [name.strip(" \t") for name in names]
     twice = [name for name, count in Counter(names).items() if count > 1]
     if twice:
         raise reading.refuse(
-            f"the header names {', '.join(map(repr, twice))} twice", row=0, expected="one column a name", next_step="rename one of them"
+            f"the header names {', '.join(map(repr, twice))} twice",
+            row=0,
+            expected="one column a name",
+            next_step="rename one of them",
         )
     if reading.source.columns and reading.source.columns != names:
         raise reading.refuse(
@@ -56,7 +68,12 @@ def _names(reading: Reading, dialect: Dialect, line: bytes) -> list[str]:
 def _refuse_one_column(reading: Reading, dialect: Dialect, only: str) -> None:
     """A wrong delimiter leaves a single column."""
     if only.lstrip().startswith(("{", "[")):
-        raise reading.refuse("looks like JSON", row=1, expected=f"a {reading.source.format} file", next_step='set source.format = "jsonl"')
+        raise reading.refuse(
+            "looks like JSON",
+            row=1,
+            expected=f"a {reading.source.format} file",
+            next_step='set source.format = "jsonl"',
+        )
     other = [name for letter, name in _OTHER_DELIMITERS.items() if letter != dialect.delimiter and letter in only]
     if other:
         raise reading.refuse(

@@ -48,7 +48,9 @@ def _records(reading: Reading, lines: Lines, classes: list[str] | None) -> Recor
         records.columns["label"] = constant(reading.file_label(), len(texts))
     elif classes is not None:
         # A line past the end of the classes is refused with both counts when the whole file is read.
-        records.columns["label"] = pa.array([classes[row - 1] if row <= len(classes) else None for row in lines.rows], pa.string())
+        records.columns["label"] = pa.array(
+            [classes[row - 1] if row <= len(classes) else None for row in lines.rows], pa.string()
+        )
     return records
 
 
@@ -68,7 +70,10 @@ def _match(reading: Reading, records: Records, texts: pa.Array) -> None:
             records.columns[role] = pc.struct_field(found, role)
     if "sequence" not in names:
         raise ConfigRefused(
-            "the pattern has no group (?P<sequence>...)", where="source.pattern", expected="one", next_step="name the part that is the text"
+            "the pattern has no group (?P<sequence>...)",
+            where="source.pattern",
+            expected="one",
+            next_step="name the part that is the text",
         )
     records.sequence = [pc.struct_field(found, "sequence")]
 
@@ -79,7 +84,10 @@ def extract(pattern: str, texts: pa.Array, key: str) -> pa.Array:
         return pc.extract_regex(texts, pattern)
     except pa.ArrowInvalid as error:
         raise ConfigRefused(
-            f"not a pattern: {error}", where=key, expected="RE2 with named groups such as (?P<label>...)", next_step="mend the pattern"
+            f"not a pattern: {error}",
+            where=key,
+            expected="RE2 with named groups such as (?P<label>...)",
+            next_step="mend the pattern",
         ) from None
 
 
@@ -89,12 +97,16 @@ def _read_classes(reading: Reading) -> list[str] | None:
     if path is None:
         if reading.labelled:
             raise reading.refuse(
-                "no file of classes belongs to this file", expected="one in source.label_files", next_step="add it there"
+                "no file of classes belongs to this file",
+                expected="one in source.label_files",
+                next_step="add it there",
             )
         return None
     text = path.read_bytes()
     try:
         lines = text.decode(reading.source.encoding).removesuffix("\n").split("\n")
     except UnicodeDecodeError as error:
-        raise reading.refuse(f"byte {error.start} of {path.name} is not {reading.source.encoding}", next_step="check source.encoding") from None
+        raise reading.refuse(
+            f"byte {error.start} of {path.name} is not {reading.source.encoding}", next_step="check source.encoding"
+        ) from None
     return [line.removesuffix("\r").strip(" \t") for line in lines] if text else []

@@ -93,7 +93,10 @@ def from_number_lists(column: pa.Array) -> tuple[pa.Array, dict[int, str]]:
     column = column.cast(pa.list_(pa.float64()))
     counts = pc.fill_null(pc.list_value_length(column), 0).to_numpy(zero_copy_only=False)
     values = column.flatten().to_numpy(zero_copy_only=False).astype(np.float64)
-    faults = {int(at): f"{values[at]} is not finite (float32 ends at 3.4e38)" for at in np.flatnonzero(np.abs(values) > _LARGEST)}
+    faults = {
+        int(at): f"{values[at]} is not finite (float32 ends at 3.4e38)"
+        for at in np.flatnonzero(np.abs(values) > _LARGEST)
+    }
     return lists_of(values, counts, pc.is_null(column), counts), _by_row(faults, counts)
 
 
@@ -101,11 +104,15 @@ def join_channels(channels: list[pa.Array], names: list[str]) -> tuple[pa.Array,
     """One list<float32> a channel -> list<list<float32>>; the channels of a row must be equally long."""
     rows = len(channels[0])
     missing = np.logical_or.reduce([pc.is_null(channel).to_numpy(zero_copy_only=False) for channel in channels])
-    lengths = np.stack([pc.fill_null(pc.list_value_length(c), 0).to_numpy(zero_copy_only=False) for c in channels], axis=1)
+    lengths = np.stack(
+        [pc.fill_null(pc.list_value_length(c), 0).to_numpy(zero_copy_only=False) for c in channels], axis=1
+    )
     faults: dict[int, str] = {}
     for row in np.flatnonzero(((lengths != lengths[:, :1]).any(axis=1)) & ~missing):
         other = int(np.flatnonzero(lengths[row] != lengths[row, 0])[0])
-        faults[int(row)] = f"channel {names[0]!r} has {lengths[row, 0]} values, {names[other]!r} has {lengths[row, other]}"
+        faults[int(row)] = (
+            f"channel {names[0]!r} has {lengths[row, 0]} values, {names[other]!r} has {lengths[row, other]}"
+        )
     order = np.arange(rows * len(channels)).reshape(len(channels), rows).T.reshape(-1)  # channel-major -> row-major
     inner = pa.concat_arrays(channels).take(pa.array(order)) if len(channels) > 1 else channels[0]
     offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * len(channels))
@@ -155,7 +162,14 @@ def _entry(entry: object) -> float | str | None:
 
 
 def _type(value: object) -> str:
-    names = {str: "text", bool: "true or false", dict: "an object", list: "a list", int: "an integer", float: "a number"}
+    names = {
+        str: "text",
+        bool: "true or false",
+        dict: "an object",
+        list: "a list",
+        int: "an integer",
+        float: "a number",
+    }
     return names.get(type(value), "null" if value is None else type(value).__name__)
 
 

@@ -39,7 +39,9 @@ class Reading:
     def reject(self, row: int, column: str, rule: str, reason: str, raw: str | None = None) -> Reject:
         return reject(self.file.name, row, column, rule, reason, raw)
 
-    def refuse(self, found: str, *, row: int | None = None, column: str = "", expected: str = "", next_step: str = "") -> DataRefused:
+    def refuse(
+        self, found: str, *, row: int | None = None, column: str = "", expected: str = "", next_step: str = ""
+    ) -> DataRefused:
         """The file as a whole cannot be used."""
         where = self.file.name + (f":{row}" if row is not None else "") + (f":{column}" if column else "")
         return DataRefused(found, where=where, expected=expected, next_step=next_step)
@@ -111,7 +113,12 @@ def role_columns(reading: Reading, found: list[str]) -> dict[Role, str]:
     """Role -> column for label, id, time and group; a column that is named but missing is refused."""
     source = reading.source
     roles: dict[Role, str] = {}
-    named: dict[Role, str | None] = {"label": reading.column_label(), "id": source.id, "time": source.time, "group": source.group}
+    named: dict[Role, str | None] = {
+        "label": reading.column_label(),
+        "id": source.id,
+        "time": source.time,
+        "group": source.group,
+    }
     for role, name in named.items():
         if name is None or (role == "label" and not reading.labelled and name not in found):
             continue
@@ -125,7 +132,9 @@ def need_column(reading: Reading, name: str, found: list[str], key: str) -> None
     if name in found:
         return
     near = difflib.get_close_matches(name, found, n=1, cutoff=0.5)
-    shown = ", ".join(repr(column) for column in found[:30]) + (f" and {len(found) - 30} more" if len(found) > 30 else "")
+    shown = ", ".join(repr(column) for column in found[:30]) + (
+        f" and {len(found) - 30} more" if len(found) > 30 else ""
+    )
     raise reading.refuse(
         f"no column {name!r}" + (f"; the nearest is {near[0]!r}" if near else ""),
         expected=f"it among the columns found: {shown or 'none'}",

@@ -91,18 +91,27 @@ def _plain(reading: Reading, dialect: Dialect, line: bytes, row: int, offset: in
     return Record(row, line, line.decode("utf-8").split(dialect.delimiter))
 
 
-def _quoted(reading: Reading, dialect: Dialect, lines: list[bytes], at: int, row: int, offset: int) -> tuple[int, Record]:
+def _quoted(
+    reading: Reading, dialect: Dialect, lines: list[bytes], at: int, row: int, offset: int
+) -> tuple[int, Record]:
     """(lines taken, record); no line is taken when the record does not end in these lines."""
     text = b""
     for taken in range(1, len(lines) - at + 1):
         text += lines[at + taken - 1]
-        if taken > 1 and b'"' not in lines[at + taken - 1] and taken <= MAX_QUOTED_LINES and len(text) <= reading.source.max_row_bytes:
+        if (
+            taken > 1
+            and b'"' not in lines[at + taken - 1]
+            and taken <= MAX_QUOTED_LINES
+            and len(text) <= reading.source.max_row_bytes
+        ):
             continue  # still inside the quoted field
         record_bytes = _strip_break(text)
         if len(record_bytes) > reading.source.max_row_bytes:
             if taken == 1:
                 return 1, _plain(reading, dialect, record_bytes, row, offset)
-            raise dialect.unclosed(reading, row, f"the field is longer than source.max_row_bytes = {reading.source.max_row_bytes}")
+            raise dialect.unclosed(
+                reading, row, f"the field is longer than source.max_row_bytes = {reading.source.max_row_bytes}"
+            )
         fields = _split(record_bytes, dialect.delimiter.encode())
         if fields is None and taken > MAX_QUOTED_LINES:
             raise dialect.unclosed(reading, row, f"is not closed within {MAX_QUOTED_LINES} lines")

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import pyarrow as pa
 
 from seqcls.sources.assemble import assemble
-from seqcls.sources.blocks import Lines, read_lines
+from seqcls.sources.blocks import read_lines
 from seqcls.sources.numbers import join_channels, parse_cells
 from seqcls.sources.reading import Reading, Records, Reject, add_problem
 from seqcls.table import SourceBatch
@@ -32,7 +32,9 @@ def read_ts(reading: Reading) -> Iterator[SourceBatch]:
     tags, row = _Tags(), 1
     for lines in read_lines(reading):
         if lines.rejects and not tags.has_data:
-            raise reading.refuse(f"the head cannot be read: {lines.rejects[0]['reasons']}", next_step="check source.encoding")
+            raise reading.refuse(
+                f"the head cannot be read: {lines.rejects[0]['reasons']}", next_step="check source.encoding"
+            )
         texts, rejects = [], []
         damaged = {int(str(reject["source_row"])): reject for reject in lines.rejects}
         numbers = sorted([*lines.rows, *damaged])
@@ -51,32 +53,52 @@ def read_ts(reading: Reading) -> Iterator[SourceBatch]:
                 row += 1
         yield assemble(reading, split_series(reading, texts, rejects, tags))
     if not tags.has_data:
-        raise reading.refuse("no @data line", expected="@ tags, then @data, then one series a line", next_step="check source.format")
+        raise reading.refuse(
+            "no @data line", expected="@ tags, then @data, then one series a line", next_step="check source.format"
+        )
 
 
 def _read_tag(reading: Reading, text: str, line: int, tags: _Tags) -> None:
     words = text.split()
     tag, value = words[0].lower(), words[1].lower() if len(words) > 1 else ""
     if not tag.startswith("@"):
-        raise reading.refuse("a series before @data", row=line, expected="a line beginning with @ or #", next_step="check source.format")
+        raise reading.refuse(
+            "a series before @data", row=line, expected="a line beginning with @ or #", next_step="check source.format"
+        )
     if tag == "@timestamps" and value == "true":
-        raise reading.refuse("time stamps are not read", row=line, expected="@timeStamps false", next_step="write the values alone")
+        raise reading.refuse(
+            "time stamps are not read", row=line, expected="@timeStamps false", next_step="write the values alone"
+        )
     if tag == "@targetlabel" and value == "true":
-        raise reading.refuse("a regression target", row=line, expected="@classLabel", next_step="this project classifies")
+        raise reading.refuse(
+            "a regression target", row=line, expected="@classLabel", next_step="this project classifies"
+        )
     if tag == "@classlabel":
         tags.labelled = value == "true"
         if reading.labelled and not tags.labelled:
-            raise reading.refuse("@classLabel false", row=line, expected="classes, since this file is to train on", next_step="name a labelled file")
+            raise reading.refuse(
+                "@classLabel false",
+                row=line,
+                expected="classes, since this file is to train on",
+                next_step="name a labelled file",
+            )
     if tag == "@univariate" and value == "true":
         tags.channels = 1
     if tag in ("@dimensions", "@dimension"):
         if not (value.isascii() and value.isdigit() and 0 < int(value) < 100_000):
-            raise reading.refuse(f"{text[:60]!r}", row=line, expected="@dimensions and a number", next_step="mend this line")
+            raise reading.refuse(
+                f"{text[:60]!r}", row=line, expected="@dimensions and a number", next_step="mend this line"
+            )
         tags.channels = int(value)
     if tag == "@data":
         tags.has_data = True
         if reading.labelled and not tags.labelled:
-            raise reading.refuse("no @classLabel line", row=line, expected="@classLabel true and the classes", next_step="name a labelled file")
+            raise reading.refuse(
+                "no @classLabel line",
+                row=line,
+                expected="@classLabel true and the classes",
+                next_step="name a labelled file",
+            )
 
 
 def split_series(reading: Reading, numbered: list[tuple[int, str]], rejects: list[Reject], tags: _Tags) -> Records:
@@ -92,7 +114,9 @@ def split_series(reading: Reading, numbered: list[tuple[int, str]], rejects: lis
     for (row, text), fields in zip(numbered, parts, strict=True):
         if len(fields) != width + tags.labelled:
             wanted = f"{width} channels" + (" and a class" if tags.labelled else "")
-            rejects.append(reading.reject(row, "", "channels", f"expected {wanted}, got {len(fields)} parts between colons", text))
+            rejects.append(
+                reading.reject(row, "", "channels", f"expected {wanted}, got {len(fields)} parts between colons", text)
+            )
             continue
         rows.append(row)
         cells.append(fields[:width])
@@ -102,10 +126,17 @@ def split_series(reading: Reading, numbered: list[tuple[int, str]], rejects: lis
 
 
 def channel_records(
-    rows: list[int], cells: list[list[str]], labels: list[str | None], raws: list[str], rejects: list[Reject], width: int
+    rows: list[int],
+    cells: list[list[str]],
+    labels: list[str | None],
+    raws: list[str],
+    rejects: list[Reject],
+    width: int,
 ) -> Records:
     """Rows of cells, one a channel with comma-separated values -> records with a finished sequence."""
-    records = Records(pa.array(rows, pa.int64()), [], {"label": pa.array(labels, pa.string())}, rejects, raw=raws.__getitem__)
+    records = Records(
+        pa.array(rows, pa.int64()), [], {"label": pa.array(labels, pa.string())}, rejects, raw=raws.__getitem__
+    )
     names = [f"channel {number}" for number in range(1, width + 1)]
     channels = []
     for at, name in enumerate(names):

@@ -94,7 +94,8 @@ class SourceStream(io.RawIOBase):
         self._ended = self._ended or (not data and size > 0)
         if self._count > self._reading.source.max_file_bytes:
             raise self._reading.refuse(
-                f"more than {self._reading.source.max_file_bytes} bytes" + (" after unpacking" if self._is_gzip else ""),
+                f"more than {self._reading.source.max_file_bytes} bytes"
+                + (" after unpacking" if self._is_gzip else ""),
                 expected="at most source.max_file_bytes",
                 next_step="split the file, or raise source.max_file_bytes if its size is right",
             )
@@ -102,7 +103,9 @@ class SourceStream(io.RawIOBase):
 
     def _damaged(self, found: str) -> DataRefused:
         return self._reading.refuse(
-            f"{found}, after {self._count} unpacked bytes", expected="a whole gzip file", next_step="fetch the file again"
+            f"{found}, after {self._count} unpacked bytes",
+            expected="a whole gzip file",
+            next_step="fetch the file again",
         )
 
     def check_unchanged(self) -> None:
@@ -129,12 +132,16 @@ def open_regular(reading: Reading) -> io.FileIO:
         raise reading.refuse("the file is gone since it was found", next_step="deliver it again") from None
     except OSError as error:
         raise WorldFailed(
-            f"cannot open the file ({error.strerror})", where=reading.file.name, next_step="mend the permissions, then run again"
+            f"cannot open the file ({error.strerror})",
+            where=reading.file.name,
+            next_step="mend the permissions, then run again",
         ) from error
     facts = os.fstat(file.fileno())
     if not stat.S_ISREG(facts.st_mode):
         file.close()
-        raise reading.refuse("not a plain file", expected="a regular file, no pipe, device or folder", next_step="name a file")
+        raise reading.refuse(
+            "not a plain file", expected="a regular file, no pipe, device or folder", next_step="name a file"
+        )
     if facts.st_size != reading.file.size:
         file.close()
         raise changed(reading, f"{facts.st_size} bytes, {reading.file.size} when it was found")
@@ -165,19 +172,25 @@ def refuse_other_formats(reading: Reading, head: bytes) -> None:
         name = "tar"
     if name == "gzip" and not reading.file.path.name.endswith(".gz"):
         raise reading.refuse(
-            "looks like gzip", expected="plain text, or a name ending in .gz", next_step="rename the file to NAME.gz, or unpack it"
+            "looks like gzip",
+            expected="plain text, or a name ending in .gz",
+            next_step="rename the file to NAME.gz, or unpack it",
         )
     if name:
         raise reading.refuse(
             f"looks like {name}",
             expected=f"text, since source.format is {reading.source.format!r}",
-            next_step="unpack the file" if name in ("zip", "tar", "gzip", "bzip2", "xz", "zstd") else "name the format it is in",
+            next_step="unpack the file"
+            if name in ("zip", "tar", "gzip", "bzip2", "xz", "zstd")
+            else "name the format it is in",
         )
     _refuse_utf16(reading, head)
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:20].lower()
     if reading.source.format not in _FREE_TEXT and start.startswith(_PAGES):
         raise reading.refuse(
-            "looks like HTML", expected=f"a {reading.source.format} file", next_step="the download got an error page: fetch it again"
+            "looks like HTML",
+            expected=f"a {reading.source.format} file",
+            next_step="the download got an error page: fetch it again",
         )
 
 
@@ -185,8 +198,12 @@ def _refuse_utf16(reading: Reading, head: bytes) -> None:
     if reading.source.encoding.startswith(("utf-16", "utf-32")):
         return
     has_mark = head.startswith((b"\xff\xfe", b"\xfe\xff"))
-    every_other = len(head) >= 8 and (head[1::2].count(0) > 0.8 * len(head[1::2]) or head[::2].count(0) > 0.8 * len(head[::2]))
+    every_other = len(head) >= 8 and (
+        head[1::2].count(0) > 0.8 * len(head[1::2]) or head[::2].count(0) > 0.8 * len(head[::2])
+    )
     if has_mark or every_other:
         raise reading.refuse(
-            "looks like UTF-16", expected=f"text in {reading.source.encoding}", next_step='set source.encoding = "utf-16"'
+            "looks like UTF-16",
+            expected=f"text in {reading.source.encoding}",
+            next_step='set source.encoding = "utf-16"',
         )

@@ -23,7 +23,7 @@ _WHOLE = r"^[+-]?\d+(\.0*)?([eE][+-]?\d{1,2})?$"
 def read_ucr(reading: Reading) -> Iterator[SourceBatch]:
     """Batches of a UCR file; blank lines are no series."""
     delimiter = reading.source.delimiter
-    for lines in read_lines(reading):
+    for lines in read_lines(reading, skip_blank=True):
         if delimiter is None:
             delimiter = next((letter for letter in "\t," if any(letter in text for text in lines.texts[:10])), "\t")
         yield assemble(reading, _records(reading, lines, delimiter))
@@ -43,7 +43,9 @@ def _records(reading: Reading, lines: Lines, delimiter: str) -> Records:
         raw=lines.texts.__getitem__,
     )  # fmt: skip
     for index in pc.indices_nonzero(is_short).to_pylist():
-        add_problem(records.problems, index, "", "fields", f"one field; expected a class and values separated by {delimiter!r}")
+        add_problem(
+            records.problems, index, "", "fields", f"one field; expected a class and values separated by {delimiter!r}"
+        )
     for index, reason in faults.items():
         add_problem(records.problems, index, "value", "number", reason)
     return records

@@ -1,0 +1,261 @@
+"""parquet: columns of any writer (pandas, Spark, Polars) -> records.
+
+In: a Parquet file. Out: batches. Promise: types are checked before rows are read; memory is bounded by reading few rows
+at a time, and text that stands many times in a dictionary is measured before it is written out ("Parquet bombs").
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from seqcls.artefacts import file_digest
+from seqcls.sources.assemble import assemble
+from seqcls.sources.numbers import SERIES, from_number_lists
+from seqcls.sources.reading import (
+    Problems,
+    Reading,
+    Records,
+    Role,
+    add_problem,
+    constant,
+    need_column,
+    role_columns,
+    row_numbers,
+)
+from seqcls.sources.stream import check_same, open_regular
+from seqcls.table import SourceBatch
+
+ROWS_PER_BATCH = 8192
+_MAGIC = b"PAR1"
+
+
+def read_parquet_source(reading: Reading) -> Iterator[SourceBatch]:
+    """Batches of a Parquet file."""
+    with open_regular(reading) as handle:
+        _check_magic(reading, handle.read(4))
+        facts = os.fstat(handle.fileno())
+    with _parquet_errors(reading):
+        with pq.ParquetFile(reading.file.path, page_checksum_verification=True) as file:
+            roles = _check_schema(reading, file.schema_arrow)
+            unpacked = sum(file.metadata.row_group(group).total_byte_size for group in range(file.num_row_groups))
+            _check_budget(reading, unpacked)
+            names = list(dict.fromkeys([*reading.sequence_columns, *roles.values()]))
+        texts = [name for name in names if pa.types.is_string(file.schema_arrow.field(name).type)]
+    yield from _batches(reading, roles, names, texts)
+    check_same(reading, file_digest(reading.file.path), facts)
+
+
+def _batches(reading: Reading, roles: dict[Role, str], names: list[str], texts: list[str]) -> Iterator[SourceBatch]:
+    row, total = 1, 0
+    for batch in _read(reading, names, texts):
+        for part in _small_parts(batch):
+            total += sum(_unpacked_bytes(column) for column in part.columns)
+            _check_budget(reading, total)
+            yield assemble(reading, _records(reading, part, row, roles))
+            row += part.num_rows
+
+
+def _read(reading: Reading, names: list[str], texts: list[str]) -> Iterator[pa.RecordBatch]:
+    with _parquet_errors(reading):
+        file = pq.ParquetFile(reading.file.path, page_checksum_verification=True, read_dictionary=texts)
+        batches = file.iter_batches(batch_size=ROWS_PER_BATCH, columns=names, use_threads=False)
+    with file:
+        while True:
+            with _parquet_errors(reading):
+                batch = next(batches, None)
+            if batch is None:
+                return
+            yield batch
+
+
+def _small_parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
+    """Halve until the unpacked text is small: a dictionary of one long text may stand for gigabytes."""
+    if batch.num_rows <= 1 or sum(_unpacked_bytes(column) for column in batch.columns) < 1 << 26:
+        yield batch
+        return
+    half = batch.num_rows // 2
+    yield from _small_parts(batch.slice(0, half))
+    yield from _small_parts(batch.slice(half))
+
+
+def _unpacked_bytes(column: pa.Array) -> int:
+    if not pa.types.is_dictionary(column.type):
+        return int(column.nbytes)
+    lengths = pc.binary_length(column.dictionary).cast(pa.int64())
+    return int(pc.sum(lengths.take(column.indices)).as_py() or 0)
+
+
+def _check_budget(reading: Reading, size: int) -> None:
+    if size > reading.source.max_file_bytes:
+        raise reading.refuse(
+            f"more than {reading.source.max_file_bytes} bytes after unpacking", expected="at most source.max_file_bytes",
+            next_step="split the file, or raise source.max_file_bytes if its size is right",
+        )  # fmt: skip
+
+
+def _check_magic(reading: Reading, start: bytes) -> None:
+    if start != _MAGIC:
+        raise reading.refuse(
+            f"not a Parquet file: it begins with {start!r}",
+            expected="b'PAR1'",
+            next_step="check source.format, or fetch the file again",
+        )
+
+
+@contextmanager
+def _parquet_errors(reading: Reading) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        text = (str(error).splitlines() or [type(error).__name__])[0][:200]
+        raise reading.refuse(
+            f"not a sound Parquet file ({text})",
+            expected="a whole file",
+            next_step="fetch the file again: it is cut short or damaged",
+        ) from None
+
+
+def _check_schema(reading: Reading, schema: pa.Schema) -> dict[Role, str]:
+    for name in reading.sequence_columns:
+        need_column(
+            reading, name, schema.names, "source.sequence" if len(reading.sequence_columns) == 1 else "source.channels"
+        )
+        _check_sequence_type(reading, name, schema.field(name).type)
+    roles = role_columns(reading, schema.names)
+    for role, name in roles.items():
+        kind = schema.field(name).type
+        if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
+            raise _wrong_type(reading, name, kind, "a time" if role == "time" else "text or integers")
+    return roles
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    if pa.types.is_dictionary(kind):
+        kind = kind.value_type
+    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+
+
+def _is_list(kind: pa.DataType) -> bool:
+    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return pa.types.is_integer(kind) or pa.types.is_floating(kind)
+
+
+def _check_sequence_type(reading: Reading, name: str, kind: pa.DataType) -> None:
+    if _is_text(kind) or pa.types.is_null(kind):
+        return
+    inner = kind.value_type if _is_list(kind) else None
+    if reading.kind == "tokens" and inner is not None and (_is_text(inner) or pa.types.is_integer(inner)):
+        return
+    if reading.kind == "series" and inner is not None:
+        deepest = inner.value_type if _is_list(inner) else inner
+        if _is_number(deepest):
+            return
+    wanted = {"series": "lists of numbers, or text", "tokens": "lists of text or integers, or text"}
+    raise _wrong_type(reading, name, kind, wanted.get(reading.kind, "text"))
+
+
+def _wrong_type(reading: Reading, name: str, kind: pa.DataType, wanted: str) -> Exception:
+    return reading.refuse(
+        f"the column has type {kind}",
+        column=name,
+        expected=wanted,
+        next_step="write the file again with this type, or name another column",
+    )
+
+
+def _records(reading: Reading, batch: pa.RecordBatch, first: int, roles: dict[Role, str]) -> Records:
+    problems: Problems = {}
+    sequence = [_sequence(reading, batch.column(name), name, problems) for name in reading.sequence_columns]
+    records = Records(
+        row_numbers(first, batch.num_rows), sequence, problems=problems, raw=lambda index: _show(batch, index)
+    )
+    for role, name in roles.items():
+        column = batch.column(name)
+        records.columns[role] = (
+            column if role == "time" and not _is_text(column.type) else _names(column, name, problems)
+        )
+    if reading.source.label_from in ("file", "folder"):
+        records.columns["label"] = constant(reading.file_label(), batch.num_rows)
+    limit = reading.source.max_row_bytes
+    for name, column in zip(reading.sequence_columns, sequence, strict=True):
+        if pa.types.is_string(column.type):
+            sizes = pc.binary_length(column)
+            for index in pc.indices_nonzero(pc.fill_null(pc.greater(sizes, limit), False)).to_pylist():
+                add_problem(
+                    problems,
+                    index,
+                    name,
+                    "row_bytes",
+                    f"{sizes[index]} bytes; a row may have {limit} (source.max_row_bytes)",
+                )
+    return records
+
+
+def _show(batch: pa.RecordBatch, index: int) -> str:
+    return repr(
+        {name: str(column[index])[:1000] for name, column in zip(batch.schema.names, batch.columns, strict=True)}
+    )
+
+
+def _sequence(reading: Reading, column: pa.Array, name: str, problems: Problems) -> pa.Array:
+    kind = column.type
+    if _is_text(kind) or pa.types.is_null(kind):
+        return column.cast(pa.string())
+    if reading.kind == "tokens":
+        tokens = column.cast(pa.list_(pa.string()))
+        _inner_nulls(tokens, name, problems, "a null token")
+        return tokens
+    if not _is_list(kind.value_type):
+        return column.cast(pa.list_(pa.float64()))
+    return _nested(column.cast(pa.list_(pa.list_(pa.float64()))), name, problems)
+
+
+def _inner_nulls(column: pa.Array, name: str, problems: Problems, reason: str) -> None:
+    parents = pc.list_parent_indices(column)
+    for index in sorted(set(parents.filter(pc.is_null(pc.list_flatten(column))).to_pylist())):
+        add_problem(problems, index, name, "type", reason)
+
+
+def _nested(column: pa.Array, name: str, problems: Problems) -> pa.Array:
+    """list<list<number>>: one inner list a channel, all of one length."""
+    _inner_nulls(column, name, problems, "a null channel")
+    inner = pc.list_flatten(column)
+    lists, faults = from_number_lists(inner)
+    parents = pc.list_parent_indices(column).to_pylist()
+    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_pylist()
+    for position, reason in faults.items():
+        add_problem(problems, parents[position], name, "number", reason)
+    first: dict[int, int] = {}
+    for parent, length in zip(parents, lengths, strict=True):
+        if first.setdefault(parent, length) != length and not any(
+            rule == "channels" for _, rule, _ in problems.get(parent, [])
+        ):
+            add_problem(
+                problems, parent, name, "channels", f"channel 1 has {first[parent]} values, another has {length}"
+            )
+    counts = pc.fill_null(pc.list_value_length(column), 0).to_pylist()
+    offsets = [0]
+    for count in counts:
+        offsets.append(offsets[-1] + count)
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), lists, mask=pc.is_null(column)).cast(SERIES)
+
+
+def _names(column: pa.Array, name: str, problems: Problems) -> pa.Array:
+    """Ids, classes, groups as text; whole floats (pandas writes integers with a gap so) as integers."""
+    if not pa.types.is_floating(column.type):
+        return column.cast(pa.string())
+    whole = pc.and_(pc.equal(column, pc.round(column)), pc.less(pc.abs(column), 2.0**53))
+    for index in pc.indices_nonzero(pc.invert(pc.fill_null(whole, True))).to_pylist():
+        if column[index].as_py() == column[index].as_py():
+            add_problem(problems, index, name, "type", f"{column[index]} where a name is expected")
+    usable = pc.fill_null(whole, False)
+    return pc.if_else(usable, column, pa.scalar(None, column.type)).cast(pa.int64()).cast(pa.string())

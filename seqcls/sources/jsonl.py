@@ -1,0 +1,80 @@
+"""jsonl: one JSON object a line (https://jsonlines.org), in UTF-8.
+
+A line that is no object, names a key twice, or has a value of the wrong type is set aside alone. Columns are the keys;
+a key that no line of the first block has is a fault of the config and refused.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+from seqcls.sources.assemble import assemble
+from seqcls.sources.blocks import Lines, read_lines
+from seqcls.sources.reading import Reading, Reject, Role, need_column, role_columns
+from seqcls.sources.values import records_of
+from seqcls.table import SourceBatch
+
+
+class _Twice(ValueError):
+    """A key named twice: which value is meant is anybody's guess."""
+
+
+def read_jsonl(reading: Reading) -> Iterator[SourceBatch]:
+    """Batches of a JSON Lines file; blank lines are no records."""
+    roles: dict[Role, str] | None = None
+    for lines in read_lines(reading, skip_blank=True):
+        rows, objects, raws, rejects = _parse(reading, lines)
+        if roles is None and objects:
+            roles = _roles(reading, objects)
+        yield assemble(reading, records_of(reading, rows, objects, roles or {}, rejects, raws))
+
+
+def _parse(reading: Reading, lines: Lines) -> tuple[list[int], list[dict[str, Any]], list[str], list[Reject]]:
+    rows, objects, raws, rejects = [], [], [], list(lines.rejects)
+    for row, text in zip(lines.rows, lines.texts, strict=True):
+        found = _object(text)
+        if isinstance(found, str):
+            rejects.append(reading.reject(row, "", "json", found, text))
+            continue
+        rows.append(row)
+        objects.append(found)
+        raws.append(text)
+    return rows, objects, raws, rejects
+
+
+def _object(text: str) -> dict[str, Any] | str:
+    """The object, or why the line is none."""
+    try:
+        value = _DECODER.decode(text)
+    except _Twice as error:
+        return str(error)
+    except json.JSONDecodeError as error:
+        return f"not JSON: {error.msg} at column {error.colno}"
+    except (ValueError, RecursionError) as error:  # integers of thousands of digits; lists in lists in lists ...
+        return f"not JSON that can be read: {str(error)[:80]}"
+    if not isinstance(value, dict):
+        return f"a JSON {type(value).__name__} where an object is expected"
+    return value
+
+
+def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    value = dict(pairs)
+    if len(value) != len(pairs):
+        seen: set[str] = set()
+        twice = next(key for key, _ in pairs if key in seen or seen.add(key))  # type: ignore[func-returns-value]
+        raise _Twice(f"the key {twice!r} stands twice")
+    return value
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_once)
+
+
+def _roles(reading: Reading, objects: list[dict[str, Any]]) -> dict[Role, str]:
+    found = list(dict.fromkeys(key for value in objects for key in value))
+    for name in reading.sequence_columns:
+        need_column(
+            reading, name, found, "source.sequence" if len(reading.sequence_columns) == 1 else "source.channels"
+        )
+    return role_columns(reading, found)

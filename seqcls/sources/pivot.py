@@ -1,0 +1,153 @@
+"""Measurements (id, position, channel, value) -> series with one list a channel.
+
+In: all measurements of some ids. Out: one record an id, in the order of their first measurements. Promise: a position
+that one channel has and another has not is missing there; a measurement that stands twice is named, never averaged.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from seqcls.sources.numbers import SERIES
+from seqcls.sources.reading import Problems, Reading, Records, Role, add_problem
+
+CELLS_PER_BATCH = 2_000_000
+_BYTES_PER_VALUE = 4
+_ROLES: tuple[Role, ...] = ("label", "time", "group")
+
+
+def pivot(reading: Reading, table: pa.Table, channels: list[str]) -> Iterator[Records]:
+    """Batches of series of at most about CELLS_PER_BATCH values."""
+    encoded = pc.dictionary_encode(table["id"].combine_chunks())
+    code = encoded.indices.to_numpy()
+    position = table["position"].to_numpy()
+    order = np.lexsort((table["row"].to_numpy(), position, code))
+    code, position, table = code[order], position[order], table.take(pa.array(order))
+    is_new = np.concatenate([[True], (code[1:] != code[:-1]) | (position[1:] != position[:-1])])
+    step = np.cumsum(is_new) - 1  # steps of all series, one after the other
+    first_record = np.searchsorted(code, np.arange(len(encoded.dictionary) + 1))
+    lengths = np.array(
+        [step[end - 1] - step[start] + 1 for start, end in zip(first_record[:-1], first_record[1:], strict=True)]
+    )
+    sizes = lengths * len(channels)
+    start = 0
+    while start < len(lengths):
+        taken = max(1, int(np.searchsorted(np.cumsum(sizes[start:]), CELLS_PER_BATCH)))
+        end = min(start + taken, len(lengths))
+        records = slice(first_record[start], first_record[end])
+        yield _batch(
+            reading,
+            table.slice(records.start, records.stop - records.start),
+            encoded.dictionary,
+            code[records],
+            step[records],
+            channels,
+        )
+        start = end
+
+
+def _batch(
+    reading: Reading, table: pa.Table, ids: pa.Array, code: np.ndarray, step: np.ndarray, channels: list[str]
+) -> Records:
+    series, starts = np.unique(code, return_index=True)
+    ends = np.append(starts[1:], len(code))
+    lengths = step[ends - 1] - step[starts] + 1
+    problems: Problems = {}
+    rows = table["row"].to_numpy()
+    first_rows = np.minimum.reduceat(rows, starts)
+    which = np.searchsorted(series, code)
+    _note_faults(table, which, problems)
+    for role in _ROLES:
+        _note_changes(reading, table[role].combine_chunks(), starts, which, role, problems)
+    too_long = lengths * len(channels) * _BYTES_PER_VALUE > reading.source.max_row_bytes
+    for index in np.flatnonzero(too_long):
+        reason = f"{lengths[index]} positions x {len(channels)} channels; a row may have {reading.source.max_row_bytes} bytes (source.max_row_bytes)"
+        add_problem(problems, int(index), reading.source.value, "row_bytes", reason)
+    sequence = _fill(
+        reading, table, channels, which, step - step[starts][which], np.where(too_long, 0, lengths), problems
+    )
+    by_row = pa.array(np.argsort(first_rows, kind="stable"))
+    moved = np.argsort(by_row.to_numpy())
+    take = pa.array(starts)
+    records = Records(pa.array(first_rows).take(by_row), [sequence.take(by_row)])
+    records.columns = {
+        role: table[role].combine_chunks().take(take).take(by_row)
+        for role in _ROLES
+        if table[role].null_count < len(table)
+    }
+    records.columns["id"] = ids.take(pa.array(series)).take(by_row)
+    records.problems = {int(moved[index]): reasons for index, reasons in problems.items()}
+    counts = (ends - starts)[by_row.to_numpy()]
+    records.raw = lambda index: f"{counts[index]} records, the first in row {records.rows[index]}"
+    return records
+
+
+def _note_faults(table: pa.Table, which: np.ndarray, problems: Problems) -> None:
+    fault = table["fault"].combine_chunks()
+    for index in pc.indices_nonzero(pc.is_valid(fault)).to_pylist():
+        if not any(rule == "number" for _, rule, _ in problems.get(int(which[index]), [])):
+            add_problem(problems, int(which[index]), "", "number", fault[index].as_py())
+
+
+def _note_changes(
+    reading: Reading, column: pa.Array, starts: np.ndarray, which: np.ndarray, role: Role, problems: Problems
+) -> None:
+    """Class, time and group are those of the series, so all its records must agree."""
+    first = column.take(pa.array(starts[which]))
+    differs = pc.fill_null(pc.not_equal(column, first), False)
+    seen: set[int] = set()
+    for index in pc.indices_nonzero(differs).to_pylist():
+        series = int(which[index])
+        if series not in seen:
+            seen.add(series)
+            reason = f"{first[index].as_py()!r} and {column[index].as_py()!r} in one series"
+            add_problem(problems, series, str(getattr(reading.source, role)), "constant", reason)
+
+
+def _fill(
+    reading: Reading,
+    table: pa.Table,
+    channels: list[str],
+    which: np.ndarray,
+    step: np.ndarray,
+    lengths: np.ndarray,
+    problems: Problems,
+) -> pa.Array:
+    """Values into their places: series after series, channel after channel, position after position."""
+    names = pc.dictionary_encode(table["channel"].combine_chunks())
+    known = {name: at for at, name in enumerate(channels)}
+    channel = np.array([known.get(name, -1) for name in names.dictionary.to_pylist()])[names.indices.to_numpy()]
+    rows = table["row"].to_numpy()
+    for index in np.flatnonzero(channel < 0):
+        series = int(which[index])
+        if not any(rule == "channels" for _, rule, _ in problems.get(series, [])):
+            reason = f"record {rows[index]}: channel {table['channel'][int(index)].as_py()!r}; expected one of {', '.join(channels[:20])}"
+            add_problem(problems, series, reading.source.channel, "channels", reason)
+    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    usable = np.flatnonzero((channel >= 0) & (lengths[which] > 0))
+    place = (starts[which] * len(channels) + channel * lengths[which] + step)[usable]
+    _note_twice(reading, place, usable, which, rows, problems)
+    values = np.full(int(lengths.sum()) * len(channels), np.nan, np.float32)
+    with np.errstate(over="ignore"):
+        values[place] = table["value"].to_numpy()[usable]
+    inner_offsets = np.concatenate([[0], np.cumsum(np.repeat(lengths, len(channels)))]).astype(np.int32)
+    inner = pa.ListArray.from_arrays(pa.array(inner_offsets), pa.array(values, mask=np.isnan(values)))
+    offsets = pa.array(np.arange(len(lengths) + 1, dtype=np.int32) * len(channels))
+    return pa.ListArray.from_arrays(offsets, inner).cast(SERIES)
+
+
+def _note_twice(
+    reading: Reading, place: np.ndarray, usable: np.ndarray, which: np.ndarray, rows: np.ndarray, problems: Problems
+) -> None:
+    order = np.argsort(place, kind="stable")
+    same = np.flatnonzero(place[order][1:] == place[order][:-1])
+    for at in same:
+        one, other = usable[order[at]], usable[order[at + 1]]
+        series = int(which[one])
+        if not any(rule == "twice" for _, rule, _ in problems.get(series, [])):
+            reason = f"records {rows[one]} and {rows[other]} give the same channel and position"
+            add_problem(problems, series, reading.source.position, "twice", reason)

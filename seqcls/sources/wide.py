@@ -1,0 +1,70 @@
+"""wide: a delimited file with one column a time point.
+
+`source.values` names the columns in order of time; a pattern such as "v*" stands for all columns that match it, v2 before
+v10. Missing values at the end of a row are taken as the padding of a shorter series and cut off.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+import re
+from collections.abc import Iterator
+
+import numpy as np
+import pyarrow as pa
+
+from seqcls.sources.assemble import assemble
+from seqcls.sources.delimited import Fields, read_fields
+from seqcls.sources.numbers import join_channels, lists_of, parse_flat, trim_right
+from seqcls.sources.reading import Reading, Records, Role, add_problem, need_column, role_columns
+from seqcls.table import SourceBatch
+
+
+def read_wide(reading: Reading) -> Iterator[SourceBatch]:
+    """Batches of a file of time points."""
+    roles: dict[Role, str] = {}
+    values: list[str] = []
+
+    def choose(found: list[str]) -> list[str]:
+        roles.update(role_columns(reading, found))
+        values.extend(_value_columns(reading, found, set(roles.values()) | {reading.source.label}))
+        return list(dict.fromkeys([*values, *roles.values()]))
+
+    for fields in read_fields(reading, choose):
+        yield assemble(reading, _records(fields, roles, values))
+
+
+def _value_columns(reading: Reading, found: list[str], taken: set[str]) -> list[str]:
+    columns: dict[str, None] = {}
+    for pattern in reading.source.values:
+        if pattern in found:
+            columns[pattern] = None
+            continue
+        matches = [name for name in found if fnmatch.fnmatchcase(name, pattern) and name not in taken]
+        if not matches:
+            need_column(reading, pattern, found, "source.values")
+        columns |= dict.fromkeys(sorted(matches, key=_natural))
+    return list(columns)
+
+
+def _natural(name: str) -> list[tuple[int, int, str]]:
+    """v2 before v10."""
+    parts = re.split(r"([0-9]+)", name)
+    return [(0, int(part), "") if part.isdigit() and part.isascii() else (1, 0, part) for part in parts]
+
+
+def _records(fields: Fields, roles: dict[Role, str], values: list[str]) -> Records:
+    rows, width = len(fields.rows), len(values)
+    records = Records(
+        fields.rows, [], {role: fields.columns[name] for role, name in roles.items()}, fields.rejects, raw=fields.raw
+    )
+    columns = np.empty((width, rows))
+    for at, name in enumerate(values):
+        columns[at], faults = parse_flat(fields.columns[name])
+        for index, reason in faults.items():
+            add_problem(records.problems, index, name, "number", reason)
+    counts = np.full(rows, width)
+    with np.errstate(invalid="ignore"):
+        lists = lists_of(columns.T.reshape(-1), counts, pa.array(np.zeros(rows, bool)), counts)
+    records.sequence = [join_channels([trim_right(lists)], ["value"])[0]]
+    return records
