@@ -30,7 +30,7 @@ GRU = {"family": "gru", "width": 16, "embedding": 16, "dropout": 0.1, "bidirecti
 def test_a_network_learns_and_its_artefact_scores_the_test_rows(tmp_path: Path) -> None:
     encoded = make_encoded(tmp_path)
     seen: list[Progress] = []
-    pipeline = make_pipeline(GRU, {"epochs": 8})
+    pipeline = make_pipeline(GRU, {"epochs": 5})
     result = train(encoded, pipeline, ArtefactStore(tmp_path), progress=seen.append)
     manifest = verify(result.ref)
     assert set(manifest["files"]) == {"weights.safetensors", "model.json", "encoder.json", "history.json"}
@@ -125,10 +125,10 @@ def test_balance_helps_a_rare_class(tmp_path: Path, balance: str) -> None:
     encoded = write_encoded(tmp_path, spec, {"train": table, "valid": table}, LABELS)
     chances = {}
     for setting in ("none", balance):
-        train_settings = {"balance": setting, "epochs": 60, "patience": 60, "monitor": "loss", "learning_rate": 0.02}
+        train_settings = {"balance": setting, "epochs": 30, "patience": 30, "monitor": "loss", "learning_rate": 0.02}
         model = {**GRU, "dropout": 0.0}
         if setting == "sampling":
-            train_settings |= {"epochs": 20, "monitor": "macro_f1", "patience": 20}
+            train_settings |= {"epochs": 10, "monitor": "macro_f1", "patience": 10}
         ref = train(encoded, make_pipeline(model, train_settings), ArtefactStore(tmp_path)).ref
         loaded = load_model(ref)
         logits = predict_logits(loaded.model, EncodedSplit.open(encoded, "valid"), loaded.inputs, 64)[0]

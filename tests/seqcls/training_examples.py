@@ -1,6 +1,7 @@
 """A small training, for tests and for the child processes that they kill.
 
-usage: python -m tests.seqcls.training_examples STORE SETTINGS; SETTINGS is JSON: {"model": {...}, "train": {...}, "seed": 0}. Prints the digest of the model and of its weights.
+usage: python -m tests.seqcls.training_examples STORE SETTINGS
+SETTINGS is JSON: {"model": {...}, "train": {...}}. Prints the digest of the model and the rows trained.
 """
 
 from __future__ import annotations
