@@ -44,7 +44,9 @@ def main() -> None:
             raise SystemExit(f"demo: {error}") from error
         expected = planted[name]
         if (scored["scored"] + scored["abstained"], scored["rejected"]) != (expected["good"], expected["bad"]):
-            raise SystemExit(f"demo: {name}: {json.dumps(scored)} does not match what was planted: {json.dumps(expected)}")
+            raise SystemExit(
+                f"demo: {name}: {json.dumps(scored)} does not match what was planted: {json.dumps(expected)}"
+            )
         lines += _tell(name, trained, scored)
     print("\n".join(["", f"Done in {time.perf_counter() - started:.0f} s.", *lines, "", *_next_steps()]))
 
@@ -55,7 +57,8 @@ def _tell(name: str, trained: dict[str, object], scored: dict[str, int]) -> list
     test = metrics["test"]
     return [
         f"{name}: {trained['model']}, balanced accuracy {test['balanced_accuracy']:.3f} on simulated test rows",
-        f"  night:   {scored['rows_in']} rows = {scored['scored']} scored + {scored['rejected']} rejected + {scored['abstained']} abstained",
+        f"  night:   {scored['rows_in']} rows = {scored['scored']} scored + {scored['rejected']} rejected"
+        f" + {scored['abstained']} abstained",
         f"  report:  {trained['report']}",
         f"  scores:  demo/scores/{name}/   rejects, each with its reasons: demo/scores/{name}/rejects/",
     ]

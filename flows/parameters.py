@@ -16,7 +16,9 @@ class RunParams(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    config: str = Field(description="Pipeline file (TOML), relative to the project folder", examples=["configs/ecg.toml"])
+    config: str = Field(
+        description="Pipeline file (TOML), relative to the project folder", examples=["configs/ecg.toml"]
+    )
 
 
 def name_run() -> str:

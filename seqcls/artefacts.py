@@ -72,8 +72,9 @@ class ArtefactStore:
             done.append(_publish(kind, parent, draft))
         except OSError as error:
             raise WorldFailed(
-                f"{error.strerror or error} while writing a {kind} artefact", where=str(error.filename or draft.folder),
-                next_step="free space or mend the permissions, then run the same command again: nothing half-written is used",
+                f"{error.strerror or error} while writing a {kind} artefact",
+                where=str(error.filename or draft.folder),
+                next_step="free space or mend the permissions, then run the same command again",
             ) from error
         finally:
             shutil.rmtree(draft.folder, ignore_errors=True)
@@ -112,7 +113,10 @@ def read_manifest(ref: Ref) -> dict[str, Any]:
         data: dict[str, Any] = json.loads((ref.folder / MANIFEST).read_bytes())
     except FileNotFoundError:
         raise Corrupted(
-            "no manifest", where=ref.path, expected=f"a complete {ref.kind} artefact", next_step="run the stage again, or `seqcls doctor`"
+            "no manifest",
+            where=ref.path,
+            expected=f"a complete {ref.kind} artefact",
+            next_step="run the stage again, or `seqcls doctor`",
         ) from None
     except ValueError as error:
         raise Corrupted(f"the manifest is not JSON ({error})", where=ref.path, next_step="`seqcls doctor`") from None
@@ -123,14 +127,22 @@ def verify(ref: Ref) -> dict[str, Any]:
     """Compare every file with its digest, and the manifest with the folder's name; returns the manifest."""
     manifest = read_manifest(ref)
     if _manifest_digest(manifest) != ref.digest:
-        raise Corrupted("the manifest does not have the digest that the folder is named by", where=f"{ref.path}/{MANIFEST}",
-                        expected=ref.digest, next_step="`seqcls doctor` lists good versions to go back to")  # fmt: skip
+        raise Corrupted(
+            "the manifest does not have the digest that the folder is named by",
+            where=f"{ref.path}/{MANIFEST}",
+            expected=ref.digest,
+            next_step="`seqcls doctor` lists good versions to go back to",
+        )
     for name, facts in manifest["files"].items():
         path = ref.folder / name
         found = file_digest(path) if path.is_file() else "no file"
         if found != facts["sha256"]:
-            raise Corrupted(f"SHA-256 is {found[:16]}", where=str(path), expected=facts["sha256"][:16],
-                            next_step="`seqcls doctor` lists good versions to go back to")  # fmt: skip
+            raise Corrupted(
+                f"SHA-256 is {found[:16]}",
+                where=str(path),
+                expected=facts["sha256"][:16],
+                next_step="`seqcls doctor` lists good versions to go back to",
+            )
     return manifest
 
 
@@ -142,7 +154,9 @@ def file_digest(path: Path) -> str:
 
 def write_json(path: Path, data: Any) -> None:
     """Canonical JSON: sorted keys, no NaN (not JSON), so that equal content has equal bytes."""
-    path.write_text(json.dumps(data, sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8")
+    path.write_text(
+        json.dumps(data, sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8"
+    )
 
 
 def fsync_folder(folder: Path) -> None:

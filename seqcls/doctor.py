@@ -60,7 +60,12 @@ def _version(name: str) -> Finding:
     except importlib.metadata.PackageNotFoundError:
         return Finding(name, False, "not installed", "make install")
     inside = _parts(lowest) <= _parts(found) < _parts(too_new)
-    return Finding(name, inside, f"{found} (from {lowest}, below {too_new}; else {otherwise})", f"pip install '{name}>={lowest},<{too_new}'")
+    return Finding(
+        name,
+        inside,
+        f"{found} (from {lowest}, below {too_new}; else {otherwise})",
+        f"pip install '{name}>={lowest},<{too_new}'",
+    )
 
 
 def _parts(version: str) -> tuple[int, ...]:
@@ -77,7 +82,9 @@ def _server() -> Finding:
         return Finding("prefect server", False, f"PREFECT_API_URL is {url!r}", "set it to http://127.0.0.1:4200/api")
     try:
         with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:  # noqa: S310 (scheme checked above)
-            return Finding("prefect server", answer.status == 200, f"{url} answers {answer.status}", "prefect server start")
+            return Finding(
+                "prefect server", answer.status == 200, f"{url} answers {answer.status}", "prefect server start"
+            )
     except (URLError, TimeoutError) as error:
         return Finding("prefect server", False, f"{url} does not answer ({error})", "prefect server start")
 
@@ -85,7 +92,9 @@ def _server() -> Finding:
 def _disk(store: Path) -> Finding:
     folder = next(parent for parent in (store, *store.parents) if parent.exists())
     free = shutil.disk_usage(folder).free
-    return Finding("disk", free > FREE_BYTES, f"{free / 1e9:.1f} GB free for {store}", "free at least 1 GB, or move the store")
+    return Finding(
+        "disk", free > FREE_BYTES, f"{free / 1e9:.1f} GB free for {store}", "free at least 1 GB, or move the store"
+    )
 
 
 def _ledger(workspace: Workspace) -> Finding:

@@ -13,10 +13,20 @@ import time
 
 POINTS = frozenset(
     {
-        "artefact_written", "artefact_published", "stage_recorded", "checkpoint_written", "epoch_ended",
-        "step_ended", "model_registered", "alias_set", "chunk_claimed", "chunk_scored", "chunk_committed", "scores_published",
+        "artefact_written",
+        "artefact_published",
+        "stage_recorded",
+        "checkpoint_written",
+        "epoch_ended",
+        "step_ended",
+        "model_registered",
+        "alias_set",
+        "chunk_claimed",
+        "chunk_scored",
+        "chunk_committed",
+        "scores_published",
     }
-)  # fmt: skip
+)
 _SETTING = os.environ.get("SEQCLS_FAILPOINT", "")
 _passages: dict[str, int] = {}
 

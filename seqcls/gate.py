@@ -71,7 +71,14 @@ def _floors(rules: PromoteConfig, metrics: dict[str, Any]) -> list[Check]:
     for floor in rules.floors:
         found = metrics["test"][floor.metric]
         passed = found is not None and found >= floor.at_least
-        checks.append(Check(rule=f"floor of {floor.metric}", passed=passed, found=_number(found), expected=f"at least {floor.at_least:.4f}"))
+        checks.append(
+            Check(
+                rule=f"floor of {floor.metric}",
+                passed=passed,
+                found=_number(found),
+                expected=f"at least {floor.at_least:.4f}",
+            )
+        )
     return checks
 
 
@@ -81,14 +88,29 @@ def _classes(metrics: dict[str, Any]) -> list[Check]:
     absent = [name for name, rows in zip(names, confusion.sum(axis=1), strict=True) if rows == 0]
     silent = [name for name, rows in zip(names, confusion.sum(axis=0), strict=True) if rows == 0]
     return [
-        Check(rule="every class has test rows", passed=not absent, found=f"none of {', '.join(absent)}" if absent else "all", expected="all"),
-        Check(rule="every class is predicted", passed=not silent, found=f"never {', '.join(silent)}" if silent else "all", expected="all"),
+        Check(
+            rule="every class has test rows",
+            passed=not absent,
+            found=f"none of {', '.join(absent)}" if absent else "all",
+            expected="all",
+        ),
+        Check(
+            rule="every class is predicted",
+            passed=not silent,
+            found=f"never {', '.join(silent)}" if silent else "all",
+            expected="all",
+        ),
     ]
 
 
 def _baseline(rules: PromoteConfig, metrics: dict[str, Any]) -> Check:
     found, trivial = metrics["test"][rules.compare], metrics["baselines"]["trivial"][rules.compare]
-    return Check(rule=f"beats the trivial baseline on {rules.compare}", passed=found > trivial, found=_number(found), expected=f"more than {trivial:.4f}")
+    return Check(
+        rule=f"beats the trivial baseline on {rules.compare}",
+        passed=found > trivial,
+        found=_number(found),
+        expected=f"more than {trivial:.4f}",
+    )
 
 
 def _compare(workspace: Workspace, rules: PromoteConfig, challenger: ModelVersion, champion: ModelVersion) -> Check:
@@ -101,7 +123,8 @@ def _compare(workspace: Workspace, rules: PromoteConfig, challenger: ModelVersio
     names = sorted({*truth, *ours, *theirs})
     index = {name: position for position, name in enumerate(names)}
     codes = [np.array([index[name] for name in column]) for column in (truth, ours, theirs)]
-    difference = paired_difference(*codes, metric=rules.compare)
+    labels, new, old = codes
+    difference = paired_difference(labels, old, new, rules.compare)
     return Check(
         rule=f"not worse than {champion.name} on {rules.compare}, {len(truth)} test rows",
         passed=difference.estimate >= -rules.tolerance,
@@ -114,7 +137,9 @@ def _test_rows(workspace: Workspace, version: ModelVersion) -> pa.Table:
     """sequence and label of the test split of the data that a version was evaluated on."""
     checked = workspace.store.ref("checked", version.inputs["checked"]).folder / "rows"
     splits = workspace.store.ref("splits", version.inputs["splits"]).folder / "splits.parquet"
-    is_test = pa.compute.fill_null(pa.compute.equal(read_parquet(splits, ["split"])["split"].cast(pa.string()), "test"), False)
+    is_test = pa.compute.fill_null(
+        pa.compute.equal(read_parquet(splits, ["split"])["split"].cast(pa.string()), "test"), False
+    )
     parts, start = [], 0
     for table in iterate(shards(checked), ["id", "sequence", "label", "source_file", "source_row"]):
         parts.append(table.filter(is_test.slice(start, table.num_rows)))

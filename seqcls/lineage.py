@@ -28,12 +28,18 @@ def find_lineage(workspace: Workspace, row_id: str) -> list[dict[str, Any]]:
             for row in table.filter(pc.equal(table["id"], row_id)).to_pylist():
                 found.append(_describe(workspace, row, outcome, chunk, inputs[chunk.input_digest]))
     if not found:
-        raise DataRefused(f"no row with id {row_id!r} was scored or rejected", where=workspace.pipeline.name,
-                          expected="an id of a score file", next_step="ids stand in the first column of the score files")  # fmt: skip
+        raise DataRefused(
+            f"no row with id {row_id!r} was scored or rejected",
+            where=workspace.pipeline.name,
+            expected="an id of a score file",
+            next_step="ids stand in the first column of the score files",
+        )
     return found
 
 
-def _describe(workspace: Workspace, row: dict[str, Any], outcome: str, chunk: Row[Any], source: Row[Any]) -> dict[str, Any]:
+def _describe(
+    workspace: Workspace, row: dict[str, Any], outcome: str, chunk: Row[Any], source: Row[Any]
+) -> dict[str, Any]:
     version = find_version(workspace, chunk.model_version)
     if outcome == "scored" and row["label"] is None:
         outcome = "abstained"

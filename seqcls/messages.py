@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
+    from seqcls.checks import CheckReport
     from seqcls.nightly import Night, Prepared
     from seqcls.publish import Published
     from seqcls.road import TrainOutcome
@@ -23,7 +24,9 @@ def after_training(outcome: TrainOutcome, config: str) -> str:
     test = outcome.metrics["test"]
     low, high = outcome.metrics["intervals"]["balanced_accuracy"]
     linear = outcome.metrics["baselines"]["linear"]
-    beside = f"linear baseline {linear['balanced_accuracy']:.3f}" if "balanced_accuracy" in linear else "no linear baseline"
+    beside = (
+        f"linear baseline {linear['balanced_accuracy']:.3f}" if "balanced_accuracy" in linear else "no linear baseline"
+    )
     lines = [
         f"{outcome.model}: balanced accuracy {test['balanced_accuracy']:.3f} (95 % {low:.3f} to {high:.3f}), "
         f"accuracy {test['accuracy']:.3f}; {beside}",
@@ -36,7 +39,10 @@ def after_training(outcome: TrainOutcome, config: str) -> str:
     else:
         lines.append("not promoted: " + "; ".join(outcome.decision.refusals or ["promotion is by hand here"]))
         version = outcome.model.rpartition("v")[2]
-        lines.append(f"Next: read the report, then `seqcls promote {config} --version {version}` (--force --why TEXT goes against the gate)")
+        lines.append(
+            f"Next: read the report, then `seqcls promote {config} --version {version}` "
+            "(--force --why TEXT goes against the gate)"
+        )
     return "\n".join(lines)
 
 
@@ -44,7 +50,8 @@ def after_scoring(night: Night, files: Published, output: Path | str, config: st
     """Books, places, next step."""
     rows = night.rows
     lines = [
-        f"{rows.rows_in} rows in = {rows.scored} scored + {rows.rejected} rejected + {rows.abstained} abstained, by {night.model}",
+        f"{rows.rows_in} rows in = {rows.scored} scored + {rows.rejected} rejected + {rows.abstained} abstained, "
+        f"by {night.model}",
         f"scores:  {output} ({len(files.scores)} new files)",
     ]
     if files.rejects:
@@ -64,11 +71,15 @@ def night_table(prepared: Prepared, night: Night, files: Published, output: Path
     rows = night.rows
     lines = [
         f"# {rows.rows_in} rows: {rows.scored} scored, {rows.rejected} rejected, {rows.abstained} abstained",
-        f"by {escape(night.model)}, {night.rows_per_second:.0f} rows/s", "",
-        "| file | rows in | scored | rejected | abstained | complete |", "|---|---|---|---|---|---|",
-    ]  # fmt: skip
+        f"by {escape(night.model)}, {night.rows_per_second:.0f} rows/s",
+        "",
+        "| file | rows in | scored | rejected | abstained | complete |",
+        "|---|---|---|---|---|---|",
+    ]
     for item in night.inputs:
-        cells = [item[name] for name in ("name", "rows_in", "scored", "rejected", "abstained")] + ["yes" if item["complete"] else "no"]
+        cells = [item[name] for name in ("name", "rows_in", "scored", "rejected", "abstained")] + [
+            "yes" if item["complete"] else "no"
+        ]
         lines.append("| " + " | ".join(escape(cell) for cell in cells) + " |")
     if prepared.refused:
         lines += ["", "## Refused files", "", "| file | reason |", "|---|---|"]
@@ -76,3 +87,35 @@ def night_table(prepared: Prepared, night: Night, files: Published, output: Path
     lines += ["", f"Scores: `{escape(output)}`", ""]
     lines += [f"- `{escape(name)}`" for name in (*files.scores, *files.rejects)]
     return "\n".join(lines)
+
+
+def checks_table(report: CheckReport) -> str:
+    """Markdown for the UI: every check asked for, counts and places, never values."""
+    lines = [
+        f"# {report.accepted} of {report.rows_in} rows accepted, {report.rejected} rejected",
+        f"{report.rejected_by_source} of the rejected could not be read at all.",
+        "",
+        "| | rule | column | policy | expected | found | share | first rows |",
+        "|---|---|---|---|---|---|---|---|",
+    ]
+    for check in report.checks:
+        cells = (check.rule, check.column, check.policy, check.expected, check.found, f"{check.share:.2%}")
+        places = ", ".join(check.examples[:3])
+        lines.append(
+            "| " + " | ".join(escape(cell) for cell in ("ok" if check.success else "NO", *cells, places)) + " |"
+        )
+    lines += ["", "Classes: " + ", ".join(f"{escape(name)} {rows}" for name, rows in report.classes.items())]
+    lines += [f"- {escape(warning)}" for warning in report.warnings]
+    return "\n".join(lines)
+
+
+def checks_text(report: CheckReport) -> list[str]:
+    """Lines for the terminal: the books, then each rule that found something."""
+    lines = [
+        f"{report.rows_in} rows = {report.accepted} accepted + {report.rejected} rejected; {len(report.checks)} checks"
+    ]
+    for check in report.checks:
+        if check.found:
+            places = ", ".join(check.examples[:3])
+            lines.append(f"{check.rule} ({check.policy}): {check.found} rows, expected {check.expected}: {places}")
+    return lines + [f"warning: {warning}" for warning in report.warnings]

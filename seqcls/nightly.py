@@ -86,9 +86,15 @@ def discover_new(workspace: Workspace) -> Discovery:
     """List the score folders and tell new content from known."""
     settings = workspace.pipeline.score
     if not settings.files:
-        raise ConfigRefused("score.files is empty", where=str(workspace.loaded.path), expected='files to score, such as files = ["incoming/*.csv"]')
+        raise ConfigRefused(
+            "score.files is empty",
+            where=str(workspace.loaded.path),
+            expected='files to score, such as files = ["incoming/*.csv"]',
+        )
     found = find_files(score_source(workspace), workspace.folder, list(settings.files), allow_none=True)
-    known = {row.input_digest: row for row in list_inputs(workspace.ledger, workspace.pipeline.name) if row.state == "done"}
+    known = {
+        row.input_digest: row for row in list_inputs(workspace.ledger, workspace.pipeline.name) if row.state == "done"
+    }
     new: dict[str, NewFile] = {}
     seen: list[str] = []
     waiting: list[str] = []
@@ -115,7 +121,11 @@ def prepare_new(workspace: Workspace, discovery: Discovery) -> Prepared:
         except DataRefused as error:
             close_input(workspace.ledger, workspace.pipeline.name, file.digest, "refused", detail=str(error))
             refused.append(Refusal(name=file.name, reason=str(error)))
-    left = [row.input_digest for row in list_inputs(workspace.ledger, workspace.pipeline.name) if row.state == "open" and row.checked_digest]
+    left = [
+        row.input_digest
+        for row in list_inputs(workspace.ledger, workspace.pipeline.name)
+        if row.state == "open" and row.checked_digest
+    ]
     return Prepared(inputs=tuple(dict.fromkeys([*ready, *left])), refused=tuple(refused))
 
 
@@ -124,10 +134,14 @@ def _prepare(workspace: Workspace, file: NewFile) -> None:
 
     table = ingest_files(workspace, [InputFile(Path(file.path), file.name, file.digest, file.size)], labelled=False)
     checked = validate_stage(workspace, table.ref, labelled=False)
-    open_input(workspace.ledger, workspace.pipeline.name, file.digest, checked.ref.digest, workspace.pipeline.score.chunk_rows)
+    open_input(
+        workspace.ledger, workspace.pipeline.name, file.digest, checked.ref.digest, workspace.pipeline.score.chunk_rows
+    )
 
 
-def score_prepared(workspace: Workspace, prepared: Prepared, run_id: str, progress: Callable[[int], None] | None = None) -> Night:
+def score_prepared(
+    workspace: Workspace, prepared: Prepared, run_id: str, progress: Callable[[int], None] | None = None
+) -> Night:
     """Score every prepared input with the champion, chunk by chunk."""
     started = time.perf_counter()
     rows = {row.input_digest: row for row in list_inputs(workspace.ledger, workspace.pipeline.name)}
@@ -135,16 +149,22 @@ def score_prepared(workspace: Workspace, prepared: Prepared, run_id: str, progre
     results = [score_input(workspace, rows[digest], scorers, run_id, progress) for digest in prepared.inputs]
     seconds = time.perf_counter() - started
     totals = NightRows(
-        rows_in=sum(r.rows_in for r in results), scored=sum(r.scored for r in results),
-        rejected=sum(r.rejected for r in results), abstained=sum(r.abstained for r in results),
-    )  # fmt: skip
+        rows_in=sum(r.rows_in for r in results),
+        scored=sum(r.scored for r in results),
+        rejected=sum(r.rejected for r in results),
+        abstained=sum(r.abstained for r in results),
+    )
     if totals.rows_in != totals.scored + totals.rejected + totals.abstained:
         raise CheckBroken(f"the night's books do not add up: {totals}", where=workspace.pipeline.name)
     scored_now = sum(r.scored_now for r in results)
     return Night(
-        rows=totals, inputs=tuple(dict(r.__dict__) for r in results), model=champion(workspace).name, seconds=seconds,
-        rows_per_second=scored_now / seconds if seconds else 0.0, unfinished=tuple(r.name for r in results if not r.complete),
-    )  # fmt: skip
+        rows=totals,
+        inputs=tuple(dict(r.__dict__) for r in results),
+        model=champion(workspace).name,
+        seconds=seconds,
+        rows_per_second=scored_now / seconds if seconds else 0.0,
+        unfinished=tuple(r.name for r in results if not r.complete),
+    )
 
 
 def require_usable(prepared: Prepared) -> None:
@@ -152,6 +172,7 @@ def require_usable(prepared: Prepared) -> None:
     if prepared.refused:
         listed = "\n".join(f"  {item.reason}" for item in prepared.refused)
         raise DataRefused(
-            f"{len(prepared.refused)} file{'s' if len(prepared.refused) > 1 else ''} refused (all other files are scored)\n{listed}",
+            f"{len(prepared.refused)} file{'s' if len(prepared.refused) > 1 else ''} refused "
+            f"(all other files are scored)\n{listed}",
             next_step="mend or remove these files; the next run takes up what has changed",
         )

@@ -34,7 +34,10 @@ class ShardWriter:
     def write(self, table: pa.Table) -> None:
         self._pending.append(table.cast(self.schema))
         self.rows += table.num_rows
-        if sum(t.num_rows for t in self._pending) >= ROWS_PER_BATCH or sum(t.nbytes for t in self._pending) >= BYTES_PER_GROUP:
+        if (
+            sum(t.num_rows for t in self._pending) >= ROWS_PER_BATCH
+            or sum(t.nbytes for t in self._pending) >= BYTES_PER_GROUP
+        ):
             self._flush()
 
     def _flush(self) -> None:
@@ -60,7 +63,9 @@ class ShardWriter:
     def __enter__(self) -> ShardWriter:
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if error is None:
             self.close()
         elif self._writer is not None:
@@ -110,12 +115,28 @@ def count_rows(paths: list[Path]) -> int:
     return total
 
 
+def count_bytes(paths: list[Path]) -> int:
+    """Bytes of all columns unpacked, by the files' footers."""
+    total = 0
+    for path in paths:
+        with _open(path) as file:
+            total += sum(
+                file.metadata.row_group(group).total_byte_size for group in range(file.metadata.num_row_groups)
+            )
+    return total
+
+
 def _open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     plain = [field.name for field in schema if field.name != "sequence"]
     return pq.ParquetWriter(
-        path, schema, compression="zstd", compression_level=1, write_page_checksum=True,
-        use_dictionary=[name for name in plain if name not in ("id", "source_row")], write_statistics=plain,
-    )  # fmt: skip
+        path,
+        schema,
+        compression="zstd",
+        compression_level=1,
+        write_page_checksum=True,
+        use_dictionary=[name for name in plain if name not in ("id", "source_row")],
+        write_statistics=plain,
+    )
 
 
 def _open(path: Path) -> pq.ParquetFile:
@@ -127,6 +148,8 @@ def _open(path: Path) -> pq.ParquetFile:
 
 def _corrupted(path: Path, error: Exception) -> Corrupted:
     return Corrupted(
-        f"not readable as Parquet ({str(error).splitlines()[0]})", where=str(path), expected="the file as seqcls wrote it",
+        f"not readable as Parquet ({str(error).splitlines()[0]})",
+        where=str(path),
+        expected="the file as seqcls wrote it",
         next_step="`seqcls doctor` names the damaged artefacts; the next run makes them again",
-    )  # fmt: skip
+    )

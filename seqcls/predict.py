@@ -45,9 +45,16 @@ def parse_sequence(kind: Kind, text: str) -> object:
         return text.split()
     if kind != "series":
         return text
-    channels = [[_number(field, position) for position, field in enumerate(part.replace(",", " ").split(), 1)] for part in text.split(";")]
+    channels = [
+        [_number(field, position) for position, field in enumerate(part.replace(",", " ").split(), 1)]
+        for part in text.split(";")
+    ]
     if len({len(channel) for channel in channels}) != 1:
-        raise DataRefused(f"channels of {', '.join(str(len(c)) for c in channels)} values", where="command line", expected="channels of one length")
+        raise DataRefused(
+            f"channels of {', '.join(str(len(c)) for c in channels)} values",
+            where="command line",
+            expected="channels of one length",
+        )
     return channels
 
 
@@ -59,5 +66,9 @@ def _number(field: str, position: int) -> float | None:
     except ValueError:
         value = math.inf
     if not math.isfinite(value):
-        raise DataRefused(f"{field[:40]!r} is not a finite number", where=f"command line: value {position}", expected="numbers such as 0.5, or ? for missing")
+        raise DataRefused(
+            f"{field[:40]!r} is not a finite number",
+            where=f"command line: value {position}",
+            expected="numbers such as 0.5, or ? for missing",
+        )
     return value

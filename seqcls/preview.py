@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from seqcls.artefacts import Ref, read_manifest
+from seqcls.checks import read_checks
+from seqcls.messages import checks_text
 from seqcls.parquet import iterate, shards
 from seqcls.stages import encode_stage, ingest_stage, split_stage, validate_stage
 from seqcls.workspace import Workspace
@@ -15,14 +17,20 @@ def preview(workspace: Workspace, rows: int) -> str:
     pipeline = workspace.pipeline
     table = ingest_stage(workspace).ref
     meta = read_manifest(table)["meta"]
-    lines = [f"{pipeline.name}: {pipeline.kind}, {len(meta['files'])} files, {meta['rows_in']} rows, {meta['rejected']} unreadable"]
+    lines = [
+        f"{pipeline.name}: {pipeline.kind}, {len(meta['files'])} files, {meta['rows_in']} rows, "
+        f"{meta['rejected']} unreadable"
+    ]
     lines += [f"  {file['name']}: {file['rows_in']} rows, {file['rejected']} unreadable" for file in meta["files"][:10]]
     lines += ["first rows:", *_first_rows(workspace, rows)]
     checked = validate_stage(workspace, table).ref
     lines += ["checks:", *_checks(checked)]
     splits = split_stage(workspace, checked).ref
     for name, classes in read_manifest(splits)["meta"]["counts"].items():
-        lines.append(f"{name + ':':7} {sum(classes.values())} rows: " + ", ".join(f"{label} {count}" for label, count in classes.items()))
+        lines.append(
+            f"{name + ':':7} {sum(classes.values())} rows: "
+            + ", ".join(f"{label} {count}" for label, count in classes.items())
+        )
     encoded = encode_stage(workspace, checked, splits).ref
     lines += _network(workspace, encoded)
     lines.append(f"would train {pipeline.model.family} for at most {pipeline.train.epochs} epochs, then ask the gate.")
@@ -42,9 +50,8 @@ def _first_rows(workspace: Workspace, rows: int) -> list[str]:
 
 
 def _checks(checked: Ref) -> list[str]:
-    from seqcls.validate import read_checks
-
-    return ["  " + line for line in read_checks(checked).to_text().splitlines()] + [f"  rejects: {checked.path}/rejects.parquet"]
+    lines = checks_text(read_checks(checked))
+    return [*(f"  {line}" for line in lines), f"  rejects: {checked.path}/rejects.parquet"]
 
 
 def _network(workspace: Workspace, encoded: Ref) -> list[str]:
@@ -57,6 +64,7 @@ def _network(workspace: Workspace, encoded: Ref) -> list[str]:
     parameters = sum(p.numel() for p in network.parameters())
     share = meta["unknown_share"].get("valid", 0.0)
     return [
-        f"encoded: at most {encoder.inputs.max_length} positions; {sum(meta['truncated'].values())} rows cut; unknown share of validation {share:.2%}",
+        f"encoded: at most {encoder.inputs.max_length} positions; {sum(meta['truncated'].values())} rows cut; "
+        f"unknown share of validation {share:.2%}",
         f"network: {workspace.pipeline.model.family}, {parameters:,} parameters, {len(encoder.labels)} classes",
     ]

@@ -60,6 +60,7 @@ def _copy(source: Path, target: Path) -> None:
     except OSError as error:
         temporary.unlink(missing_ok=True)
         raise WorldFailed(
-            f"cannot publish scores ({error.strerror})", where=str(target),
-            next_step="free space or mend the permissions, then run the same command again: the scores are safe in the store",
+            f"cannot publish scores ({error.strerror})",
+            where=str(target),
+            next_step="free space or mend the permissions, then run the same command again; the scores are safe",
         ) from None

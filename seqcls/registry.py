@@ -40,7 +40,9 @@ def register(workspace: Workspace, model: Ref, evaluation: Ref, inputs: dict[str
     metrics = json.loads((evaluation.folder / "metrics.json").read_bytes())
     headline = {name: metrics["test"][name] for name in HEADLINE}
     digests = {name: ref.digest for name, ref in inputs.items()}
-    version = add_model(workspace.ledger, workspace.pipeline.name, model.digest, evaluation.digest, digests, headline, run_id)
+    version = add_model(
+        workspace.ledger, workspace.pipeline.name, model.digest, evaluation.digest, digests, headline, run_id
+    )
     failpoint("model_registered")
     return version
 
@@ -72,7 +74,12 @@ def consider(workspace: Workspace, version: ModelVersion) -> Promotion:
         return promote(workspace, version)
     decision = decide(workspace, version, _at(workspace, seen))
     if was_champion:
-        rule = Check(rule="not rolled back before", passed=False, found="rolled back", expected="a version that was not champion before")
+        rule = Check(
+            rule="not rolled back before",
+            passed=False,
+            found="rolled back",
+            expected="a version that was not champion before",
+        )
         decision = decision.model_copy(update={"checks": (*decision.checks, rule)})
     return Promotion(version, decision, promoted=False)
 
@@ -101,7 +108,11 @@ def rollback(workspace: Workspace, *, why: str = "rollback") -> tuple[ModelVersi
     moves = alias_history(workspace.ledger, name, CHAMPION)
     earlier = [move.from_version for move in moves if move.to_version == seen.version and move.from_version is not None]
     if current is None or not earlier:
-        raise ConfigRefused("there is no earlier champion to go back to", where=name, next_step=f"`seqcls models {workspace.loaded.path}` lists the versions")
+        raise ConfigRefused(
+            "there is no earlier champion to go back to",
+            where=name,
+            next_step=f"`seqcls models {workspace.loaded.path}` lists the versions",
+        )
     target = find_version(workspace, earlier[-1])
     load_model(workspace.store.ref("model", target.model_digest))
     set_alias(workspace.ledger, name, CHAMPION, seen, target.version, getpass.getuser(), why)
@@ -115,7 +126,9 @@ def champion(workspace: Workspace) -> ModelVersion:
     if found is None:
         versions = list_models(workspace.ledger, workspace.pipeline.name)
         step = "`seqcls promote CONFIG --version N`" if versions else f"`seqcls train {workspace.loaded.path}`"
-        raise ConfigRefused("no model is champion yet", where=workspace.pipeline.name, expected="a promoted model", next_step=step)
+        raise ConfigRefused(
+            "no model is champion yet", where=workspace.pipeline.name, expected="a promoted model", next_step=step
+        )
     return found
 
 
@@ -127,7 +140,9 @@ def find_version(workspace: Workspace, version: int | None) -> ModelVersion:
         return versions[-1]
     if version not in known:
         listed = ", ".join(f"v{number}" for number in known) or "none"
-        raise ConfigRefused(f"there is no version {version or ''}", where=workspace.pipeline.name, expected=f"one of {listed}")
+        raise ConfigRefused(
+            f"there is no version {version or ''}", where=workspace.pipeline.name, expected=f"one of {listed}"
+        )
     return known[version]
 
 

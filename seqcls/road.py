@@ -15,9 +15,9 @@ from seqcls import nightly, registry, stages
 from seqcls.artefacts import Ref, read_manifest
 from seqcls.gate import Decision, read_metrics
 from seqcls.ledger.stages import record_run
+from seqcls.messages import escape
 from seqcls.publish import Published, publish
 from seqcls.scoring import new_run_id
-from seqcls.messages import escape
 from seqcls.workspace import Workspace
 
 Tell = Callable[[str, str], None]
@@ -89,7 +89,9 @@ class ScoreOutcome(BaseModel):
         }
 
 
-def train_pipeline(workspace: Workspace, *, tell: Tell | None = None, progress: Callable[[Any], None] | None = None) -> TrainOutcome:
+def train_pipeline(
+    workspace: Workspace, *, tell: Tell | None = None, progress: Callable[[Any], None] | None = None
+) -> TrainOutcome:
     """ingest -> validate -> split -> encode -> train -> evaluate -> promote."""
     run_id = new_run_id()
     done: list[stages.StageResult] = []
@@ -111,7 +113,12 @@ def train_pipeline(workspace: Workspace, *, tell: Tell | None = None, progress: 
 
 
 def finish_training(
-    workspace: Workspace, done: list[stages.StageResult], inputs: dict[str, Ref], model: Ref, evaluation: Ref, run_id: str
+    workspace: Workspace,
+    done: list[stages.StageResult],
+    inputs: dict[str, Ref],
+    model: Ref,
+    evaluation: Ref,
+    run_id: str,
 ) -> TrainOutcome:
     """Register the model, ask the gate, promote when the config says so; gather the figures."""
     started = time.perf_counter()
@@ -137,11 +144,13 @@ def finish_training(
     return outcome
 
 
-def score_pipeline(workspace: Workspace, *, tell: Tell | None = None, progress: Callable[[int], None] | None = None) -> ScoreOutcome:
+def score_pipeline(
+    workspace: Workspace, *, tell: Tell | None = None, progress: Callable[[int], None] | None = None
+) -> ScoreOutcome:
     """discover -> validate -> score -> publish; refused files are raised after the rest is published."""
     run_id = new_run_id()
     registry.champion(workspace)  # before any work: no champion, no scoring
-    say = tell or (lambda stage, what: None)
+    say = tell or _silent
     discovery = nightly.discover_new(workspace)
     say("discover", f"{len(discovery.new)} new, {len(discovery.known)} known, {len(discovery.waiting)} still changing")
     prepared = nightly.prepare_new(workspace, discovery)
@@ -151,8 +160,17 @@ def score_pipeline(workspace: Workspace, *, tell: Tell | None = None, progress: 
     files = finish_scoring(workspace, night, run_id)
     say("publish", f"{len(files.scores)} files")
     return ScoreOutcome(
-        pipeline=workspace.pipeline.name, discovery=discovery, prepared=prepared, night=night, files=files, output=str(workspace.output)
+        pipeline=workspace.pipeline.name,
+        discovery=discovery,
+        prepared=prepared,
+        night=night,
+        files=files,
+        output=str(workspace.output),
     )
+
+
+def _silent(_stage: str, _what: str) -> None:
+    """Tell nobody."""
 
 
 def finish_scoring(workspace: Workspace, night: nightly.Night, run_id: str) -> Published:

@@ -40,7 +40,9 @@ class Scorer:
         split = EncodedSplit.from_arrow(pa.table(columns), self.encoder.inputs)
         logits = predict_logits(self.model.model, split, self.encoder.inputs, self.batch_size)
         per_position = max(self.encoder.inputs.channels, 1)
-        unknown_share = encoded.unknown.to_numpy() / np.maximum(lengths.to_numpy(zero_copy_only=False) / per_position, 1)
+        unknown_share = encoded.unknown.to_numpy() / np.maximum(
+            lengths.to_numpy(zero_copy_only=False) / per_position, 1
+        )
         return softmax(logits), _flags(encoded.truncated.to_numpy(zero_copy_only=False), unknown_share)
 
     def probabilities(self, rows: pa.Table) -> np.ndarray:

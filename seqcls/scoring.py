@@ -6,7 +6,7 @@ ledger row, under one model; killed anywhere, the next run goes on with the chun
 
 from __future__ import annotations
 
-import hashlib
+import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -16,10 +16,19 @@ import numpy as np
 import pyarrow as pa
 from sqlalchemy import Row
 
-from seqcls.artefacts import Ref, read_manifest, verify
+from seqcls.artefacts import Ref, verify
 from seqcls.errors import CheckBroken
 from seqcls.failpoints import failpoint
-from seqcls.ledger.chunks import ChunkResult, Claim, claim_chunk, close_input, commit_chunk, done_chunks, release_chunk, sum_chunks
+from seqcls.ledger.chunks import (
+    ChunkResult,
+    Claim,
+    claim_chunk,
+    close_input,
+    commit_chunk,
+    done_chunks,
+    release_chunk,
+    sum_chunks,
+)
 from seqcls.ledger.models import ModelVersion
 from seqcls.owner import is_gone, this_process
 from seqcls.parquet import iterate, read_parquet, shards, write_parquet
@@ -58,7 +67,13 @@ class ScorerCache:
         return self._scorer
 
 
-def score_input(workspace: Workspace, row: Row[Any], scorers: ScorerCache, run_id: str, progress: Callable[[int], None] | None = None) -> ScoredInput:
+def score_input(
+    workspace: Workspace,
+    row: Row[Any],
+    scorers: ScorerCache,
+    run_id: str,
+    progress: Callable[[int], None] | None = None,
+) -> ScoredInput:
     """Score the chunks of an opened input that nobody has done or holds."""
     name, digest = workspace.pipeline.name, row.input_digest
     checked = workspace.store.ref("checked", row.checked_digest)
@@ -98,7 +113,9 @@ def _chunks(checked: Ref, chunk_rows: int) -> Iterator[tuple[int, pa.Table]]:
         yield number, pa.concat_tables(waiting) if waiting else read_parquet(shards(checked.folder / "rows"))
 
 
-def _score_chunk(workspace: Workspace, claim: Claim, checked: Ref, rows: pa.Table, scorer: Scorer, run_id: str) -> ChunkResult | None:
+def _score_chunk(
+    workspace: Workspace, claim: Claim, checked: Ref, rows: pa.Table, scorer: Scorer, run_id: str
+) -> ChunkResult | None:
     """Score, write the artefact, commit; None when the claim was lost meanwhile."""
     try:
         now = datetime.now(UTC)
@@ -108,13 +125,24 @@ def _score_chunk(workspace: Workspace, claim: Claim, checked: Ref, rows: pa.Tabl
         rows_in = rows.num_rows + early.num_rows
         abstained = scores["label"].null_count
         if rows_in != scores.num_rows + rejects.num_rows:
-            raise CheckBroken(f"{rows_in} rows in, {scores.num_rows} scored or abstained, {rejects.num_rows} rejected",
-                              where=f"chunk {claim.chunk} of {claim.input_digest[:16]}", expected="sums that agree")  # fmt: skip
+            raise CheckBroken(
+                f"{rows_in} rows in, {scores.num_rows} scored or abstained, {rejects.num_rows} rejected",
+                where=f"chunk {claim.chunk} of {claim.input_digest[:16]}",
+                expected="sums that agree",
+            )
         ref = _write(workspace, scores, rejects, rows_in, abstained, claim)
         failpoint("chunk_scored")
-        place = f"model=v{scorer.version.version}/scored_on={now:%Y-%m-%d}/part-{claim.input_digest[:16]}-{claim.chunk:05d}.parquet"
+        name = f"part-{claim.input_digest[:16]}-{claim.chunk:05d}.parquet"
+        place = f"model=v{scorer.version.version}/scored_on={now:%Y-%m-%d}/{name}"
         result = ChunkResult(
-            scorer.version.version, ref.digest, rows_in, scores.num_rows - abstained, rejects.num_rows, abstained, run_id, place
+            scorer.version.version,
+            ref.digest,
+            rows_in,
+            scores.num_rows - abstained,
+            rejects.num_rows,
+            abstained,
+            run_id,
+            place,
         )
         committed = commit_chunk(workspace.ledger, claim, result)
         failpoint("chunk_committed")
@@ -124,8 +152,10 @@ def _score_chunk(workspace: Workspace, claim: Claim, checked: Ref, rows: pa.Tabl
         raise
 
 
-def score_rows(rows: pa.Table, scorer: Scorer, abstain_below: float, run_id: str, now: datetime) -> tuple[pa.Table, pa.Table]:
-    """Table rows -> (scores, rejects): a row for which the network gives no finite numbers is rejected, never class 0."""
+def score_rows(
+    rows: pa.Table, scorer: Scorer, abstain_below: float, run_id: str, now: datetime
+) -> tuple[pa.Table, pa.Table]:
+    """Table rows -> (scores, rejects): a row without finite probabilities is rejected, never called class 0."""
     if rows.num_rows == 0:
         return scores_schema(scorer.labels).empty_table(), REJECTS.empty_table()
     probabilities, flags = scorer.score(rows)
@@ -151,11 +181,22 @@ def score_rows(rows: pa.Table, scorer: Scorer, abstain_below: float, run_id: str
     }
     table = pa.table(list(columns.values()), schema=None, names=list(columns)).cast(scores_schema(scorer.labels))
     bad = rows.filter(pa.array(~finite))
-    late = rejects_table([
-        {"source_file": file, "source_row": row, "id": name, "columns": ["sequence"], "rules": ["finite_output"],
-         "reasons": ["the network gave no finite numbers for this row"], "raw": None}
-        for file, row, name in zip(bad["source_file"].to_pylist(), bad["source_row"].to_pylist(), bad["id"].to_pylist(), strict=True)
-    ])  # fmt: skip
+    late = rejects_table(
+        [
+            {
+                "source_file": file,
+                "source_row": row,
+                "id": name,
+                "columns": ["sequence"],
+                "rules": ["finite_output"],
+                "reasons": ["the network gave no finite numbers for this row"],
+                "raw": None,
+            }
+            for file, row, name in zip(
+                bad["source_file"].to_pylist(), bad["source_row"].to_pylist(), bad["id"].to_pylist(), strict=True
+            )
+        ]
+    )
     return table.filter(pa.array(finite)), late
 
 
@@ -163,24 +204,38 @@ def scores_schema(labels: list[str]) -> pa.Schema:
     """Columns of a score file; one probability column a class, in sorted order."""
     return pa.schema(
         [
-            ("id", pa.string()), ("label", pa.string()), ("confidence", pa.float32()),
+            ("id", pa.string()),
+            ("label", pa.string()),
+            ("confidence", pa.float32()),
             *[(f"p_{name}", pa.float32()) for name in labels],
-            ("model", pa.string()), ("model_digest", pa.string()), ("run_id", pa.string()),
-            ("scored_at", pa.timestamp("us", tz="UTC")), ("flags", pa.list_(pa.string())),
-            ("source_file", pa.string()), ("source_row", pa.int64()),
+            ("model", pa.string()),
+            ("model_digest", pa.string()),
+            ("run_id", pa.string()),
+            ("scored_at", pa.timestamp("us", tz="UTC")),
+            ("flags", pa.list_(pa.string())),
+            ("source_file", pa.string()),
+            ("source_row", pa.int64()),
         ]
-    )  # fmt: skip
+    )
 
 
-def _write(workspace: Workspace, scores: pa.Table, rejects: pa.Table, rows_in: int, abstained: int, claim: Claim) -> Ref:
+def _write(
+    workspace: Workspace, scores: pa.Table, rejects: pa.Table, rows_in: int, abstained: int, claim: Claim
+) -> Ref:
     with workspace.store.write("scores") as (draft, done):
         write_parquet(draft.folder / "scores.parquet", scores)
         write_parquet(draft.folder / "rejects.parquet", rejects)
         draft.inputs.update({"file": claim.input_digest})
         draft.meta.update(
-            {"pipeline": claim.pipeline, "chunk": claim.chunk, "rows_in": rows_in, "scored": scores.num_rows - abstained,
-             "rejected": rejects.num_rows, "abstained": abstained}
-        )  # fmt: skip
+            {
+                "pipeline": claim.pipeline,
+                "chunk": claim.chunk,
+                "rows_in": rows_in,
+                "scored": scores.num_rows - abstained,
+                "rejected": rejects.num_rows,
+                "abstained": abstained,
+            }
+        )
     return done[0]
 
 
@@ -190,12 +245,26 @@ def _close(workspace: Workspace, row: Row[Any], rows_in: int, *, complete: bool,
     total, scored, rejected, abstained = sum_chunks(workspace.ledger, name, digest)
     if complete:
         if not total == rows_in == scored + rejected + abstained:
-            raise CheckBroken(f"{rows_in} rows in the file, {total} in its chunks: {scored} scored, {rejected} rejected, {abstained} abstained",
-                              where=row.name, expected="sums that agree", next_step="`seqcls doctor`; nothing was closed")  # fmt: skip
-        close_input(workspace.ledger, name, digest, "done", rows_in=rows_in, scored=scored, rejected=rejected, abstained=abstained)
+            raise CheckBroken(
+                f"{rows_in} rows in the file, {total} in its chunks: "
+                f"{scored} scored, {rejected} rejected, {abstained} abstained",
+                where=row.name,
+                expected="sums that agree",
+                next_step="`seqcls doctor`; nothing was closed",
+            )
+        close_input(
+            workspace.ledger,
+            name,
+            digest,
+            "done",
+            rows_in=rows_in,
+            scored=scored,
+            rejected=rejected,
+            abstained=abstained,
+        )
     return ScoredInput(row.name, total, scored, rejected, abstained, complete, scored_now)
 
 
 def new_run_id() -> str:
     """A run's own name: time and random part."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{hashlib.sha256(this_process().encode() + np.random.default_rng().bytes(8)).hexdigest()[:8]}"
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"

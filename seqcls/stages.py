@@ -48,9 +48,11 @@ def ingest_files(workspace: Workspace, files: list[InputFile], *, labelled: bool
     parts = [f"{file.name}|{file.digest}|{file.split}" for file in files]
     key = config_digest(source, pipeline.kind, str(labelled), *parts)
     return run_stage(
-        workspace, "ingest", key,
+        workspace,
+        "ingest",
+        key,
         lambda: (ingest(files, source, pipeline.kind, workspace.store, labelled=labelled, folder=workspace.folder), {}),
-    )  # fmt: skip
+    )
 
 
 def ingest_stage(workspace: Workspace) -> StageResult:
@@ -65,9 +67,11 @@ def validate_stage(workspace: Workspace, table: Ref, *, labelled: bool = True) -
     pipeline = workspace.pipeline
     budget = pipeline.rules.reject_budget if labelled else pipeline.score.reject_budget
     return run_stage(
-        workspace, "validate", config_digest(pipeline.rules, pipeline.kind, str(labelled), str(budget), table.digest),
+        workspace,
+        "validate",
+        config_digest(pipeline.rules, pipeline.kind, str(labelled), str(budget), table.digest),
         lambda: (validate(table, pipeline, workspace.store, labelled=labelled, budget=budget), {}),
-    )  # fmt: skip
+    )
 
 
 def split_stage(workspace: Workspace, checked: Ref) -> StageResult:
@@ -76,7 +80,10 @@ def split_stage(workspace: Workspace, checked: Ref) -> StageResult:
 
     pipeline = workspace.pipeline
     return run_stage(
-        workspace, "split", config_digest(pipeline.split, pipeline.kind, checked.digest), lambda: (split(checked, pipeline, workspace.store), {})
+        workspace,
+        "split",
+        config_digest(pipeline.split, pipeline.kind, checked.digest),
+        lambda: (split(checked, pipeline, workspace.store), {}),
     )
 
 
@@ -86,9 +93,11 @@ def encode_stage(workspace: Workspace, checked: Ref, splits: Ref) -> StageResult
 
     pipeline = workspace.pipeline
     return run_stage(
-        workspace, "encode", config_digest(pipeline.encode, pipeline.kind, pipeline.seed, checked.digest, splits.digest),
+        workspace,
+        "encode",
+        config_digest(pipeline.encode, pipeline.kind, pipeline.seed, checked.digest, splits.digest),
         lambda: (encode(checked, splits, pipeline, workspace.store), {}),
-    )  # fmt: skip
+    )
 
 
 def train_stage(workspace: Workspace, encoded: Ref, progress: Callable[[Any], None] | None = None) -> StageResult:
@@ -114,12 +123,16 @@ def evaluate_stage(workspace: Workspace, model: Ref, encoded: Ref, checked: Ref,
 
     pipeline = workspace.pipeline
     return run_stage(
-        workspace, "evaluate", config_digest(pipeline.name, pipeline.kind, model.digest, encoded.digest, checked.digest, splits.digest),
+        workspace,
+        "evaluate",
+        config_digest(pipeline.name, pipeline.kind, model.digest, encoded.digest, checked.digest, splits.digest),
         lambda: (evaluate(model, encoded, checked, splits, pipeline, workspace.store), {}),
-    )  # fmt: skip
+    )
 
 
-def run_stage(workspace: Workspace, stage: str, key: str, build: Callable[[], tuple[Ref, dict[str, Any]]]) -> StageResult:
+def run_stage(
+    workspace: Workspace, stage: str, key: str, build: Callable[[], tuple[Ref, dict[str, Any]]]
+) -> StageResult:
     """The artefact that this key made before, if it is whole; else build it and record it."""
     key = config_digest(stage, VERSIONS[stage], __version__, key)
     found = find_stage(workspace.ledger, key)

@@ -89,9 +89,7 @@ class Counts:
     rejected: int = 0
 
     def __add__(self, other: Counts) -> Counts:
-        return Counts(
-            self.rows_in + other.rows_in, self.accepted + other.accepted, self.rejected + other.rejected
-        )
+        return Counts(self.rows_in + other.rows_in, self.accepted + other.accepted, self.rejected + other.rejected)
 
     @property
     def balanced(self) -> bool:
@@ -112,7 +110,9 @@ def rejects_table(rows: list[dict[str, object]]) -> pa.Table:
     return pa.Table.from_pylist(rows, schema=REJECTS)
 
 
-def reject(file: str, row: int, column: str, rule: str, reason: str, raw: str | None = None, id: str | None = None) -> dict[str, object]:
+def reject(
+    file: str, row: int, column: str, rule: str, reason: str, raw: str | None = None, id: str | None = None
+) -> dict[str, object]:
     """One reject with one reason, as a row for `rejects_table`."""
     return {
         "source_file": file,

@@ -29,7 +29,12 @@ def encode(config: str, checked: Ref, splits: Ref) -> StageResult:
         result = encode_stage(workspace, checked, splits)
         meta = read_manifest(result.ref)["meta"]
         rows = [
-            {"split": name, "rows": count, "truncated": meta["truncated"][name], "unknown share": meta["unknown_share"][name]}
+            {
+                "split": name,
+                "rows": count,
+                "truncated": meta["truncated"][name],
+                "unknown share": meta["unknown_share"][name],
+            }
             for name, count in meta["rows"].items()
         ]
         show_table(workspace.pipeline.name, "encoded", rows, f"Encoded Parquet: {result.ref.path}")

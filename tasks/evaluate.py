@@ -18,5 +18,10 @@ def evaluate(config: str, model: Ref, encoded: Ref, checked: Ref, splits: Ref) -
 
     with open_workspace(config) as workspace:
         result = evaluate_stage(workspace, model, encoded, checked, splits)
-        show_markdown(workspace.pipeline.name, "model-card", card_with_figures(result.ref), f"Model card; full report: {result.ref.path}/report.html")
+        show_markdown(
+            workspace.pipeline.name,
+            "model-card",
+            card_with_figures(result.ref),
+            f"Model card; full report: {result.ref.path}/report.html",
+        )
         return result

@@ -17,5 +17,7 @@ def ingest(config: str) -> StageResult:
     with open_workspace(config) as workspace:
         result = ingest_stage(workspace)
         files = read_manifest(result.ref)["meta"]["files"]
-        show_table(workspace.pipeline.name, "files", files, f"Files read, rows accepted and rejected: {result.ref.path}")
+        show_table(
+            workspace.pipeline.name, "files", files, f"Files read, rows accepted and rejected: {result.ref.path}"
+        )
         return result

@@ -34,7 +34,12 @@ def score_new(config: str, prepared: nightly.Prepared, run_id: str) -> nightly.N
     """Score with the champion; each chunk is committed in the ledger."""
     with open_workspace(config) as workspace:
         night = nightly.score_prepared(workspace, prepared, run_id)
-        show_table(workspace.pipeline.name, "scored-files", list(night.inputs) or [{"name": "nothing new"}], f"Rows by file, scored by {night.model}")
+        show_table(
+            workspace.pipeline.name,
+            "scored-files",
+            list(night.inputs) or [{"name": "nothing new"}],
+            f"Rows by file, scored by {night.model}",
+        )
         return night
 
 
@@ -43,5 +48,10 @@ def publish_scores(config: str, prepared: nightly.Prepared, night: nightly.Night
     """Copy committed chunks to the output folder."""
     with open_workspace(config) as workspace:
         files = finish_scoring(workspace, night, run_id)
-        show_markdown(workspace.pipeline.name, "night", night_table(prepared, night, files, workspace.output), "The night: rows, rejects, files")
+        show_markdown(
+            workspace.pipeline.name,
+            "night",
+            night_table(prepared, night, files, workspace.output),
+            "The night: rows, rejects, files",
+        )
         return files

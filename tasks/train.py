@@ -28,7 +28,9 @@ class EpochBar:
             return
         share = 100.0 * progress.epoch / progress.epochs
         if self.artifact is None:
-            self.artifact = create_progress_artifact(share, key=artifact_key(self.pipeline, "epochs"), description="Epochs, of the most allowed")
+            self.artifact = create_progress_artifact(
+                share, key=artifact_key(self.pipeline, "epochs"), description="Epochs, of the most allowed"
+            )
         elif progress.epoch != self.epoch:
             update_progress_artifact(self.artifact, share)
         self.epoch = progress.epoch

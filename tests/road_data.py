@@ -35,7 +35,9 @@ def write_rows(path: Path, rows: int, seed: int, *, labelled: bool, extra: list[
 
 def write_project(folder: Path, *, rows: int = 240, family: str = "gru", more: str = "") -> Path:
     """Training file, incoming folder and pipeline file; returns the pipeline file."""
-    write_rows(folder / "data" / "train.csv", rows, seed=0, labelled=True, extra=[["bad-1", "", "yes"], ["bad-2", "w1 w2", ""]])
+    write_rows(
+        folder / "data" / "train.csv", rows, seed=0, labelled=True, extra=[["bad-1", "", "yes"], ["bad-2", "w1 w2", ""]]
+    )
     (folder / "incoming").mkdir(exist_ok=True)
     config = folder / "pairs.toml"
     config.write_text(

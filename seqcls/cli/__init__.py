@@ -1,4 +1,4 @@
-"""The `seqcls` command: the same road in one process, no server. `main` never shows a traceback for an error of ours."""
+"""The `seqcls` command: the same road in one process, no server. Our own errors are one message, no traceback."""
 
 from __future__ import annotations
 
@@ -15,7 +15,8 @@ from seqcls.errors import SeqclsError
 
 def build_parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
-        prog="seqcls", description="Train sequence classifiers and score new sequences with them, every row accounted for."
+        prog="seqcls",
+        description="Train sequence classifiers and score new sequences with them, every row accounted for.",
     )
     parser.add_argument("--version", action="version", version=f"seqcls {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")

@@ -41,8 +41,13 @@ def _doctor(options: argparse.Namespace) -> None:
 
     findings = examine(options.config)
     for finding in findings:
-        print(f"  {'ok ' if finding.healthy else 'NO '} {finding.what}: {finding.found}" + ("" if finding.healthy else f". Next: {finding.remedy}"))
+        print(
+            f"  {'ok ' if finding.healthy else 'NO '} {finding.what}: {finding.found}"
+            + ("" if finding.healthy else f". Next: {finding.remedy}")
+        )
     sick = [finding for finding in findings if not finding.healthy]
     if sick:
-        raise DataRefused(f"{len(sick)} of {len(findings)} checks failed", next_step="the lines marked NO say what to do")
+        raise DataRefused(
+            f"{len(sick)} of {len(findings)} checks failed", next_step="the lines marked NO say what to do"
+        )
     print(f"{len(findings)} checks, all well")

@@ -51,7 +51,9 @@ def _models(options: argparse.Namespace) -> None:
     console.print(table)
     for move in moves:
         before = f"v{move.from_version}" if move.from_version else "none"
-        console.print(f"  {_time(move.changed_at)}  {before} -> v{move.to_version}  by {move.who}: {move.why}", markup=False)
+        console.print(
+            f"  {_time(move.changed_at)}  {before} -> v{move.to_version}  by {move.who}: {move.why}", markup=False
+        )
     if not versions:
         console.print(f"Next: `seqcls train {options.config}`", markup=False)
 
@@ -63,7 +65,9 @@ def _promote(options: argparse.Namespace) -> None:
         raise ConfigRefused("--force needs --why", expected="the reason for going against the gate")
     with open_workspace(options.config) as workspace:
         version = find_version(workspace, options.version)
-        result = require_promoted(promote(workspace, version, force=options.force, why=options.why or "promoted by hand"))
+        result = require_promoted(
+            promote(workspace, version, force=options.force, why=options.why or "promoted by hand")
+        )
     for check in result.decision.checks:
         print(f"  {'yes' if check.passed else 'no '}  {check.rule}: {check.found} (expected {check.expected})")
     print(f"{version.name} is champion{'' if result.promoted else ' already'}. Next: `seqcls score {options.config}`")

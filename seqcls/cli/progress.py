@@ -24,8 +24,13 @@ class Teller:
     def epoch(self, progress: Any) -> None:
         """A training's progress: epochs, loss, rows/s."""
         best = f"best {progress.best:.4f}" if progress.best is not None else ""
-        self._show("train", progress.epochs, progress.epoch - 1 + progress.rows_done / max(progress.rows_total, 1),
-                   f"epoch {progress.epoch}/{progress.epochs} loss {progress.train_loss:.4f} {best} {progress.rows_per_second:.0f} rows/s")  # fmt: skip
+        self._show(
+            "train",
+            progress.epochs,
+            progress.epoch - 1 + progress.rows_done / max(progress.rows_total, 1),
+            f"epoch {progress.epoch}/{progress.epochs} loss {progress.train_loss:.4f} {best} "
+            f"{progress.rows_per_second:.0f} rows/s",
+        )
 
     def rows(self, count: int) -> None:
         """Rows of a chunk that was committed."""
@@ -40,8 +45,13 @@ class Teller:
         if self.quiet or not self.console.is_terminal:
             return
         if self._bar is None:
-            columns = (TextColumn("  [bold]{task.description:<10}[/bold]"), BarColumn(), TextColumn("{task.fields[text]}"),
-                       TimeElapsedColumn(), TimeRemainingColumn())  # fmt: skip
+            columns = (
+                TextColumn("  [bold]{task.description:<10}[/bold]"),
+                BarColumn(),
+                TextColumn("{task.fields[text]}"),
+                TimeElapsedColumn(),
+                TimeRemainingColumn(),
+            )
             self._bar = Progress(*columns, console=self.console, transient=True)
             self._bar.start()
             self._task = self._bar.add_task(name, total=total, text=text)

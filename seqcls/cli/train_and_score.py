@@ -36,7 +36,10 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
     predict = commands.add_parser("predict", help="classify one sequence")
     predict.add_argument("config", type=Path)
-    predict.add_argument("sequence", help="the text, the letters, or numbers separated by commas (channels by ';'); - reads standard input")
+    predict.add_argument(
+        "sequence",
+        help="the text, the letters, or numbers separated by commas (channels by ';'); - reads standard input",
+    )
     predict.add_argument("--version", type=int, help="model version (default: the champion)")
     predict.add_argument("--json", action="store_true")
     predict.set_defaults(run=_predict)
@@ -49,7 +52,9 @@ def _init(options: argparse.Namespace) -> None:
         with open(options.file, "x", encoding="utf-8") as file:
             file.write(template(options.kind))
     except FileExistsError:
-        raise ConfigRefused("the file is there already", where=str(options.file), next_step="choose another name, or remove it first") from None
+        raise ConfigRefused(
+            "the file is there already", where=str(options.file), next_step="choose another name, or remove it first"
+        ) from None
     except OSError as error:
         raise ConfigRefused(f"cannot write ({error.strerror})", where=str(options.file)) from None
     print(f"wrote {options.file}\nNext: put the names of your files into [source], then `seqcls check {options.file}`")
@@ -78,7 +83,11 @@ def _score(options: argparse.Namespace) -> None:
 
     with open_workspace(options.config) as workspace, Teller(options.json) as teller:
         outcome = score_pipeline(workspace, tell=teller.stage, progress=teller.rows)
-        print(json.dumps(outcome.summary()) if options.json else after_scoring(outcome.night, outcome.files, outcome.output, str(options.config)))
+        print(
+            json.dumps(outcome.summary())
+            if options.json
+            else after_scoring(outcome.night, outcome.files, outcome.output, str(options.config))
+        )
         require_usable(outcome.prepared)
 
 
@@ -98,4 +107,6 @@ def _show_answer(answer: dict[str, object]) -> str:
     assert isinstance(probabilities, dict)
     lines = [f"{answer['label']}  ({answer['confidence']:.3f}, {answer['model']})"]
     lines += [f"  {value:.3f}  {name}" for name, value in sorted(probabilities.items(), key=lambda item: -item[1])]
-    return "\n".join(lines + [f"  flags: {', '.join(answer['flags'])}" if answer["flags"] else ""]).rstrip()  # type: ignore[arg-type]
+    if answer["flags"]:
+        lines.append(f"  flags: {answer['flags']}")
+    return "\n".join(lines)

@@ -50,7 +50,10 @@ class Pipeline(Section):
     def _parts_fit(self) -> Pipeline:
         series_only = {"ucr", "ts", "arff", "wide", "long"}
         if self.kind == "series" and self.source.format not in FORMATS_FOR_SERIES:
-            raise ValueError(f"source.format {self.source.format!r} holds no series; use one of {', '.join(sorted(FORMATS_FOR_SERIES))}")
+            raise ValueError(
+                f"source.format {self.source.format!r} holds no series; "
+                f"use one of {', '.join(sorted(FORMATS_FOR_SERIES))}"
+            )
         if self.kind != "series" and self.source.format in series_only:
             raise ValueError(f"source.format {self.source.format!r} holds series, but kind is {self.kind!r}")
         if self.source.format in ("fasta", "fastq") and self.kind not in ("dna", "protein"):
@@ -126,7 +129,7 @@ def parse_pipeline(data: dict[str, object], where: str) -> Pipeline:
 
 
 def _faults_behind(error: ValidationError, data: dict[str, object]) -> list[str]:
-    """A wrong `kind` stops the reading of all the rest: read on with the nearest kind, for the sections it leaves alone."""
+    """A wrong `kind` stops the reading: read on with the nearest kind, for the sections that it leaves alone."""
     if not any(fault["type"].startswith("union_tag") and not fault["loc"] for fault in error.errors(include_url=False)):
         return []
     near = difflib.get_close_matches(str(data.get("kind", "")), KINDS, n=1)
@@ -137,7 +140,11 @@ def _faults_behind(error: ValidationError, data: dict[str, object]) -> list[str]
         _ADAPTER.validate_python(guess)
     except ValidationError as more:
         # a fault without a place is about how the parts fit together: not to be judged by a guess
-        return [text for fault, text in zip(more.errors(include_url=False), describe_faults(more, guess), strict=True) if fault["loc"][1:]]
+        return [
+            text
+            for fault, text in zip(more.errors(include_url=False), describe_faults(more, guess), strict=True)
+            if fault["loc"][1:]
+        ]
     return []
 
 
@@ -148,7 +155,9 @@ def load_pipeline(path: Path | str) -> LoadedPipeline:
         raw = path.read_bytes()
     except OSError as error:
         raise ConfigRefused(
-            f"cannot read the file ({error.strerror})", where=str(path), next_step=f"`seqcls init --kind text {path}` writes one"
+            f"cannot read the file ({error.strerror})",
+            where=str(path),
+            next_step=f"`seqcls init --kind text {path}` writes one",
         ) from None
     if len(raw) > MAX_CONFIG_BYTES:
         raise ConfigRefused(f"{len(raw)} bytes", where=str(path), expected=f"at most {MAX_CONFIG_BYTES} bytes of TOML")
@@ -157,7 +166,9 @@ def load_pipeline(path: Path | str) -> LoadedPipeline:
     except UnicodeDecodeError as error:
         raise ConfigRefused(f"byte {error.start} is not UTF-8", where=str(path), expected="TOML in UTF-8") from None
     except tomllib.TOMLDecodeError as error:
-        raise ConfigRefused(f"not TOML: {error}", where=str(path), next_step="compare with the files in configs/") from None
+        raise ConfigRefused(
+            f"not TOML: {error}", where=str(path), next_step="compare with the files in configs/"
+        ) from None
     return LoadedPipeline(pipeline=parse_pipeline(data, str(path)), folder=path.resolve().parent, path=path.resolve())
 
 

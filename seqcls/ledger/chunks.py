@@ -49,7 +49,11 @@ def see_input(database: Database, pipeline: str, digest: str, name: str) -> Row[
             connection.execute(insert(sightings).values(pipeline=pipeline, name=name, input_digest=digest, seen_at=now))
         mine = and_(inputs.c.pipeline == pipeline, inputs.c.input_digest == digest)
         if connection.execute(select(inputs.c.name).where(mine)).first() is None:
-            connection.execute(insert(inputs).values(pipeline=pipeline, input_digest=digest, name=name, state="open", detail="", seen_at=now))
+            connection.execute(
+                insert(inputs).values(
+                    pipeline=pipeline, input_digest=digest, name=name, state="open", detail="", seen_at=now
+                )
+            )
         return connection.execute(select(inputs).where(mine)).one()
 
     return database.transact(work)
@@ -74,7 +78,13 @@ def close_input(database: Database, pipeline: str, digest: str, state: str, **va
 
 
 def claim_chunk(
-    database: Database, pipeline: str, digest: str, chunk: int, owner: str, lease_seconds: float, is_gone: Callable[[str], bool]
+    database: Database,
+    pipeline: str,
+    digest: str,
+    chunk: int,
+    owner: str,
+    lease_seconds: float,
+    is_gone: Callable[[str], bool],
 ) -> Claim | None:
     """Claim a chunk that is neither done nor held by a living runner; None otherwise.
 
@@ -91,7 +101,9 @@ def claim_chunk(
             return Claim(pipeline, digest, chunk, 1)
         if row.state == "done" or (row.lease_until > now and not is_gone(row.owner)):
             return None
-        connection.execute(update(chunks).where(mine).values(token=row.token + 1, lease_until=now + lease_seconds, owner=owner))
+        connection.execute(
+            update(chunks).where(mine).values(token=row.token + 1, lease_until=now + lease_seconds, owner=owner)
+        )
         return Claim(pipeline, digest, chunk, row.token + 1)
 
     return database.transact(work)
@@ -102,9 +114,12 @@ def commit_chunk(database: Database, claim: Claim, result: ChunkResult) -> bool:
 
     def work(connection: Connection) -> bool:
         mine = and_(
-            chunks.c.pipeline == claim.pipeline, chunks.c.input_digest == claim.input_digest, chunks.c.chunk == claim.chunk,
-            chunks.c.token == claim.token, chunks.c.state == "claimed",
-        )  # fmt: skip
+            chunks.c.pipeline == claim.pipeline,
+            chunks.c.input_digest == claim.input_digest,
+            chunks.c.chunk == claim.chunk,
+            chunks.c.token == claim.token,
+            chunks.c.state == "claimed",
+        )
         values = {**result.__dict__, "state": "done", "committed_at": database.now(connection)}
         return connection.execute(update(chunks).where(mine).values(**values)).rowcount == 1
 
@@ -113,7 +128,9 @@ def commit_chunk(database: Database, claim: Claim, result: ChunkResult) -> bool:
 
 def release_chunk(database: Database, claim: Claim) -> None:
     """Give a claim back after an error, so that the next runner need not wait for the lease."""
-    mine = and_(chunks.c.input_digest == claim.input_digest, chunks.c.chunk == claim.chunk, chunks.c.token == claim.token)
+    mine = and_(
+        chunks.c.input_digest == claim.input_digest, chunks.c.chunk == claim.chunk, chunks.c.token == claim.token
+    )
     here = and_(mine, chunks.c.pipeline == claim.pipeline, chunks.c.state == "claimed")
     database.transact(lambda connection: connection.execute(update(chunks).where(here).values(lease_until=0.0)))
 
@@ -139,7 +156,12 @@ def list_inputs(database: Database, pipeline: str) -> list[Row[Any]]:
 
 def sum_chunks(database: Database, pipeline: str, digest: str) -> tuple[int, int, int, int]:
     """(rows in, scored, rejected, abstained) over the committed chunks of an input."""
-    columns = [func.coalesce(func.sum(c), 0) for c in (chunks.c.rows_in, chunks.c.scored, chunks.c.rejected, chunks.c.abstained)]
-    query = select(*columns).where(chunks.c.pipeline == pipeline, chunks.c.input_digest == digest, chunks.c.state == "done")
+    columns = [
+        func.coalesce(func.sum(c), 0)
+        for c in (chunks.c.rows_in, chunks.c.scored, chunks.c.rejected, chunks.c.abstained)
+    ]
+    query = select(*columns).where(
+        chunks.c.pipeline == pipeline, chunks.c.input_digest == digest, chunks.c.state == "done"
+    )
     row = database.transact(lambda connection: connection.execute(query).one())
     return int(row[0]), int(row[1]), int(row[2]), int(row[3])

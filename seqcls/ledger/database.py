@@ -23,7 +23,9 @@ from seqcls.ledger.schema import SCHEMA_VERSION, metadata, settings
 
 BUSY_SECONDS = 30.0
 ATTEMPTS = 8
-_NETWORK_FILE_SYSTEMS = frozenset({"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "lustre", "gpfs"})
+_NETWORK_FILE_SYSTEMS = frozenset(
+    {"nfs", "nfs4", "cifs", "smb3", "smbfs", "9p", "afs", "ceph", "fuse.sshfs", "lustre", "gpfs"}
+)
 T = TypeVar("T")
 
 
@@ -50,14 +52,24 @@ class Database:
 
     def now(self, connection: Connection) -> float:
         """Seconds since 1970 by the database's clock: leases are compared on one clock only."""
-        query = "SELECT (julianday('now') - 2440587.5) * 86400.0" if self.is_sqlite else "SELECT extract(epoch from clock_timestamp())"
+        query = (
+            "SELECT (julianday('now') - 2440587.5) * 86400.0"
+            if self.is_sqlite
+            else "SELECT extract(epoch from clock_timestamp())"
+        )
         return float(connection.execute(text(query)).scalar_one())
 
     def _translate(self, error: SQLAlchemyError) -> Exception:
         cause = str(getattr(error, "orig", error)).strip().splitlines()[0]
         if "malformed" in cause or "not a database" in cause:
-            return Corrupted(f"the ledger is damaged ({cause})", where=self.name, next_step="`seqcls doctor` rebuilds it from the manifests")
-        return WorldFailed(f"the ledger did not answer ({cause})", where=self.name, next_step="run the same command again")
+            return Corrupted(
+                f"the ledger is damaged ({cause})",
+                where=self.name,
+                next_step="`seqcls doctor` rebuilds it from the manifests",
+            )
+        return WorldFailed(
+            f"the ledger did not answer ({cause})", where=self.name, next_step="run the same command again"
+        )
 
     def close(self) -> None:
         self.engine.dispose()
@@ -65,10 +77,7 @@ class Database:
 
 def open_database(store: Path, url_env: str | None = None) -> Database:
     """The ledger of a store; makes its tables when they are not there."""
-    if url_env:
-        database = _open_postgres(url_env)
-    else:
-        database = _open_sqlite(store / "ledger.db")
+    database = _open_postgres(url_env) if url_env else _open_sqlite(store / "ledger.db")
     database.transact(_prepare(database))
     return database
 
@@ -83,9 +92,11 @@ def _prepare(database: Database) -> Callable[[Connection], None]:
             connection.execute(insert(settings).values(name="schema", value=str(SCHEMA_VERSION)))
         elif int(found) != SCHEMA_VERSION:
             raise ConfigRefused(
-                f"the ledger has schema {found}", where=database.name, expected=f"schema {SCHEMA_VERSION}",
+                f"the ledger has schema {found}",
+                where=database.name,
+                expected=f"schema {SCHEMA_VERSION}",
                 next_step="use the version of seqcls that wrote it, or `seqcls doctor` to rebuild it",
-            )  # fmt: skip
+            )
 
     return work
 
@@ -96,7 +107,11 @@ def _open_sqlite(path: Path) -> Database:
         path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
-        raise WorldFailed(f"cannot open the ledger ({error.strerror})", where=str(path), next_step="mend the permissions or free space") from None
+        raise WorldFailed(
+            f"cannot open the ledger ({error.strerror})",
+            where=str(path),
+            next_step="mend the permissions or free space",
+        ) from None
     engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
@@ -113,17 +128,25 @@ def _set_pragmas(connection: Any, _record: Any) -> None:
 def _open_postgres(url_env: str) -> Database:
     value = os.environ.get(url_env)
     if not value:
-        raise ConfigRefused(f"the environment variable {url_env} is empty", where="ledger_env", expected="a URL such as postgresql://user@host/name")
+        raise ConfigRefused(
+            f"the environment variable {url_env} is empty",
+            where="ledger_env",
+            expected="a URL such as postgresql://user@host/name",
+        )
     try:
         url = make_url(value)
     except SQLAlchemyError:
-        raise ConfigRefused("not a database URL", where=url_env, expected="postgresql://user:password@host/name") from None
+        raise ConfigRefused(
+            "not a database URL", where=url_env, expected="postgresql://user:password@host/name"
+        ) from None
     if url.get_backend_name() != "postgresql":
         raise ConfigRefused(f"{url.drivername!r} is not supported", where=url_env, expected="postgresql://...")
     try:
         engine = create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
     except ModuleNotFoundError:
-        raise ConfigRefused("psycopg is not installed", where=url_env, next_step="pip install 'seqcls[postgres]'") from None
+        raise ConfigRefused(
+            "psycopg is not installed", where=url_env, next_step="pip install 'seqcls[postgres]'"
+        ) from None
     return Database(engine, url.render_as_string(hide_password=True))
 
 
@@ -131,8 +154,12 @@ def _refuse_network_file_system(folder: Path) -> None:
     """SQLite's locks do not hold on network file systems (sqlite.org/wal.html)."""
     kind = _file_system(folder)
     if kind in _NETWORK_FILE_SYSTEMS:
-        raise ConfigRefused(f"the store is on {kind}", where=str(folder), expected="a local disk for the SQLite ledger",
-                            next_step="move the store, or set ledger_env to the name of a variable with a PostgreSQL URL")  # fmt: skip
+        raise ConfigRefused(
+            f"the store is on {kind}",
+            where=str(folder),
+            expected="a local disk for the SQLite ledger",
+            next_step="move the store, or set ledger_env to the name of a variable with a PostgreSQL URL",
+        )
 
 
 def _file_system(folder: Path) -> str:
@@ -151,7 +178,15 @@ def _file_system(folder: Path) -> str:
 
 def _is_busy(error: DatabaseError) -> bool:
     cause = str(getattr(error, "orig", error)).lower()
-    busy = ("locked", "busy", "deadlock", "could not serialize", "connection refused", "server closed", "terminating connection")
+    busy = (
+        "locked",
+        "busy",
+        "deadlock",
+        "could not serialize",
+        "connection refused",
+        "server closed",
+        "terminating connection",
+    )
     return isinstance(error, OperationalError | DatabaseError) and any(word in cause for word in busy)
 
 

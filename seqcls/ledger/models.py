@@ -44,7 +44,13 @@ class AliasMoved(WorldFailed):
 
 
 def add_model(
-    database: Database, pipeline: str, model_digest: str, evaluation_digest: str, inputs: dict[str, str], metrics: dict[str, Any], run_id: str
+    database: Database,
+    pipeline: str,
+    model_digest: str,
+    evaluation_digest: str,
+    inputs: dict[str, str],
+    metrics: dict[str, Any],
+    run_id: str,
 ) -> ModelVersion:
     """Give a model the next version; the same model and evaluation keep the version they have."""
 
@@ -52,16 +58,29 @@ def add_model(
         # Writers of one pipeline take turns: SQLite by BEGIN IMMEDIATE, PostgreSQL by this lock.
         if not database.is_sqlite:
             connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(pipeline))))
-        same = and_(models.c.pipeline == pipeline, models.c.model_digest == model_digest, models.c.evaluation_digest == evaluation_digest)
+        same = and_(
+            models.c.pipeline == pipeline,
+            models.c.model_digest == model_digest,
+            models.c.evaluation_digest == evaluation_digest,
+        )
         found = connection.execute(select(models).where(same)).first()
         if found is None:
-            latest = connection.execute(select(func.max(models.c.version)).where(models.c.pipeline == pipeline)).scalar() or 0
+            latest = (
+                connection.execute(select(func.max(models.c.version)).where(models.c.pipeline == pipeline)).scalar()
+                or 0
+            )
             connection.execute(
                 insert(models).values(
-                    pipeline=pipeline, version=latest + 1, model_digest=model_digest, evaluation_digest=evaluation_digest,
-                    inputs=json.dumps(inputs), metrics=json.dumps(metrics), run_id=run_id, registered_at=database.now(connection),
+                    pipeline=pipeline,
+                    version=latest + 1,
+                    model_digest=model_digest,
+                    evaluation_digest=evaluation_digest,
+                    inputs=json.dumps(inputs),
+                    metrics=json.dumps(metrics),
+                    run_id=run_id,
+                    registered_at=database.now(connection),
                 )
-            )  # fmt: skip
+            )
             found = connection.execute(select(models).where(same)).one()
         return _version(found)
 
@@ -81,26 +100,45 @@ def get_alias(database: Database, pipeline: str, alias: str) -> AliasState:
     return AliasState(row.version, row.counter) if row else AliasState(None, 0)
 
 
-def set_alias(database: Database, pipeline: str, alias: str, seen: AliasState, version: int, who: str, why: str) -> AliasState:
+def set_alias(
+    database: Database, pipeline: str, alias: str, seen: AliasState, version: int, who: str, why: str
+) -> AliasState:
     """Move the alias from the state that was `seen` to `version`; AliasMoved when it is no longer in that state."""
 
     def work(connection: Connection) -> AliasState:
         if seen.counter == 0:
-            there = connection.execute(select(aliases.c.counter).where(aliases.c.pipeline == pipeline, aliases.c.alias == alias)).first()
+            there = connection.execute(
+                select(aliases.c.counter).where(aliases.c.pipeline == pipeline, aliases.c.alias == alias)
+            ).first()
             moved = there is not None
             if not moved:
                 connection.execute(insert(aliases).values(pipeline=pipeline, alias=alias, version=version, counter=1))
         else:
             here = and_(aliases.c.pipeline == pipeline, aliases.c.alias == alias, aliases.c.counter == seen.counter)
-            moved = connection.execute(update(aliases).where(here).values(version=version, counter=seen.counter + 1)).rowcount != 1
+            moved = (
+                connection.execute(
+                    update(aliases).where(here).values(version=version, counter=seen.counter + 1)
+                ).rowcount
+                != 1
+            )
         if moved:
-            raise AliasMoved(f"{alias} of {pipeline} was moved by another process", where=database.name, next_step="look again with `seqcls models`")
+            raise AliasMoved(
+                f"{alias} of {pipeline} was moved by another process",
+                where=database.name,
+                next_step="look again with `seqcls models`",
+            )
         connection.execute(
             insert(alias_changes).values(
-                pipeline=pipeline, alias=alias, counter=seen.counter + 1, from_version=seen.version, to_version=version,
-                who=who, why=why, changed_at=database.now(connection),
+                pipeline=pipeline,
+                alias=alias,
+                counter=seen.counter + 1,
+                from_version=seen.version,
+                to_version=version,
+                who=who,
+                why=why,
+                changed_at=database.now(connection),
             )
-        )  # fmt: skip
+        )
         return AliasState(version, seen.counter + 1)
 
     return database.transact(work)
@@ -108,12 +146,22 @@ def set_alias(database: Database, pipeline: str, alias: str, seen: AliasState, v
 
 def alias_history(database: Database, pipeline: str, alias: str) -> list[Row[Any]]:
     """Every move of an alias, oldest first."""
-    query = select(alias_changes).where(alias_changes.c.pipeline == pipeline, alias_changes.c.alias == alias).order_by(alias_changes.c.counter)
+    query = (
+        select(alias_changes)
+        .where(alias_changes.c.pipeline == pipeline, alias_changes.c.alias == alias)
+        .order_by(alias_changes.c.counter)
+    )
     return list(database.transact(lambda connection: connection.execute(query).all()))
 
 
 def _version(row: Row[Any]) -> ModelVersion:
     return ModelVersion(
-        row.pipeline, row.version, row.model_digest, row.evaluation_digest, json.loads(row.inputs), json.loads(row.metrics),
-        row.run_id, row.registered_at,
-    )  # fmt: skip
+        row.pipeline,
+        row.version,
+        row.model_digest,
+        row.evaluation_digest,
+        json.loads(row.inputs),
+        json.loads(row.metrics),
+        row.run_id,
+        row.registered_at,
+    )

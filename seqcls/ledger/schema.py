@@ -7,7 +7,9 @@ from sqlalchemy import Column, Float, ForeignKeyConstraint, Integer, MetaData, S
 SCHEMA_VERSION = 1
 metadata = MetaData()
 
-settings = Table("settings", metadata, Column("name", String(64), primary_key=True), Column("value", Text, nullable=False))
+settings = Table(
+    "settings", metadata, Column("name", String(64), primary_key=True), Column("value", Text, nullable=False)
+)
 
 # A stage's key (stage version + digests of its inputs + its part of the config) -> the artefact it made.
 stages = Table(

@@ -25,7 +25,12 @@ def record_stage(database: Database, key: str, stage: str, kind: str, digest: st
         connection.execute(delete(stages).where(stages.c.key == key))
         connection.execute(
             insert(stages).values(
-                key=key, stage=stage, kind=kind, digest=digest, facts=json.dumps(facts), recorded_at=database.now(connection)
+                key=key,
+                stage=stage,
+                kind=kind,
+                digest=digest,
+                facts=json.dumps(facts),
+                recorded_at=database.now(connection),
             )
         )
 

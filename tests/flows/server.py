@@ -41,7 +41,9 @@ def environment(home: Path, port: int, project: Path) -> dict[str, str]:
 def process(arguments: list[str], env: dict[str, str], cwd: Path, log: Path) -> Iterator[subprocess.Popen[bytes]]:
     """A child in its own group, ended with the block; its output goes to a file."""
     with open(log, "wb") as output:
-        child = subprocess.Popen(arguments, env=env, cwd=cwd, stdout=output, stderr=subprocess.STDOUT, start_new_session=True)
+        child = subprocess.Popen(
+            arguments, env=env, cwd=cwd, stdout=output, stderr=subprocess.STDOUT, start_new_session=True
+        )
         try:
             yield child
         finally:

@@ -46,7 +46,9 @@ class Deployed:
         run = self.post(f"/deployments/{found['id']}/create_flow_run", body)
         deadline = time.monotonic() + SECONDS
         while run["state_type"] not in ("COMPLETED", "FAILED", "CRASHED", "CANCELLED"):
-            assert time.monotonic() < deadline, f"{deployment} did not end: {run['state']}\n{self.log.read_text()[-4000:]}"
+            assert time.monotonic() < deadline, (
+                f"{deployment} did not end: {run['state']}\n{self.log.read_text()[-4000:]}"
+            )
             time.sleep(1)
             run = self.get(f"/flow_runs/{run['id']}")
         return dict(run)
@@ -69,7 +71,9 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
     write_rows(project / "incoming" / "night.csv", 100, seed=1, labelled=False, extra=[["empty", ""]])
     env = environment(home, free_port(), project)
     with prefect_server(env, project, home / "server.log") as url:
-        done = subprocess.run([sys.executable, "-m", "flows.deploy"], env=env, cwd=project, capture_output=True, text=True, timeout=180)
+        done = subprocess.run(
+            [sys.executable, "-m", "flows.deploy"], env=env, cwd=project, capture_output=True, text=True, timeout=180
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         with prefect_worker(env, project, home / "worker.log"):
             yield Deployed(url, project, home / "worker.log")
@@ -98,7 +102,15 @@ def test_training_then_scoring_run_to_completed(deployed: Deployed) -> None:
     trained = deployed.run("train/manual", {"config": "pairs.toml"})
     assert trained["state_type"] == "COMPLETED", trained["state"]
     assert trained["name"] == "train-pairs"
-    assert {"pairs-files", "pairs-checks", "pairs-splits", "pairs-encoded", "pairs-epochs", "pairs-model-card", "pairs-decision"} <= deployed.artifacts(trained["id"])
+    assert {
+        "pairs-files",
+        "pairs-checks",
+        "pairs-splits",
+        "pairs-encoded",
+        "pairs-epochs",
+        "pairs-model-card",
+        "pairs-decision",
+    } <= deployed.artifacts(trained["id"])
 
     scored = deployed.run("score/nightly", {"config": "pairs.toml"})
     assert scored["state_type"] == "COMPLETED", scored["state"]
@@ -111,7 +123,9 @@ def test_training_then_scoring_run_to_completed(deployed: Deployed) -> None:
 
 
 def test_a_wrong_config_fails_at_once_with_its_message(deployed: Deployed) -> None:
-    (deployed.project / "typo.toml").write_text((deployed.project / "pairs.toml").read_text().replace("epochs", "epoch"))
+    (deployed.project / "typo.toml").write_text(
+        (deployed.project / "pairs.toml").read_text().replace("epochs", "epoch")
+    )
     started = time.monotonic()
     failed = deployed.run("train/manual", {"config": "typo.toml"})
     assert failed["state_type"] == "FAILED"

@@ -40,9 +40,14 @@ def test_equal_content_has_equal_names(tmp_path: Path) -> None:
 
 def test_an_error_while_writing_leaves_nothing(tmp_path: Path) -> None:
     store = ArtefactStore(tmp_path)
-    with pytest.raises(ValueError, match="bad row"), store.write("table") as (draft, _done):
-        (draft.folder / "a.txt").write_text("half")
-        raise ValueError("bad row")
+
+    def interrupted() -> None:
+        with store.write("table") as (draft, _done):
+            (draft.folder / "a.txt").write_text("half")
+            raise ValueError("bad row")
+
+    with pytest.raises(ValueError, match="bad row"):
+        interrupted()
     assert list((tmp_path / "artefacts" / "table").iterdir()) == []
 
 

@@ -98,7 +98,10 @@ def test_an_alias_moves_by_compare_and_set_and_each_move_is_written_down(ledger:
     with pytest.raises(AliasMoved):
         set_alias(ledger, "ecg", "champion", first, 1, "bob", "late")
     assert get_alias(ledger, "ecg", "champion") == AliasState(2, 2)
-    assert [(m.from_version, m.to_version, m.who) for m in alias_history(ledger, "ecg", "champion")] == [(None, 1, "ann"), (1, 2, "ann")]
+    assert [(m.from_version, m.to_version, m.who) for m in alias_history(ledger, "ecg", "champion")] == [
+        (None, 1, "ann"),
+        (1, 2, "ann"),
+    ]
 
 
 def test_a_chunk_is_committed_once_by_the_holder_of_the_newest_token(ledger: Database) -> None:
@@ -147,7 +150,15 @@ def count_up(place: tuple[Path, str | None], times: int, barrier: object) -> Non
         version = add_model(database, "race", f"{os.getpid()}-{number}", "e", {}, {}, "r").version
         while True:
             try:
-                set_alias(database, "race", "champion", get_alias(database, "race", "champion"), version, str(os.getpid()), "race")
+                set_alias(
+                    database,
+                    "race",
+                    "champion",
+                    get_alias(database, "race", "champion"),
+                    version,
+                    str(os.getpid()),
+                    "race",
+                )
                 break
             except AliasMoved:
                 continue
@@ -196,7 +207,9 @@ def test_a_ledger_of_another_schema_is_not_touched(tmp_path: Path) -> None:
     ("value", "words"),
     [("", "is empty"), ("mysql://u:secret@h/d", "'mysql' is not supported"), ("no url", "not a database URL")],
 )
-def test_a_wrong_ledger_url_is_refused_without_its_password(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, words: str) -> None:
+def test_a_wrong_ledger_url_is_refused_without_its_password(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, value: str, words: str
+) -> None:
     monkeypatch.setenv("LEDGER", value)
     with pytest.raises(ConfigRefused, match=words) as caught:
         open_database(tmp_path, "LEDGER")

@@ -84,7 +84,13 @@ def test_changed_content_is_seen_whatever_the_name_and_date(config: Path) -> Non
 
 
 def test_each_new_row_is_scored_rejected_or_abstained_once(config: Path) -> None:
-    write_rows(config.parent / "incoming" / "night.csv", 100, seed=1, labelled=False, extra=[["e1", ""], ["e2", "   "], ["too", "many", "fields"]])
+    write_rows(
+        config.parent / "incoming" / "night.csv",
+        100,
+        seed=1,
+        labelled=False,
+        extra=[["e1", ""], ["e2", "   "], ["too", "many", "fields"]],
+    )
     outcome = score(config)
     rows = outcome.night.rows
     assert (rows.rows_in, rows.scored, rows.rejected, rows.abstained) == (103, 100, 3, 0)
@@ -105,7 +111,9 @@ def test_the_network_has_learned_the_order_of_the_words(config: Path) -> None:
     write_rows(config.parent / "incoming" / "night.csv", 200, seed=2, labelled=True)
     score(config)
     rows = {row["id"]: row["label"] for row in scores_of(config)}
-    truth = dict(line.split(",")[::2] for line in (config.parent / "incoming" / "night.csv").read_text().splitlines()[1:])
+    truth = dict(
+        line.split(",")[::2] for line in (config.parent / "incoming" / "night.csv").read_text().splitlines()[1:]
+    )
     assert sum(rows[name] == label for name, label in truth.items()) > 170
 
 
@@ -199,7 +207,10 @@ def test_rolling_back_the_first_champion_is_refused(config: Path) -> None:
 
 def test_scoring_without_a_champion_says_what_to_do(tmp_path: Path) -> None:
     config = write_project(tmp_path)
-    with open_workspace(config) as workspace, pytest.raises(ConfigRefused, match=r"no model is champion yet.*seqcls train"):
+    with (
+        open_workspace(config) as workspace,
+        pytest.raises(ConfigRefused, match=r"no model is champion yet.*seqcls train"),
+    ):
         score_pipeline(workspace)
 
 
@@ -220,7 +231,9 @@ def test_one_sequence_is_classified_from_the_command_line(config: Path) -> None:
 def test_the_summary_has_the_promised_shape(config: Path) -> None:
     write_rows(config.parent / "incoming" / "night.csv", 10, seed=1, labelled=False)
     trained, scored = train(config).summary(), score(config).summary()
-    assert {"pipeline", "model", "metrics", "rows", "seconds", "train_rows_per_second"} <= set(json.loads(json.dumps(trained)))
+    assert {"pipeline", "model", "metrics", "rows", "seconds", "train_rows_per_second"} <= set(
+        json.loads(json.dumps(trained))
+    )
     assert set(trained["metrics"]["test"]) == {"accuracy", "balanced_accuracy", "macro_f1", "mcc"}
     assert set(scored["rows"]) == {"in", "scored", "rejected", "abstained"}
     assert {"model", "rows_per_second", "output"} <= set(scored)
