@@ -122,7 +122,7 @@ def _bar(value: float, colour: str, is_defined: bool) -> str:
 
 
 def confusion_table(metrics: Metrics) -> str:
-    """Counts and, up to twelve classes, shares of the true class; colour grows with it, by a power that lets rare mistakes show."""
+    """Counts and, for few classes, shares of the true class; colour grows with it, so that rare mistakes show."""
     counts = np.array(metrics.confusion)
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     dense = len(metrics.classes) >= DENSE_FROM
