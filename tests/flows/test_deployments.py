@@ -25,9 +25,8 @@ SECONDS = 240
 class Deployed:
     """A running server and worker, and the little of the REST API that the tests need."""
 
-    def __init__(self, url: str, project: Path, log: Path) -> None:
-        self.project, self.log = project, log
-        self.client = httpx.Client(base_url=url, timeout=30)
+    def __init__(self, client: httpx.Client, project: Path, log: Path) -> None:
+        self.client, self.project, self.log = client, project, log
 
     def get(self, path: str) -> Any:
         answer = self.client.get(path)
@@ -75,8 +74,11 @@ def deployed(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Deployed]:
             [sys.executable, "-m", "flows.deploy"], env=env, cwd=project, capture_output=True, text=True, timeout=180
         )
         assert done.returncode == 0, done.stdout + done.stderr
-        with prefect_worker(env, project, home / "worker.log"):
-            yield Deployed(url, project, home / "worker.log")
+        with (
+            prefect_worker(env, project, home / "worker.log"),
+            httpx.Client(base_url=url, timeout=30) as client,
+        ):
+            yield Deployed(client, project, home / "worker.log")
 
 
 def test_schedules_make_runs(deployed: Deployed) -> None:
