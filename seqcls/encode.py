@@ -24,7 +24,7 @@ from seqcls.errors import CheckBroken, DataRefused
 from seqcls.parquet import ROWS_PER_BATCH, ShardWriter, count_rows, iterate, shards
 from seqcls.table import SPLITS, Split
 
-BYTES_PER_BATCH = 16 * 1024 * 1024
+BYTES_PER_BATCH = 4 * 1024 * 1024
 """Of sequences: long rows come in smaller batches."""
 
 

@@ -18,7 +18,9 @@ EVERY_ENCODER: dict[str, tuple[Kind, EncodeConfig, list[object]]] = {
     "characters": ("text", TextEncode(unit="characters", lowercase=False), ["Grüße", "日本", "a"]),
     "bpe": ("text", TextEncode(unit="bpe", vocabulary=300), ["the theme there", "then the", "them"]),
     "series": ("series", SeriesEncode(), [[[1.0, 2.0, 4.0]], [[3.0, None]], [[5.0]]]),
-    "channel": ("series", SeriesEncode(normalise="channel", difference=True), [[[1.0, 2.0], [3.0, 4.0]], [[5.0], [0.5]]]),
+    "channel": (
+        "series", SeriesEncode(normalise="channel", difference=True), [[[1.0, 2.0], [3.0, 4.0]], [[5.0], [0.5]]],
+    ),
     "robust": ("series", SeriesEncode(normalise="robust"), [[[1.0, 2.0, 9.0]], [[3.0, 4.0]]]),
     "dna": ("dna", ResidueEncode(strand="both"), ["ACGT", "RNA", "ggg"]),
     "protein": ("protein", ResidueEncode(), ["MKV", "BZX", "w"]),

@@ -11,10 +11,10 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.seqcls.encoder_cases import column, fit, real_data
 
 from seqcls.config.encode import TextEncode, TokenEncode
 from seqcls.encoders.words import split_words
+from tests.seqcls.encoder_cases import column, fit, real_data
 
 WORDS = TextEncode()
 CHARACTERS = TextEncode(unit="characters", lowercase=False)
