@@ -51,11 +51,9 @@ def artefacts(
         schema=table_schema(kind),
     )  # fmt: skip
     with store.write("checked") as (draft, checked):
-        with ShardWriter(draft.folder / "rows", table.schema, rows_per_shard=shard) as writer:
-            for start in range(0, count, shard):
-                part = table.slice(start, shard)
-                writer.write(part)
-                writer._flush()
+        (draft.folder / "rows").mkdir()
+        for part, start in enumerate(range(0, count, shard)):
+            write_parquet(draft.folder / "rows" / f"part-{part:05d}.parquet", table.slice(start, shard))
         draft.meta = {"accepted": count if accepted is None else accepted}
     with store.write("splits") as (draft, split):
         names = pa.array(splits, pa.string()).dictionary_encode()
