@@ -83,7 +83,7 @@ def gather_facts(
         class_rows=splits_meta["counts"],
         rejects=_count_rejects(checked),
         encoding=_flatten(read_manifest(encoded)["meta"]),
-        leakage=_flatten(splits_meta["leakage"]),
+        leakage=_flatten(splits_meta.get("leakage", {})),
         inputs={name: ref.digest for name, ref in refs.items()},
         settings=_flatten(
             {part: getattr(pipeline, part).model_dump() for part in ("split", "encode", "model", "train")}
