@@ -1,8 +1,8 @@
 """The pipeline file that `seqcls init` writes for one kind of sequence.
 
 In: a kind. Out: TOML text. Promise: it loads as it stands; every further key that the kind can use stands in it
-behind `# `, with its default (or an example where there is none) and the sentence that documents it in `seqcls/config/`,
-so that the template cannot fall behind the code.
+behind `# `, with its default (or an example where there is none) and the sentence that documents it in
+`seqcls/config/`, so that the template cannot fall behind the code.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ _START: Final[Mapping[Kind, _Start]] = {
     ),
 }
 
-# Shown for keys whose default is nothing at all.
+# Shown for keys whose default is nothing at all; SECTION.KEY comes before KEY.
 _EXAMPLES: Final[Values] = {
     "ledger_env": "SEQCLS_LEDGER_URL",
     "files": ["incoming/*.csv"],
@@ -111,6 +111,7 @@ _EXAMPLES: Final[Values] = {
     "table": "public.rows",
     "query": "SELECT id, sequence, label FROM rows ORDER BY id",
     "max_length": 500,
+    "SeriesRules.channels": 3,
     "label_set": ["negative", "positive"],
     "custom": [{"name": "not_too_long", "measure": "length", "at_most": 500.0, "policy": "reject"}],
     "floors": [{"metric": "balanced_accuracy", "at_least": 0.8}],
@@ -126,7 +127,7 @@ _ONLY_FOR: Final[Mapping[str, tuple[Kind, ...]]] = {
     "label_files": ("text", "dna", "protein", "tokens"),
     "label_pattern": ("dna", "protein"),
 }
-_UNSET: Final = (None, [], {})
+_UNSET: Final[tuple[object, ...]] = (None, [], {})
 _SECTIONS: Final = ("source", "split", "rules", "encode", "model", "train", "promote", "score")
 
 
@@ -138,7 +139,7 @@ def template(kind: Kind) -> str:
         [
             f"# A pipeline for {start.about}.",
             "# Put the names of your files and columns into [source], then run `seqcls check` on this file.",
-            "# A line such as `# key = value` shows a further key with its default, or an example where it is (not set):",
+            "# A line like `# key = value` shows a further key and its default, or where it is (not set) an example;",
             "# remove the `# ` to use it. Paths are relative to this file.",
             "",
             *_keys(Pipeline, {"name": f"my-{kind}", "kind": kind}, _SECTIONS),
@@ -169,12 +170,15 @@ def _keys(section: type[Section], given: Values, left_out: tuple[str, ...]) -> l
     fields = section.model_fields
     others = [name for name in fields if name not in given and name not in left_out]
     lines = [_line(name, fields[name], given[name], "") for name in given]
-    return lines + [_line(name, fields[name], _shown(name, fields[name]), "# ") for name in others]
+    return lines + [_line(name, fields[name], _shown(section, name), "# ") for name in others]
 
 
-def _shown(name: str, field: FieldInfo) -> object:
-    default = field.get_default(call_default_factory=True)
-    return _EXAMPLES[name] if default in _UNSET else default
+def _shown(section: type[Section], name: str) -> object:
+    default = section.model_fields[name].get_default(call_default_factory=True)
+    if default not in _UNSET:
+        return default
+    own = f"{section.__name__}.{name}"  # where two sections have a key of one name but another type
+    return _EXAMPLES[own if own in _EXAMPLES else name]
 
 
 def _line(name: str, field: FieldInfo, value: object, mark: str) -> str:
