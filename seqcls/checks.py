@@ -1,0 +1,132 @@
+"""The report of a validation, and when it stops the run.
+
+In: counts. Out: `CheckReport`, written as checks.json beside the rows. Promise: it lists every rule that was asked
+for and names rows by file and number, never by value: what a row holds may be health data.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from dataclasses import dataclass
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from seqcls.artefacts import Ref
+from seqcls.config.rules import Policy
+from seqcls.errors import BudgetExceeded, Corrupted, DataRefused
+
+CHECKS = "checks.json"
+SHOWN = 10
+
+
+class CheckResult(BaseModel):
+    """One rule: what was asked and what was found."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rule: str
+    column: str
+    policy: Policy
+    expected: str
+    found: int
+    """Rows (for min_class_rows: classes) that break the rule."""
+    share: float
+    """Of the rows (classes) that were judged."""
+    success: bool
+    """Whether the rule holds: warn always; reject within the budget; fail without any breach."""
+    examples: tuple[str, ...] = ()
+    """file:row of the first breaches (for min_class_rows: classes)."""
+
+
+class CheckReport(BaseModel):
+    """The books and the checks of one table."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rows_in: int
+    """Rows of the source."""
+    accepted: int
+    rejected: int
+    rejected_by_source: int
+    """Of the rejected rows, those that never became rows of the table."""
+    checks: tuple[CheckResult, ...]
+    classes: dict[str, int]
+    """Accepted rows of each class; empty for scoring."""
+    warnings: tuple[str, ...]
+    stopped: str | None = None
+    """Why the run stops here, if it does."""
+
+
+@dataclass(frozen=True)
+class Stop:
+    """A reason to stop, raised after the rejects were written so that its message can name them."""
+
+    error: type[DataRefused]
+    found: str
+    where: str
+    expected: str
+    advice: str
+
+    def as_error(self, rejects: Path) -> DataRefused:
+        return self.error(self.found, where=self.where, expected=self.expected,
+                          next_step=f"see each rejected row with its reasons in {rejects}; {self.advice}")  # fmt: skip
+
+
+def read_checks(ref: Ref) -> CheckReport:
+    """The report of a `checked` artefact."""
+    path = ref.folder / CHECKS
+    try:
+        return CheckReport.model_validate_json(path.read_bytes())
+    except (OSError, ValidationError) as error:
+        raise Corrupted(f"not readable as a report of checks ({type(error).__name__})", where=str(path),
+                        expected="the file as seqcls wrote it", next_step="`seqcls doctor`") from None  # fmt: skip
+
+
+def find_stop(
+    report: CheckReport, reasons: Counter[str], first: list[str], budget: float, labelled: bool
+) -> Stop | None:
+    """The first reason to stop. `reasons` counts all rejects by rule, `first` names the first rejected rows."""
+    for check in report.checks:
+        if check.policy == "fail" and check.found and check.rule not in ("min_class_rows", "min_rows"):
+            return Stop(
+                DataRefused,
+                f"rule {check.rule}, whose policy is fail, is broken by {check.found} rows",
+                ", ".join(check.examples),
+                check.expected,
+                "mend the rows, or set the policy to reject",
+            )
+    share = report.rejected / report.rows_in if report.rows_in else 0.0
+    if share > budget:
+        rules = ", ".join(f"{name} {count}" for name, count in reasons.most_common(SHOWN))
+        return Stop(BudgetExceeded, f"{report.rejected} of {report.rows_in} rows ({share:.2%}) are rejected: {rules}",
+                    "first " + ", ".join(first), f"at most {budget:.2%} (rules.reject_budget)",
+                    "mend the source, or raise the budget")  # fmt: skip
+    return _too_little(report) if labelled else None
+
+
+def _too_little(report: CheckReport) -> Stop | None:
+    where = "the rows that are left"
+    if report.accepted == 0:
+        return Stop(DataRefused, f"no row is left of {report.rows_in}", where, "rows to train on",
+                    "look at the files named in [source]")  # fmt: skip
+    if len(report.classes) < 2:
+        return Stop(DataRefused, f"one class only: {next(iter(report.classes))!r}, {report.accepted} rows", where,
+                    "two classes at least", "look at source.label and rules.label_set")  # fmt: skip
+    for check in report.checks:
+        if not check.found:
+            continue
+        if check.rule == "min_rows":
+            return Stop(DataRefused, f"{report.accepted} rows are left", where, check.expected,
+                        "add rows, or lower rules.min_rows")  # fmt: skip
+        if check.rule == "min_class_rows":
+            named = ", ".join(f"{name!r} {report.classes[name]}" for name in check.examples)
+            more = f" and {check.found - len(check.examples)} more" if check.found > len(check.examples) else ""
+            return Stop(
+                DataRefused,
+                f"classes with too few rows: {named}{more}",
+                where,
+                check.expected,
+                "add rows, name the classes to keep in rules.label_set, or lower rules.min_class_rows",
+            )
+    return None

@@ -1,0 +1,45 @@
+"""Training rows that also stand in valid or test: a model that remembers them looks better than it is.
+
+In: the split of each row and the fingerprints of the sequences. Out: `Leakage`. Source: such twins stand in many
+public benchmarks (Elangovan, He & Verspoor, 2021, "Memorization vs. Generalization").
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import numpy.typing as npt
+
+from seqcls.fingerprints import Hashes
+from seqcls.table import SPLITS
+
+
+@dataclass(frozen=True)
+class Leakage:
+    """Counts of training rows, each row once; `leaked` flags the rows of either kind."""
+
+    leaked: npt.NDArray[np.bool_]
+    exact: int
+    exact_in: dict[str, int]
+    normalised: int | None
+    """Text only: the same but for case and blanks; the exact ones are among them."""
+
+    def as_meta(self) -> dict[str, object]:
+        meta: dict[str, object] = {
+            "train_rows_exact": self.exact,
+            **{f"train_rows_exact_in_{name}": n for name, n in self.exact_in.items()},
+        }
+        return meta if self.normalised is None else {**meta, "train_rows_normalised": self.normalised}
+
+
+def find_leakage(codes: npt.NDArray[np.int64], hashes: Hashes, normalised: Hashes | None) -> Leakage:
+    """`codes` index SPLITS; `normalised` are the fingerprints of the normalised texts."""
+    train = codes == 0
+    in_split = {name: train & np.isin(hashes, hashes[codes == code]) for code, name in enumerate(SPLITS) if code}
+    exact = in_split["valid"] | in_split["test"]
+    leaked = exact
+    if normalised is not None:
+        leaked = exact | (train & np.isin(normalised, normalised[codes > 0]))
+    return Leakage(leaked, int(exact.sum()), {name: int(mask.sum()) for name, mask in in_split.items()},
+                   None if normalised is None else int(leaked.sum()))  # fmt: skip
