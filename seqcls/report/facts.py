@@ -18,6 +18,9 @@ from seqcls.metrics import Metrics, Record
 from seqcls.parquet import read_parquet
 from seqcls.table import Kind, Split
 
+SETTINGS = ("split", "encode", "model", "train")
+ORIGIN = ("torch", "device", "threads")
+
 
 class NoBaseline(Record):
     """A baseline that could not be fitted."""
@@ -78,16 +81,15 @@ def gather_facts(
         pipeline=pipeline.name,
         kind=pipeline.kind,
         family=pipeline.model.family,
-        model=_flatten(_without_times(read_manifest(model)["meta"])),
+        model=_flatten(_without_times(read_manifest(model)["meta"])) | _read_origin(model),
         rows={name: int(checked_meta[name]) for name in ("rows_in", "accepted", "rejected")},
         class_rows=splits_meta["counts"],
         rejects=_count_rejects(checked),
-        encoding=_flatten(read_manifest(encoded)["meta"]),
+        encoding=_flatten({key: value for key, value in read_manifest(encoded)["meta"].items() if key != "labels"}),
         leakage=_flatten(splits_meta.get("leakage", {})),
         inputs={name: ref.digest for name, ref in refs.items()},
-        settings=_flatten(
-            {part: getattr(pipeline, part).model_dump() for part in ("split", "encode", "model", "train")}
-        ),
+        settings={"seed": str(pipeline.seed)}
+        | _flatten({part: getattr(pipeline, part).model_dump() for part in SETTINGS}),
         more={name: str(value) for name, value in (more or {}).items()},
         history=read_history(model),
     )
@@ -98,6 +100,12 @@ def read_history(model: Ref) -> list[dict[str, float]]:
     data = json.loads((model.folder / "history.json").read_bytes())
     epochs = data if isinstance(data, list) else data["epochs"]
     return [{key: float(value) for key, value in epoch.items() if isinstance(value, int | float)} for epoch in epochs]
+
+
+def _read_origin(model: Ref) -> dict[str, str]:
+    """What, beside data and settings, decided the weights."""
+    manifest = json.loads((model.folder / "model.json").read_bytes())
+    return {name: str(manifest[name]) for name in ORIGIN}
 
 
 def _count_rejects(checked: Ref) -> dict[str, int]:

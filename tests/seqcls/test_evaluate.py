@@ -190,6 +190,7 @@ def test_without_validation_rows_there_are_no_validation_figures(tmp_path):
     road.encoded = encode(road.checked, road.splits, road.pipeline, road.store)
     with road.store.write("model") as (draft, done):
         (draft.folder / "history.json").write_text("[]")
+        (draft.folder / "model.json").write_text('{"torch": "2", "device": "cpu", "threads": 1}')
     road.model = done[0]
     metrics = read_metrics(road.evaluate(predict=lambda model, encoded, split: np.zeros((30, 3))))
     assert metrics["valid"] is None
