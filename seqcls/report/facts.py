@@ -19,6 +19,7 @@ from seqcls.parquet import read_parquet
 from seqcls.table import Kind, Split
 
 SETTINGS = ("split", "encode", "model", "train")
+ENCODING = ("left_out", "truncated", "unknown_share")
 ORIGIN = ("torch", "device", "threads")
 
 
@@ -61,6 +62,8 @@ class Facts(Record):
     class_rows: dict[Split, dict[str, int]]
     rejects: dict[str, int]
     """Rule -> rejected rows; a row with two reasons counts at both."""
+    found: dict[str, float]
+    """Rule -> what its check found, rows that were only warned of included; rules that found nothing are left out."""
     encoding: dict[str, str]
     leakage: dict[str, str]
     inputs: dict[str, str]
@@ -76,6 +79,7 @@ def gather_facts(
 ) -> Facts:
     """Read the manifests, the rejects and the training history."""
     checked_meta, splits_meta = read_manifest(checked)["meta"], read_manifest(splits)["meta"]
+    encoded_meta = read_manifest(encoded)["meta"]
     refs = {"checked": checked, "splits": splits, "encoded": encoded, "model": model}
     return Facts(
         pipeline=pipeline.name,
@@ -85,8 +89,9 @@ def gather_facts(
         rows={name: int(checked_meta[name]) for name in ("rows_in", "accepted", "rejected")},
         class_rows=splits_meta["counts"],
         rejects=_count_rejects(checked),
-        encoding=_flatten({key: value for key, value in read_manifest(encoded)["meta"].items() if key != "labels"}),
-        leakage=_flatten(splits_meta.get("leakage", {})),
+        found={rule: count for rule, count in checked_meta.get("checks", {}).items() if count},
+        encoding=_flatten({name: encoded_meta[name] for name in ENCODING if name in encoded_meta}),
+        leakage=_flatten(splits_meta.get("leakage", {}) | _named_warnings(splits_meta)),
         inputs={name: ref.digest for name, ref in refs.items()},
         settings={"seed": str(pipeline.seed)}
         | _flatten({part: getattr(pipeline, part).model_dump() for part in SETTINGS}),
@@ -115,6 +120,10 @@ def _count_rejects(checked: Ref) -> dict[str, int]:
     return dict(sorted(pairs, key=lambda pair: (-pair[1], pair[0])))
 
 
+def _named_warnings(meta: dict[str, Any]) -> dict[str, str]:
+    return {f"warning {number}": str(warning) for number, warning in enumerate(meta.get("warnings", []), start=1)}
+
+
 def _without_times(meta: dict[str, Any]) -> dict[str, Any]:
     """How long training took is no property of the model: it would change the report's digest."""
     return {key: value for key, value in meta.items() if "seconds" not in key and "per_second" not in key}
@@ -128,5 +137,5 @@ def _flatten(value: Any, name: str = "") -> dict[str, str]:
             flat |= _flatten(inner, f"{name}.{key}" if name else str(key))
         return flat
     if isinstance(value, float):
-        return {name: f"{value:.6g}"}
+        return {name: f"{value:.4g}"}
     return {name: ", ".join(map(str, value)) if isinstance(value, list | tuple) else str(value)}

@@ -115,8 +115,9 @@ def _data(facts: Facts) -> str:
     cards = [
         tables.fact_list("Rows", rows),
         tables.fact_list("Rejected by rule", facts.rejects, empty="No row was rejected."),
+        tables.fact_list("Found by the checks", facts.found, empty="Every rule held for every row."),
         tables.fact_list("Encoding", spoken(facts.encoding)),
-        tables.fact_list("Leakage between splits", spoken(facts.leakage), empty="Nothing was looked for."),
+        tables.fact_list("Leakage and splits", spoken(facts.leakage), empty="Nothing was looked for."),
     ]
     if facts.more:
         cards.append(tables.fact_list("Also", facts.more))

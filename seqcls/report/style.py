@@ -69,7 +69,7 @@ td { white-space:nowrap; } td.name { white-space:normal; } td.own { font-weight:
 .matrix td.off { background:rgba(var(--bad),calc(var(--v)*.9)); }
 .matrix.dense td { padding:0 2px; min-width:20px; height:20px; font-size:9.5px; }
 .matrix.dense th { font-size:11px; padding-top:0; padding-bottom:0; }
-dl { display:grid; grid-template-columns:minmax(7em,auto) 1fr; gap:4px 16px; margin:0; font-size:14px; }
+dl { display:grid; grid-template-columns:fit-content(62%) minmax(0,1fr); gap:4px 16px; margin:0; font-size:14px; }
 dt { color:var(--muted); overflow-wrap:anywhere; }
 dd { margin:0; overflow-wrap:anywhere; font-variant-numeric:tabular-nums; }
 details { margin-top:14px; } summary { cursor:pointer; color:var(--blue); font-size:14px; }

@@ -178,7 +178,7 @@ def split_table(facts: Facts) -> str:
 def fact_list(title: str, facts: Mapping[str, object], empty: str = "none") -> str:
     """A card of names and values."""
     lines = "".join(
-        f"<dt>{text(name)}</dt><dd>{f'{value:,}' if isinstance(value, int) else text(value)}</dd>"
+        f"<dt>{text(name)}</dt><dd>{f'{value:,}' if isinstance(value, int | float) else text(value)}</dd>"
         for name, value in facts.items()
     )
     inner = f"<dl>{lines}</dl>" if lines else f'<p class="note">{text(empty)}</p>'

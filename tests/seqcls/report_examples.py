@@ -52,6 +52,7 @@ def example_facts(names: list[str], *, history: bool = True) -> Facts:
         rows={"rows_in": 1010, "accepted": 1000, "rejected": 10},
         class_rows={split: dict.fromkeys(names, 7) for split in ("train", "valid", "test")},
         rejects={"length": 8, "duplicate_id": 2},
+        found={"length": 8, "control_characters": 5},
         encoding={"truncated.test": "3", "unknown_share": "0.0213"},
         leakage={"train_and_test": "2"},
         inputs={"checked": "c" * 64, "model": "ab" * 32},

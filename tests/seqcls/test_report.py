@@ -86,6 +86,7 @@ def test_the_page_shows_the_figures_with_intervals_beside_the_baselines():
         "1,234 training rows",
         "rows in 1,010",
         "duplicate_id 2",
+        "control_characters 5",
         "unknown share 0.0213",
         "train and test 2",
         "lowest validation loss 0.5000 in epoch 4",
