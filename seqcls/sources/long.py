@@ -83,7 +83,7 @@ class _Spread:
     def add(self, fields: Fields) -> list[Reject]:
         """Spread one block; returns the records that belong to no series."""
         table = self._measurements(fields)
-        nameless = pc.equal(table["id"], "")
+        nameless = pc.equal(table["id"].combine_chunks(), "")  # Arrow 25 crashes on chunked columns without chunks
         rejects = list(fields.rejects)
         for index in pc.indices_nonzero(nameless).to_pylist():
             rejects.append(
@@ -131,7 +131,7 @@ class _Spread:
             self._writers[0].write_table(table)
             return
         ids = pc.dictionary_encode(table["id"].combine_chunks())
-        hashes = np.array([zlib.crc32(name.encode()) % len(self._writers) for name in ids.dictionary.to_pylist()])
+        hashes = np.array([zlib.crc32(name.encode()) % len(self._writers) for name in ids.dictionary.to_pylist()], np.int64)
         part_of = hashes[ids.indices.to_numpy()]
         for number in np.unique(part_of):
             self._writers[number].write_table(table.filter(pa.array(part_of == number)))

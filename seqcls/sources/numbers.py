@@ -49,6 +49,8 @@ def parse_cells(cells: pa.Array, separator: str | None = None) -> tuple[pa.Array
     if separator is None:
         cells = pc.utf8_trim(cells, _BLANKS)
     blank = pc.or_kleene(pc.is_null(cells), pc.fill_null(pc.equal(cells, ""), True))
+    if separator is None:
+        blank = pc.or_(blank, pc.fill_null(pc.match_substring_regex(cells, r"^\[\s*\]$"), False))
     words = _split(cells, separator)
     flat = words.flatten()
     values, faults = parse_flat(flat)
@@ -178,7 +180,7 @@ def trim_right(lists: pa.Array) -> pa.Array:
     counts = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
     flat = lists.flatten()
     present = pc.is_valid(flat).to_numpy(zero_copy_only=False)
-    starts = np.concatenate([[0], np.cumsum(counts)[:-1]]).astype(np.int64)
+    starts = np.cumsum(counts) - counts
     last = np.where(present, np.arange(1, len(flat) + 1), 0)
     kept = np.zeros(len(counts), np.int64)
     filled = counts > 0

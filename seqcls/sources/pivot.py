@@ -127,7 +127,7 @@ def _fill(
         if not any(rule == "channels" for _, rule, _ in problems.get(series, [])):
             reason = f"record {rows[index]}: channel {table['channel'][int(index)].as_py()!r}; expected one of {', '.join(channels[:20])}"
             add_problem(problems, series, reading.source.channel, "channels", reason)
-    starts = np.concatenate([[0], np.cumsum(lengths)[:-1]])
+    starts = np.cumsum(lengths) - lengths
     usable = np.flatnonzero((channel >= 0) & (lengths[which] > 0))
     place = (starts[which] * len(channels) + channel * lengths[which] + step)[usable]
     _note_twice(reading, place, usable, which, rows, problems)

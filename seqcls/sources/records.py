@@ -17,7 +17,7 @@ from seqcls.sources.reading import Reading
 # The longest real field met in public text sets (reviews, e-mails) has under 100 line breaks. A stray quote closes at
 # the next stray quote, often hundreds of lines on: then the lines between would silently become one text.
 MAX_QUOTED_LINES = 200
-_QUOTED = re.compile(rb'"[^"]*(?:""[^"]*)*"')
+_QUOTED = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')  # possessive: a doubled quote never ends a field
 
 
 @dataclass(frozen=True)

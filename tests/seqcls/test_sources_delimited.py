@@ -1,0 +1,156 @@
+"""csv and tsv: a hand example of each rule of quoting, and that the fast and the exact road agree."""
+
+from __future__ import annotations
+
+import csv
+import gzip
+import io
+from pathlib import Path
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from seqcls.sources import blocks
+from seqcls.sources.delimited import _Parser
+from tests.seqcls.reading_files import Read, read, read_bytes
+
+HEADER = b"sequence,label\n"
+quick = settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def test_fields_keep_their_text(tmp_path: Path) -> None:
+    result = read_bytes(tmp_path, HEADER + b"NA,null\nnan,None\n007,1.0\n  x ,y\n")
+    assert result.rows == [("NA", "null"), ("nan", "None"), ("007", "1.0"), ("  x ", "y")]
+    assert result.table["id"].to_pylist() == [f"data.csv:{row}" for row in (1, 2, 3, 4)]
+
+
+def test_quotes_hold_delimiters_line_breaks_and_doubled_quotes(tmp_path: Path) -> None:
+    result = read_bytes(tmp_path, HEADER + b'"a,b",x\n"say ""hi""\nand go",y\nfive" tall,z\n"",w\n')
+    assert result.rows == [("a,b", "x"), ('say "hi"\nand go', "y"), ('five" tall', "z"), ("", "w")]
+    assert result.table["source_row"].to_pylist() == [1, 2, 3, 4]
+
+
+@pytest.mark.parametrize("newline", [b"\n", b"\r\n", b"\r"])
+@pytest.mark.parametrize("mark", [b"", b"\xef\xbb\xbf"])
+def test_line_breaks_and_byte_order_mark_do_not_change_the_values(tmp_path: Path, newline: bytes, mark: bytes) -> None:
+    data = mark + HEADER + b"ab,x\n\ncd,y"
+    assert read_bytes(tmp_path, data.replace(b"\n", newline)).rows == [("ab", "x"), ("cd", "y")]
+
+
+def test_mixed_line_breaks_are_read_alike(tmp_path: Path) -> None:
+    assert read_bytes(tmp_path, HEADER + b"ab,x\r\ncd,y\ref,z\n").rows == [("ab", "x"), ("cd", "y"), ("ef", "z")]
+
+
+def test_letters_that_only_unicode_calls_line_breaks_stay_in_the_text(tmp_path: Path) -> None:
+    text = "a\u0085b\u2028c\x0bd\x0ce\x1cf"
+    assert read_bytes(tmp_path, HEADER + f"{text},x\n".encode()).rows == [(text, "x")]
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "utf-16", "utf-16-le", "utf-32", "shift_jis", "utf-8-sig"])
+def test_encodings_are_read_as_declared(tmp_path: Path, encoding: str) -> None:
+    letter = "表" if encoding == "shift_jis" else "é"  # its second byte in Shift JIS is a backslash
+    data = f"sequence,label\ncaf{letter},x\n".encode(encoding)
+    assert read_bytes(tmp_path, data, encoding=encoding).rows == [(f"caf{letter}", "x")]
+
+
+def test_a_byte_that_the_encoding_lacks_costs_its_row_alone(tmp_path: Path) -> None:
+    result = read_bytes(tmp_path, HEADER + b"ab,x\nc\x81d,y\nef,z\n", encoding="cp1252")
+    assert result.rows == [("ab", "x"), ("ef", "z")]
+    assert result.refused == [(2, "encoding", "byte 0x81 at byte 1 of the row is not cp1252")]
+
+
+def test_columns_are_found_by_name_in_any_order(tmp_path: Path) -> None:
+    data = b"label,extra,t` == 1,who,when\nx,1,abc,anna,2026-01-02T03:04:05Z\n"
+    result = read_bytes(tmp_path, data, sequence="t` == 1", group="who", time="when")
+    row = result.table.to_pylist()[0]
+    assert (row["sequence"], row["label"], row["group"], row["time"].isoformat()) == ("abc", "x", "anna", "2026-01-02T03:04:05+00:00")
+
+
+def test_new_data_needs_no_label_column_but_keeps_one(tmp_path: Path) -> None:
+    assert read_bytes(tmp_path, b"sequence\nabc\n", labelled=False).rows == [("abc", None)]
+    assert read_bytes(tmp_path, b"sequence,label\nabc,x\n", labelled=False).rows == [("abc", "x")]
+
+
+def test_a_blank_label_is_missing_and_a_blank_id_is_rejected(tmp_path: Path) -> None:
+    result = read_bytes(tmp_path, b"id,sequence,label\n7,abc,\n,def,x\n", id="id")
+    assert result.rows == [("abc", None)]
+    assert [(row, rule) for row, rule, _ in result.refused] == [(2, "id")]
+
+
+def test_gzip_is_unpacked_on_the_way(tmp_path: Path) -> None:
+    data = gzip.compress(HEADER + b"ab,x\n") + gzip.compress(b"cd,y\n")  # two members are one file
+    assert read_bytes(tmp_path, data, name="data.csv.gz").rows == [("ab", "x"), ("cd", "y")]
+
+
+def test_one_column_counts_blank_lines(tmp_path: Path) -> None:
+    result = read_bytes(tmp_path, b"sequence\nab\n\ncd\n", labelled=False)
+    assert [text for text, _ in result.rows] == ["ab", "", "cd"]
+
+
+def test_a_reject_lists_every_reason_and_its_raw_text(tmp_path: Path) -> None:
+    result = read_bytes(tmp_path, b"id,sequence,label,t\n,ab\x00c,x,soon\n1,ok,y,2026-01-01\n", id="id", time="t")
+    row = result.rejects.to_pylist()[0]
+    assert row["rules"] == ["id", "nul", "time"]
+    assert row["raw"] == ",ab\x00c,x,soon"
+
+
+def exact(folder: Path, monkeypatch: pytest.MonkeyPatch, **options: object) -> Read:
+    """The same files without the fast road."""
+    with monkeypatch.context() as patch:
+        patch.setattr(_Parser, "_through_arrow", lambda self, data: None)
+        return read(folder, **options)  # type: ignore[arg-type]
+
+
+fields = st.text(st.sampled_from(list("ab \t;é") + ['"', ",", "\n", "\r", "\0", "\udc80"]), max_size=6)
+
+
+@quick
+@given(rows=st.lists(st.lists(fields, min_size=1, max_size=4), min_size=1, max_size=8), block=st.sampled_from([1, 7, 64, 1 << 20]))
+def test_the_two_roads_agree_on_rows_and_rejects(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: list[list[str]], block: int
+) -> None:
+    text = "sequence,label\nok,x\n" + "\n".join(",".join(row) for row in rows) + "\n"
+    (tmp_path / "data.csv").write_bytes(text.encode("utf-8", "surrogateescape"))
+    options = {"format": "csv", "files": ["data.csv"], "quoting": False}
+    fast = read(tmp_path, **options)
+    slow = exact(tmp_path, monkeypatch, **options)
+    with monkeypatch.context() as patch:
+        patch.setattr(blocks, "BLOCK_BYTES", block)
+        small = read(tmp_path, **options)
+    assert fast.table.equals(slow.table)
+    assert fast.rejects.equals(slow.rejects)
+    assert small.table.equals(slow.table)
+    assert small.refused == slow.refused
+
+
+@quick
+@given(
+    rows=st.lists(st.tuples(st.text(st.characters(exclude_characters="\0\r", exclude_categories=["Cs"]), max_size=12), st.sampled_from("xyz")),
+                  min_size=1, max_size=10),
+    quoting=st.sampled_from([csv.QUOTE_MINIMAL, csv.QUOTE_ALL]), newline=st.sampled_from(["\n", "\r\n"]),
+    block=st.sampled_from([16, 64, 1 << 20]),
+)  # fmt: skip
+def test_what_pythons_writer_writes_is_what_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, rows: list[tuple[str, str]], quoting: int, newline: str, block: int
+) -> None:
+    out = io.StringIO(newline="")
+    writer = csv.writer(out, quoting=quoting, lineterminator=newline)  # type: ignore[arg-type]
+    writer.writerows([("sequence", "label"), *rows])
+    (tmp_path / "data.csv").write_bytes(out.getvalue().encode())
+    with monkeypatch.context() as patch:
+        patch.setattr(blocks, "BLOCK_BYTES", block)
+        result = read(tmp_path, format="csv", files=["data.csv"])
+    assert result.rows == rows
+    assert result.table["source_row"].to_pylist() == list(range(1, len(rows) + 1))
+
+
+def test_many_blocks_give_the_rows_of_one(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    rows = [(f'text {n}, "quoted"\n' if n % 7 == 0 else f"text {n}", "xyz"[n % 3]) for n in range(3000)]
+    out = io.StringIO(newline="")
+    csv.writer(out, lineterminator="\n").writerows([("sequence", "label"), *rows])
+    (tmp_path / "data.csv").write_bytes(out.getvalue().encode())
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 997)
+    assert read(tmp_path, format="csv", files=["data.csv"]).rows == rows
+
+
