@@ -74,7 +74,8 @@ def _validate(profile: Profile, expectations: list[Expectation]) -> list[Any]:
     import pandas as pd
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
-    logging.getLogger("great_expectations").setLevel(logging.ERROR)  # it reports each temporary folder as INFO
+    for name in ("great_expectations", "great_expectations.data_context.types.base"):  # the second sets its own level
+        logging.getLogger(name).setLevel(logging.ERROR)  # each temporary folder is reported as INFO
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
     asset = context.data_sources.add_pandas("profiles").add_dataframe_asset("profile")

@@ -228,7 +228,9 @@ def _user_rule(rule: UserRule, kind: Kind) -> Rule:
         raise ConfigRefused("neither at_least nor at_most", where=where, expected="a bound, or both")
     if low is not None and high is not None and low > high:
         raise ConfigRefused(f"at_least {low:g} is above at_most {high:g}", where=where, expected="at_least <= at_most")
-    bounds = " and ".join([f"at least {low:g}"] * (low is not None) + [f"at most {high:g}"] * (high is not None))
+    bounds = " and ".join(
+        f"{word} {bound:g}" for word, bound in (("at least", low), ("at most", high)) if bound is not None
+    )
     measure: str = rule.measure
     says = f"{measure.replace('_', ' ')} is {{value}}"
     if rule.pattern is not None:
@@ -255,7 +257,8 @@ def _short(values: Column) -> Column:
     """Numbers as people write them: 512 rather than 512.0, 0.333333 rather than 0.3333333333333333."""
     if (values == np.floor(values)).all() and np.isfinite(values).all():
         return values.astype(np.int64)
-    return np.round(values.astype(np.float64), 6)
+    rounded: npt.NDArray[np.float64] = np.round(values, 6)
+    return rounded
 
 
 def _letter(code: int) -> str:

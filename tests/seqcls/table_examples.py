@@ -1,0 +1,76 @@
+"""Tables written by hand, as the artefacts that validate and split take."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pytest
+
+from seqcls import parquet
+from seqcls.artefacts import ArtefactStore, Ref
+from seqcls.config import Pipeline, parse_pipeline
+from seqcls.table import Kind, empty_rejects, reject, rejects_table, table_schema
+
+SHARED = Path(__file__).parents[2].parent / "shared" / "data"
+
+
+def real_data(name: str) -> Path:
+    """A file of the real data, or a skip."""
+    path = SHARED / name
+    if not path.exists():
+        pytest.skip(f"needs ../shared/data/{name}")
+    return path
+
+
+def make_pipeline(kind: Kind, **sections: Any) -> Pipeline:
+    """A pipeline with the given sections over the defaults."""
+    source: dict[str, Any] = {"format": "csv", "files": ["rows.csv"]}
+    if kind == "series":
+        source = {"format": "ucr", "files": ["rows.tsv"]}
+    source |= sections.pop("source", {})
+    data = {"name": "example", "kind": kind, "source": source, "model": {"family": "cnn"}, **sections}
+    return parse_pipeline(data, "example.toml")
+
+
+def make_rows(kind: Kind, sequences: list[Any], labels: list[Any] | None = None, **columns: list[Any]) -> pa.Table:
+    """Rows of the table; ids are r1, r2, ... and rows 1, 2, ... of rows.csv unless given."""
+    count = len(sequences)
+    filled: dict[str, list[Any]] = {
+        "id": [f"r{number}" for number in range(1, count + 1)],
+        "sequence": sequences,
+        "label": labels if labels is not None else ["a" if number % 2 else "b" for number in range(count)],
+        "time": [None] * count,
+        "group": [None] * count,
+        "split": [None] * count,
+        "source_file": ["rows.csv"] * count,
+        "source_row": list(range(1, count + 1)),
+    }
+    schema = table_schema(kind)
+    values = filled | columns
+    return pa.table([pa.array(values[field.name], field.type) for field in schema], schema=schema)
+
+
+def write_table(store: ArtefactStore, kind: Kind, rows: pa.Table, source_rejects: int = 0, name: str = "table") -> Ref:
+    """An artefact `table` (or `checked`) of these rows, plus rejects that the source made."""
+    own = [reject("bad.csv", row, "sequence", "encoding", "not UTF-8") for row in range(1, source_rejects + 1)]
+    with store.write(name) as (draft, done):
+        with parquet.ShardWriter(draft.folder / "rows", table_schema(kind)) as writer:
+            for part in halves(rows):
+                writer.write(part)
+        parquet.write_parquet(draft.folder / "rejects.parquet", rejects_table(own) if own else empty_rejects())
+        draft.meta |= {
+            "rows_in": rows.num_rows + source_rejects,
+            "accepted": rows.num_rows,
+            "rejected": source_rejects,
+            "files": [],
+        }
+    return done[0]
+
+
+def halves(rows: pa.Table) -> Iterable[pa.Table]:
+    """Two slices, so that offsets that do not begin at zero are met."""
+    middle = rows.num_rows // 2
+    return rows.slice(0, middle), rows.slice(middle)
