@@ -95,9 +95,35 @@ class SourceConfig(Section):
         import codecs
 
         try:
+            "".encode(value)  # names such as "zlib" are codecs, but of bytes
             return codecs.lookup(value).name
         except LookupError:
             raise ValueError(f"unknown text encoding {value!r}; common ones: utf-8, cp1252, latin-1, utf-16") from None
+
+    @field_validator("delimiter")
+    @classmethod
+    def _separates(cls, value: str | None) -> str | None:
+        if value is not None and value in '"\r\n':
+            raise ValueError("a quote or a line break cannot separate fields")
+        return value
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        import zoneinfo
+
+        try:
+            return zoneinfo.ZoneInfo(value).key
+        except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
+            raise ValueError(f"unknown time zone {value!r}; use an IANA name such as Europe/Berlin") from None
+
+    @field_validator("columns", "channels")
+    @classmethod
+    def _no_name_twice(cls, value: list[str]) -> list[str]:
+        twice = sorted({name for name in value if value.count(name) > 1})
+        if twice:
+            raise ValueError(f"{', '.join(twice)} stands twice")
+        return value
 
     @model_validator(mode="after")
     def _one_way_to_name_files(self) -> SourceConfig:

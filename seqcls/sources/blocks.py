@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 
 from seqcls.sources.reading import Reading, Reject
 from seqcls.sources.stream import SourceStream, open_source
@@ -152,12 +153,10 @@ def too_long(reading: Reading, row: int, size: int | None, raw: bytes) -> Reject
     )
 
 
-def longest_line(data: bytes) -> tuple[int, int]:
-    """(number of lines, bytes of the longest), lines ending in LF; the last may lack it."""
-    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == 10)
-    count = len(ends) + (not data.endswith(b"\n") and len(data) > 0)
-    bounds = np.concatenate([[-1], ends, [len(data)]])
-    return int(count), int(np.diff(bounds).max()) - 1
+def line_ends(data: bytes) -> npt.NDArray[np.int64]:
+    """Positions of the line feeds; the last line may lack its own, and ends with the data."""
+    ends = np.flatnonzero(np.frombuffer(data, np.uint8) == 10).astype(np.int64)
+    return ends if data.endswith(b"\n") or not data else np.append(ends, len(data))
 
 
 def read_lines(reading: Reading, *, skip_blank: bool = False) -> Iterator[Lines]:
@@ -178,8 +177,7 @@ def _decode_lines(reading: Reading, block: Block, first: int, skip_blank: bool) 
         return Lines([], [], [too_long(reading, first, None, block.data)])
     if not block.data:
         return Lines([], [], [])
-    _, longest = longest_line(block.data)
-    if longest <= reading.source.max_row_bytes:
+    if int(np.diff(line_ends(block.data), prepend=-1).max()) - 1 <= reading.source.max_row_bytes:
         try:
             texts = block.data.decode("utf-8").removesuffix("\n").split("\n")
             texts = [text.removesuffix("\r") for text in texts if not skip_blank or text.strip()]

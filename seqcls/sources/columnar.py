@@ -94,7 +94,8 @@ def _unpacked_bytes(column: pa.Array) -> int:
 def _check_budget(reading: Reading, size: int) -> None:
     if size > reading.source.max_file_bytes:
         raise reading.refuse(
-            f"more than {reading.source.max_file_bytes} bytes after unpacking", expected="at most source.max_file_bytes",
+            f"more than {reading.source.max_file_bytes} bytes after unpacking",
+            expected="at most source.max_file_bytes",
             next_step="split the file, or raise source.max_file_bytes if its size is right",
         )  # fmt: skip
 
@@ -138,15 +139,15 @@ def _check_schema(reading: Reading, schema: pa.Schema) -> dict[Role, str]:
 def _is_text(kind: pa.DataType) -> bool:
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
-    return pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind)
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
 
 
 def _is_list(kind: pa.DataType) -> bool:
-    return pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
 
 
 def _is_number(kind: pa.DataType) -> bool:
-    return pa.types.is_integer(kind) or pa.types.is_floating(kind)
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
 def _check_sequence_type(reading: Reading, name: str, kind: pa.DataType) -> None:

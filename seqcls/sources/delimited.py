@@ -1,9 +1,10 @@
 """csv and tsv: records of fields, exactly as RFC 4180 has them.
 
 In: a file with one record a line (more, where a quoted field holds line breaks). Out: `Fields`, columns of text.
-Promise: two roads give the same rows. Blocks without quotes, blank or overlong lines go through Arrow's parser, and
-count as read only if Arrow finds one record a line; all others are read record by record. A record that cannot be read
-is set aside alone: a quote that opens, but never properly closes, costs its own line and not those after it.
+Promise: two roads give the same rows. Blocks with regular quotes and without blank or overlong records go through
+Arrow's parser, and count as read only if Arrow finds as many records as we do; all others are read record by record. A
+record that cannot be read is set aside alone: a quote that opens, but never properly closes, costs its own line and not
+those after it.
 """
 
 from __future__ import annotations
@@ -11,16 +12,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.csv as pacsv
 
 from seqcls.errors import DataRefused
 from seqcls.sources.assemble import assemble
-from seqcls.sources.blocks import Block, longest_line, show, text_blocks, too_long
+from seqcls.sources.blocks import Block, line_ends, show, text_blocks, too_long
 from seqcls.sources.header import open_header
+from seqcls.sources.quoting import record_ends
 from seqcls.sources.reading import Reading, Records, Reject, constant, need_column, role_columns, row_numbers
-from seqcls.sources.records import Dialect, Record, split_records
+from seqcls.sources.records import MAX_QUOTED_LINES, Dialect, Record, split_records
 from seqcls.sources.stream import open_source
 from seqcls.table import SourceBatch
 
@@ -105,34 +109,48 @@ class _Parser:
 
     def _through_arrow(self, data: bytes) -> Fields | None:
         """The fast road, or None where it does not apply."""
-        if not data or (self.dialect.quoting and b'"' in data) or not self.dialect.delimiter.isascii():
+        is_quoted = self.dialect.quoting and b'"' in data
+        if not data or not self.dialect.delimiter.isascii():
             return None
-        if b"\r" in data:
+        if b"\r" in data and not is_quoted:
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        has_blank = data.startswith(b"\n") or b"\n\n" in data
-        count, longest = longest_line(data)
-        if has_blank or longest > self.reading.source.max_row_bytes:
+        if is_quoted and data.count(b"\r") != data.count(b"\r\n"):
+            return None
+        ends = self._ends(data, is_quoted)
+        if ends is None or (self.dialect.skip_blank and _has_blank(data, ends)):
             return None
         try:
-            table = pacsv.read_csv(pa.BufferReader(data), *self._arrow_options(len(data)))
+            table = pacsv.read_csv(pa.BufferReader(data), *self._arrow_options(len(data), is_quoted))
         except pa.ArrowInvalid:  # some record has too many fields, or is not UTF-8: the other road says which
             return None
-        if table.num_rows != count:
+        if table.num_rows != len(ends):
             return None
         columns = {name: self._trim(table.column(name).combine_chunks()) for name in self.wanted}
-        lines: list[bytes] = []
 
         def raw(index: int) -> str:
-            lines[:] = lines or data.split(b"\n")
-            return show(lines[index])
+            start = int(ends[index - 1]) + 1 if index else 0
+            return show(data[start : int(ends[index])].removesuffix(b"\r"))
 
-        return Fields(row_numbers(self.row, count), columns, [], raw)
+        return Fields(row_numbers(self.row, len(ends)), columns, [], raw)
 
-    def _arrow_options(self, size: int) -> tuple[pacsv.ReadOptions, pacsv.ParseOptions, pacsv.ConvertOptions]:
+    def _ends(self, data: bytes, is_quoted: bool) -> npt.NDArray[np.int64] | None:
+        limit = self.reading.source.max_row_bytes
+        if is_quoted:
+            return record_ends(data, ord(self.dialect.delimiter), MAX_QUOTED_LINES, limit)
+        ends = line_ends(data)
+        return ends if int(np.diff(ends, prepend=-1).max()) - 1 <= limit else None
+
+    def _arrow_options(
+        self, size: int, is_quoted: bool
+    ) -> tuple[pacsv.ReadOptions, pacsv.ParseOptions, pacsv.ConvertOptions]:
         return (
             pacsv.ReadOptions(column_names=self.names, block_size=size + 1, use_threads=False),
             pacsv.ParseOptions(
-                delimiter=self.dialect.delimiter, quote_char=False, double_quote=False, ignore_empty_lines=False
+                delimiter=self.dialect.delimiter,
+                quote_char='"' if is_quoted else False,
+                double_quote=is_quoted,
+                newlines_in_values=is_quoted,
+                ignore_empty_lines=False,
             ),
             pacsv.ConvertOptions(
                 column_types=dict.fromkeys(self.names, pa.string()),
@@ -165,6 +183,12 @@ class _Parser:
         return pc.utf8_trim(column, " \t") if self.reading.source.strip else column
 
 
+def _has_blank(data: bytes, ends: npt.NDArray[np.int64]) -> bool:
+    """Arrow would take a blank line for a record of empty fields."""
+    sizes = np.diff(ends, prepend=-1) - 1
+    return bool((sizes == 0).any()) or any(data[end - 1 : end] == b"\r" for end in ends[sizes == 1].tolist())
+
+
 def _reject(reading: Reading, record: Record, width: int) -> Reject:
     if record.fault is not None:
         return reading.reject(record.row, "", record.rule, record.fault, show(record.raw))
@@ -186,10 +210,12 @@ def _all_differ(reading: Reading, records: list[Record], names: list[str], width
     ends_blank = width == len(names) + 1 and all(record.fields[-1] == "" for record in records if record.fault is None)
     if ends_blank:
         return reading.refuse(
-            f"every record ends in a delimiter: {width} fields", row=1, expected=f"{len(names)} fields ({', '.join(names[:10])})",
+            f"every record ends in a delimiter: {width} fields", row=1,
+            expected=f"{len(names)} fields ({', '.join(names[:10])})",
             next_step="remove the delimiter at the end of the lines, or add one to the header",
         )  # fmt: skip
     return reading.refuse(
-        f"every record has {width} field{'s' * (width != 1)}", row=1, expected=f"{len(names)} ({', '.join(names[:10])})",
+        f"every record has {width} field{'s' * (width != 1)}", row=1,
+        expected=f"{len(names)} ({', '.join(names[:10])})",
         next_step="check source.delimiter, source.quoting, and the header or source.columns",
     )  # fmt: skip

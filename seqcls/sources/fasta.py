@@ -54,7 +54,8 @@ def read_fasta(reading: Reading) -> Iterator[SourceBatch]:
     """Batches of a FASTA or FASTQ file."""
     if reading.labelled and reading.label_place == "none":
         raise reading.refuse(
-            "nothing says which class a sequence has", expected="source.labels (by file) or source.label_pattern (by header)",
+            "nothing says which class a sequence has",
+            expected="source.labels (by file) or source.label_pattern (by header)",
             next_step='for one class a file write labels = { "AMP.*.fa" = "amp" }',
         )  # fmt: skip
     headers, sequences, letters, rejects = list[str](), list[str](), 0, list[Reject]()
@@ -62,7 +63,8 @@ def read_fasta(reading: Reading) -> Iterator[SourceBatch]:
     with _records(reading) as records:
         for row, record in enumerate(records, 1):
             if len(record.sequence) > reading.source.max_row_bytes:
-                reason = f"{len(record.sequence)} letters; a row may have {reading.source.max_row_bytes} (source.max_row_bytes)"
+                limit = reading.source.max_row_bytes
+                reason = f"{len(record.sequence)} letters; a row may have {limit} (source.max_row_bytes)"
                 rejects.append(reading.reject(row, "sequence", "row_bytes", reason, record.sequence[:RAW_LIMIT]))
                 continue
             rows.append(row)

@@ -1,4 +1,4 @@
-"""fasttext: `__label__CLASS text`, one a line (https://fasttext.cc/docs/en/supervised-tutorial.html), blank or tab between.
+"""fasttext: `__label__CLASS text`, one a line, blank or tab between (fasttext.cc/docs/en/supervised-tutorial.html).
 
 A line with several labels is set aside: the classes of this project exclude each other.
 """

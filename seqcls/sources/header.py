@@ -57,7 +57,8 @@ def _names(reading: Reading, dialect: Dialect, line: bytes) -> list[str]:
         )
     if reading.source.columns and reading.source.columns != names:
         raise reading.refuse(
-            f"the header is {', '.join(names[:20])}", row=0, expected=f"source.columns = {', '.join(reading.source.columns)}",
+            f"the header is {', '.join(names[:20])}", row=0,
+            expected=f"source.columns = {', '.join(reading.source.columns)}",
             next_step="remove source.columns, or set header = false if the first line is a record",
         )  # fmt: skip
     if len(names) == 1 and names[0] not in reading.sequence_columns:

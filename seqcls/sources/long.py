@@ -1,8 +1,8 @@
 """long: a delimited file with one measurement a record (id, time, channel, value) -> one series an id.
 
-The records of an id may stand anywhere in the file: they are spread by the hash of the id over temporary Arrow files, each
-small enough to sort in memory. What is counted as rows are the series, and the records that cannot be read; `source_row`
-of a series is its first record. A series with one bad record is set aside as a whole, with the record named.
+The records of an id may stand anywhere in the file: they are spread by the hash of the id over temporary Arrow files,
+each small enough to sort in memory. What is counted as rows are the series, and the records that cannot be read;
+`source_row` of a series is its first record. A series with one bad record is set aside as a whole, the record named.
 """
 
 from __future__ import annotations
@@ -98,7 +98,8 @@ class _Spread:
         self.channels.update(pc.unique(table["channel"]).to_pylist())
         if len(self.channels) > MAX_CHANNELS:
             raise self.reading.refuse(
-                f"more than {MAX_CHANNELS} channels", column=self.reading.source.channel, expected="the names of a few channels",
+                f"more than {MAX_CHANNELS} channels", column=self.reading.source.channel,
+                expected="the names of a few channels",
                 next_step="check source.channel",
             )  # fmt: skip
         self._write(table.filter(pc.invert(nameless)))
@@ -109,8 +110,8 @@ class _Spread:
         values, value_faults = parse_flat(fields.columns[source.value])
         positions, position_faults = parse_flat(fields.columns[source.position])
         faults: list[str | None] = [None] * count
-        for index in np.flatnonzero(np.isnan(positions)):
-            position_faults.setdefault(int(index), "missing")
+        for at in np.flatnonzero(np.isnan(positions)).tolist():
+            position_faults.setdefault(at, "missing")
         for name, found in ((source.value, value_faults), (source.position, position_faults)):
             for index, reason in found.items():
                 faults[index] = f"record {fields.rows[index]}, {name}: {reason}"
@@ -131,7 +132,9 @@ class _Spread:
             self._writers[0].write_table(table)
             return
         ids = pc.dictionary_encode(table["id"].combine_chunks())
-        hashes = np.array([zlib.crc32(name.encode()) % len(self._writers) for name in ids.dictionary.to_pylist()], np.int64)
+        hashes = np.array(
+            [zlib.crc32(name.encode()) % len(self._writers) for name in ids.dictionary.to_pylist()], np.int64
+        )
         part_of = hashes[ids.indices.to_numpy()]
         for number in np.unique(part_of):
             self._writers[number].write_table(table.filter(pa.array(part_of == number)))

@@ -1,8 +1,8 @@
 """Cells that hold series -> list<float32>, null where a value is missing.
 
 In: text ("1.5 2 nan", "[1, 2]", "1;2;3") or Arrow lists of numbers. Out: one list a row, and the rows that are none.
-Promise: blank, `nan`, `null` and `?` are missing; anything else that is not a plain finite number (ASCII digits) is named
-with its position. Nothing is rounded but to float32.
+Promise: blank, `nan`, `null` and `?` are missing; anything else that is not a plain finite number (ASCII digits) is
+named with its position. Nothing is rounded but to float32.
 """
 
 from __future__ import annotations

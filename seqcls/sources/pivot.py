@@ -6,6 +6,7 @@ that one channel has and another has not is missing there; a measurement that st
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -30,9 +31,7 @@ def pivot(reading: Reading, table: pa.Table, channels: list[str]) -> Iterator[Re
     is_new = np.concatenate([[True], (code[1:] != code[:-1]) | (position[1:] != position[:-1])])
     step = np.cumsum(is_new) - 1  # steps of all series, one after the other
     first_record = np.searchsorted(code, np.arange(len(encoded.dictionary) + 1))
-    lengths = np.array(
-        [step[end - 1] - step[start] + 1 for start, end in zip(first_record[:-1], first_record[1:], strict=True)]
-    )
+    lengths = np.array([step[end - 1] - step[start] + 1 for start, end in itertools.pairwise(first_record)])
     sizes = lengths * len(channels)
     start = 0
     while start < len(lengths):
@@ -65,7 +64,9 @@ def _batch(
         _note_changes(reading, table[role].combine_chunks(), starts, which, role, problems)
     too_long = lengths * len(channels) * _BYTES_PER_VALUE > reading.source.max_row_bytes
     for index in np.flatnonzero(too_long):
-        reason = f"{lengths[index]} positions x {len(channels)} channels; a row may have {reading.source.max_row_bytes} bytes (source.max_row_bytes)"
+        limit = reading.source.max_row_bytes
+        shape = f"{lengths[index]} positions x {len(channels)} channels"
+        reason = f"{shape}; a row may have {limit} bytes (source.max_row_bytes)"
         add_problem(problems, int(index), reading.source.value, "row_bytes", reason)
     sequence = _fill(
         reading, table, channels, which, step - step[starts][which], np.where(too_long, 0, lengths), problems
@@ -125,7 +126,8 @@ def _fill(
     for index in np.flatnonzero(channel < 0):
         series = int(which[index])
         if not any(rule == "channels" for _, rule, _ in problems.get(series, [])):
-            reason = f"record {rows[index]}: channel {table['channel'][int(index)].as_py()!r}; expected one of {', '.join(channels[:20])}"
+            name = table["channel"][int(index)].as_py()
+            reason = f"record {rows[index]}: channel {name!r}; expected one of {', '.join(channels[:20])}"
             add_problem(problems, series, reading.source.channel, "channels", reason)
     starts = np.cumsum(lengths) - lengths
     usable = np.flatnonzero((channel >= 0) & (lengths[which] > 0))

@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
 
+import numpy as np
 import pyarrow as pa
 
 from seqcls.config.source import SourceConfig
@@ -148,4 +149,4 @@ def constant(value: str | None, rows: int) -> pa.Array:
 
 
 def row_numbers(first: int, count: int) -> pa.Int64Array:
-    return pa.array(range(first, first + count), pa.int64())
+    return pa.array(np.arange(first, first + count, dtype=np.int64))

@@ -47,7 +47,8 @@ class Dialect:
 
     def unclosed(self, reading: Reading, row: int, how: str) -> DataRefused:
         return reading.refuse(
-            f"a quote opens in record {row} and {how}", row=row, expected=f"a closing quote within {MAX_QUOTED_LINES} lines",
+            f"a quote opens in record {row} and {how}", row=row,
+            expected=f"a closing quote within {MAX_QUOTED_LINES} lines",
             next_step="if quotes are ordinary letters in this file set source.quoting = false, else mend this record",
         )  # fmt: skip
 
@@ -149,7 +150,7 @@ def _split(record: bytes, delimiter: bytes) -> list[bytes] | int | None:
 def _stray(line: bytes, row: int, field: int, taken: int) -> Record:
     """Only the line with the opening quote is set aside: those after it are read again as records of their own."""
     where = "" if taken == 1 else f", which opened {taken - 1} lines above,"
-    reason = f"field {field}: text follows the closing quote{where} where a delimiter is expected (a quote inside is written twice)"
+    reason = f"field {field}: text follows the closing quote{where} where a delimiter is expected"
     return _faulty(row, _strip_break(line), "quote", reason)
 
 

@@ -98,7 +98,8 @@ def _rows(reading: Reading) -> Iterator[Any]:
         ):
             raise _refused(reading, error) from None
         raise WorldFailed(
-            f"the database does not answer ({type(error.orig).__name__})", where=f"the URL in ${reading.source.url_env}",
+            f"the database does not answer ({type(error.orig).__name__})",
+            where=f"the URL in ${reading.source.url_env}",
             next_step="see that the server runs and that the user may read",
         ) from None  # fmt: skip
     except sa.exc.DBAPIError as error:
@@ -150,7 +151,8 @@ def _statement(reading: Reading, engine: sa.Engine) -> str:
     if source.query is not None:
         if ";" in source.query or not _SELECT.match(source.query):
             raise ConfigRefused(
-                "not a single SELECT", where="source.query", expected="one statement that begins with SELECT or WITH, without ';'",
+                "not a single SELECT", where="source.query",
+                expected="one statement that begins with SELECT or WITH, without ';'",
                 next_step="make the rest a view in the database",
             )  # fmt: skip
         # A colon would be read as a parameter by SQLAlchemy.

@@ -36,7 +36,7 @@ def localise(naive: pa.Array, zone: str) -> tuple[pa.Array, dict[int, str]]:
     late = pc.assume_timezone(naive, zone, ambiguous="latest", nonexistent="latest").cast(UTC)
     unclear = pc.fill_null(pc.not_equal(early, late), False)
     faults = {
-        index: f"{naive[index].as_py().isoformat()} does not exist or exists twice in {zone} (daylight saving); write the offset"
+        index: f"{naive[index].as_py().isoformat()} does not exist or exists twice in {zone}; write the offset from UTC"
         for index in pc.indices_nonzero(unclear).to_pylist()
     }
     return pc.if_else(unclear, pa.scalar(None, UTC), early), faults

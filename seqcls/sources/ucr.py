@@ -1,7 +1,7 @@
 """ucr: the UCR archive's layout, one series a line, the class first (Dau et al. 2018, arXiv:1810.07758).
 
-Missing values at the end of a line are the archive's padding of unequal series and are cut off; those inside are kept as
-missing. A class written as a whole float ("1.0000000e+00", in the archive's older files) becomes its integer text "1".
+Missing values at the end of a line are the archive's padding of unequal series and are cut off; those inside are kept
+as missing. A class written as a whole float ("1.0000000e+00", in older files) becomes its integer text "1".
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ def read_ucr(reading: Reading) -> Iterator[SourceBatch]:
     for lines in read_lines(reading, skip_blank=True):
         if delimiter is None:
             delimiter = next((letter for letter in "\t," if any(letter in text for text in lines.texts[:10])), "\t")
-        yield assemble(reading, _records(reading, lines, delimiter))
+        yield assemble(reading, _records(lines, delimiter))
 
 
-def _records(reading: Reading, lines: Lines, delimiter: str) -> Records:
+def _records(lines: Lines, delimiter: str) -> Records:
     texts = pa.array(lines.texts, pa.string())
     parts = pc.split_pattern(texts, delimiter, max_splits=1)
     is_short = pc.less(pc.list_value_length(parts), 2)

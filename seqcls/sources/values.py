@@ -87,7 +87,7 @@ def _name_text(value: Any) -> str | tuple[Fault]:
     """Ids, classes, groups."""
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, float | Decimal) and value == value and abs(value) < 2**53 and value == int(value):
+    if isinstance(value, float | Decimal) and abs(float(value)) < 2**53 and value == int(value):
         return str(int(value))
     if isinstance(value, str | int):
         return _integer_text(value) if isinstance(value, int) else value

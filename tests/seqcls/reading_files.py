@@ -31,7 +31,7 @@ class Read:
 
     @property
     def series(self) -> list[Any]:
-        return [row for row in self.table["sequence"].to_pylist()]
+        return list(self.table["sequence"].to_pylist())
 
     @property
     def refused(self) -> list[tuple[int, str, str]]:
@@ -58,7 +58,9 @@ def read(folder: Path, kind: Kind = "text", *, labelled: bool = True, **options:
     return result
 
 
-def read_bytes(folder: Path, data: bytes, kind: Kind = "text", *, name: str = "data.csv", labelled: bool = True, **options: Any) -> Read:
+def read_bytes(
+    folder: Path, data: bytes, kind: Kind = "text", *, name: str = "data.csv", labelled: bool = True, **options: Any
+) -> Read:
     """Write one file and read it."""
     (folder / name).write_bytes(data)
     return read(folder, kind, labelled=labelled, files=[name], **({"format": "csv"} | options))

@@ -1,6 +1,6 @@
 """What the world sends: each bad file gives one clear message or exact rejects, and never anything else.
 
-The cases follow the fault catalogue of the reliability table in docs/: encodings, quoting, cut files, wrong formats, bombs.
+Encodings, quoting, cut files, wrong formats, bombs, files that change while they are read; and seeded mutations.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ import pytest
 
 from seqcls.config.source import SourceConfig
 from seqcls.discover import find_files
-from seqcls.errors import DataRefused, SeqclsError
+from seqcls.errors import DataRefused
 from seqcls.sources import blocks, read_file
 from seqcls.table import Kind
 from tests.seqcls.reading_files import read, read_bytes
@@ -62,19 +62,52 @@ REFUSED: dict[str, tuple[bytes, dict[str, Any], str]] = {
     "an empty file": (b"", {}, r"data.csv: no rows: the file is empty.*Next: deliver the file again"),
     "a header and nothing else": (HEAD, {}, "data.csv: no rows; expected at least one record"),
     "only blank lines": (b"\n\n\r\n", {}, "no rows"),
-    "all rows one field longer": (HEAD + b"1,one,a\n2,two,b\n", {}, r"data.csv:1: every record has 3 fields; expected 2 \(sequence, label\)"),
-    "a delimiter at the end of every row": (HEAD + b"one,a,\ntwo,b,\n", {}, "every record ends in a delimiter.*remove the delimiter"),
-    "a quote that never closes": (GOOD + b'"four,a\nfive,b\n', {}, "data.csv:4: a quote opens in record 4 and is never closed.*quoting = false"),
+    "all rows one field longer": (
+        HEAD + b"1,one,a\n2,two,b\n",
+        {},
+        r"data.csv:1: every record has 3 fields; expected 2 \(sequence, label\)",
+    ),
+    "a delimiter at the end of every row": (
+        HEAD + b"one,a,\ntwo,b,\n",
+        {},
+        "every record ends in a delimiter.*remove the delimiter",
+    ),
+    "a quote that never closes": (
+        GOOD + b'"four,a\nfive,b\n',
+        {},
+        "data.csv:4: a quote opens in record 4 and is never closed.*quoting = false",
+    ),
     "two stray quotes 800 lines apart": (
-        GOOD + b'"four,a\n' + b"filler,b\n" * 800 + b'and",a\n', {}, "data.csv:4: a quote opens in record 4 and is not closed within 200 lines"),
+        GOOD + b'"four,a\n' + b"filler,b\n" * 800 + b'and",a\n',
+        {},
+        "data.csv:4: a quote opens in record 4 and is not closed within 200 lines",
+    ),
     "a quoted field beyond the row limit": (
-        GOOD + b'"' + (b"x" * 60 + b"\n") * 40 + b'",a\n', {"max_row_bytes": 1000}, "record 4 and the field is longer than source.max_row_bytes = 1000"),
-    "a column named twice": (b"sequence,sequence,label\na,b,c\n", {}, r"data.csv:0: the header names 'sequence' twice.*Next: rename"),
-    "a renamed column": (b"sequence,lable\na,b\n", {}, "no column 'label'; the nearest is 'lable'; expected it among .*'sequence', 'lable'"),
-    "a missing column": (b"sequence,x,y\na,b,c\n", {}, "no column 'label'; expected it among the columns found: 'sequence', 'x', 'y'"),
+        GOOD + b'"' + (b"x" * 60 + b"\n") * 40 + b'",a\n',
+        {"max_row_bytes": 1000},
+        "record 4 and the field is longer than source.max_row_bytes = 1000",
+    ),
+    "a column named twice": (
+        b"sequence,sequence,label\na,b,c\n",
+        {},
+        r"data.csv:0: the header names 'sequence' twice.*Next: rename",
+    ),
+    "a renamed column": (
+        b"sequence,lable\na,b\n",
+        {},
+        "no column 'label'; the nearest is 'lable'; expected it among .*'sequence', 'lable'",
+    ),
+    "a missing column": (
+        b"sequence,x,y\na,b,c\n",
+        {},
+        "no column 'label'; expected it among the columns found: 'sequence', 'x', 'y'",
+    ),
     "another delimiter": (b"sequence;label\na;b\n", {}, "one column found.*a semicolon.*set source.delimiter"),
     "another delimiter without a header": (
-        b"a;b\nc;d\n", {"header": False, "columns": ["sequence", "label"]}, "every record has 1 field; expected 2 .*source.delimiter"),
+        b"a;b\nc;d\n",
+        {"header": False, "columns": ["sequence", "label"]},
+        "every record has 1 field; expected 2 .*source.delimiter",
+    ),
     "an HTML page": (b"<!DOCTYPE html>\n<html><body>502, sorry</body></html>\n", {}, "looks like HTML.*fetch it again"),
     "a JSON error": (b'{"error": "not found"}\n', {}, "looks like JSON"),
     "Parquet under the name of csv": (parquet(), {}, "looks like Parquet; expected text"),
@@ -83,24 +116,59 @@ REFUSED: dict[str, tuple[bytes, dict[str, Any], str]] = {
     "a tar archive": (tarred(), {}, "looks like tar.*unpack"),
     "UTF-16": (GOOD.decode().encode("utf-16"), {}, 'looks like UTF-16.*encoding = "utf-16"'),
     "UTF-16 without a mark": (GOOD.decode().encode("utf-16-le"), {}, "looks like UTF-16"),
-    "a header that is not text": (b"s\xe9quence,label\na,b\n", {}, "data.csv:0: the header cannot be read: byte 0xe9 at byte 1.*cp1252"),
-    "gzip cut short": (LARGE[:-500], {"name": "data.csv.gz"}, "data.csv.gz: the gzip file ends too early.*fetch the file again"),
+    "a header that is not text": (
+        b"s\xe9quence,label\na,b\n",
+        {},
+        "data.csv:0: the header cannot be read: byte 0xe9 at byte 1.*cp1252",
+    ),
+    "gzip cut short": (
+        LARGE[:-500],
+        {"name": "data.csv.gz"},
+        "data.csv.gz: the gzip file ends too early.*fetch the file again",
+    ),
     "gzip with a wrong checksum": (flipped(LARGE, len(LARGE) - 6), {"name": "data.csv.gz"}, "not a sound gzip file"),
     "gzip damaged inside": (flipped(LARGE, len(LARGE) // 2), {"name": "data.csv.gz"}, "not a sound gzip file"),
     "plain text named .gz": (GOOD, {"name": "data.csv.gz"}, "not a sound gzip file"),
-    "a gzip bomb": (gzip.compress(HEAD + b"a" * 5_000_000), {"name": "data.csv.gz", "max_file_bytes": 100_000}, "more than 100000 bytes after unpacking"),
-    "a file that is too large": (GOOD, {"max_file_bytes": 10}, "more than 10 bytes; expected at most source.max_file_bytes"),
+    "a gzip bomb": (
+        gzip.compress(HEAD + b"a" * 5_000_000),
+        {"name": "data.csv.gz", "max_file_bytes": 100_000},
+        "more than 100000 bytes after unpacking",
+    ),
+    "a file that is too large": (
+        GOOD,
+        {"max_file_bytes": 10},
+        "more than 10 bytes; expected at most source.max_file_bytes",
+    ),
     "csv under the name of Parquet": (GOOD, {"format": "parquet"}, "not a Parquet file: it begins with b'sequ'"),
     "Parquet cut short": (parquet()[:-200], {"format": "parquet"}, "not a sound Parquet file.*fetch the file again"),
     "Parquet with a flipped page": (flipped(parquet(), 20), {"format": "parquet"}, "not a sound Parquet file"),
-    "csv as FASTA": (GOOD, {"format": "fasta", "kind": "dna", "labels": {"*": "a"}}, "data.csv:1: not a sound fasta file.*Expected '>'"),
-    "FASTQ cut short": (b"@a\nACGT\n+\nIIII\n@b\nAC", {"format": "fastq", "kind": "dna", "labels": {"*": "a"}}, "data.csv:6: not a sound fastq file.*Premature end"),
+    "csv as FASTA": (
+        GOOD,
+        {"format": "fasta", "kind": "dna", "labels": {"*": "a"}},
+        "data.csv:1: not a sound fasta file.*Expected '>'",
+    ),
+    "FASTQ cut short": (
+        b"@a\nACGT\n+\nIIII\n@b\nAC",
+        {"format": "fastq", "kind": "dna", "labels": {"*": "a"}},
+        "data.csv:6: not a sound fastq file.*Premature end",
+    ),
     "FASTA with letters that are not ASCII": (
-        ">a\nACÉT\n".encode("cp1252"), {"format": "fasta", "kind": "dna", "labels": {"*": "a"}}, "not a sound fasta file"),
-    "sequences without a class": (b">a\nACGT\n", {"format": "fasta", "kind": "dna"}, "nothing says which class.*labels = "),
+        ">a\nACÉT\n".encode("cp1252"),
+        {"format": "fasta", "kind": "dna", "labels": {"*": "a"}},
+        "not a sound fasta file",
+    ),
+    "sequences without a class": (
+        b">a\nACGT\n",
+        {"format": "fasta", "kind": "dna"},
+        "nothing says which class.*labels = ",
+    ),
     "lines without a class": (b"one\n", {"format": "lines"}, "nothing says which class.*source.labels"),
-    "a file that no label names": (b"one\n", {"format": "lines", "labels": {"*.pos": "a"}}, r"no class for this file; expected a name that matches one of \*.pos"),
-}  # fmt: skip
+    "a file that no label names": (
+        b"one\n",
+        {"format": "lines", "labels": {"*.pos": "a"}},
+        r"no class for this file; expected a name that matches one of \*.pos",
+    ),
+}
 
 
 @pytest.mark.parametrize("case", REFUSED)
@@ -125,29 +193,90 @@ def test_a_parquet_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
 
 REJECTED: dict[str, tuple[bytes, dict[str, Any], list[str], list[tuple[int, str, str]]]] = {
     "a short row": (HEAD + b"one,a\n2\nthree,a\n", {}, ["one", "three"], [(2, "fields", "expected 2 fields, got 1")]),
-    "a long row": (HEAD + b"one,a\n2,b,c\nthree,a\n", {}, ["one", "three"], [(2, "fields", "expected 2 fields, got 3")]),
-    "a file cut in its last row": (GOOD + b"fo", {}, ["one", "two", "three"], [(4, "fields", "expected 2 fields, got 1")]),
-    "one byte that is not UTF-8": (HEAD + b"one,a\nt\xe9o,b\nthree,a\n", {}, ["one", "three"], [
-        (2, "encoding", 'byte 0xe9 at byte 1 of the row (byte 22 of the file) is not UTF-8; if the text is Western European, set source.encoding = "cp1252"')]),
-    "a bad byte in a malformed row": (HEAD + b"one,a\nt\x81o\nthree,a\n", {}, ["one", "three"], [
-        (2, "encoding", "byte 0x81 at byte 1 of the row (byte 22 of the file) is not UTF-8")]),
+    "a long row": (
+        HEAD + b"one,a\n2,b,c\nthree,a\n",
+        {},
+        ["one", "three"],
+        [(2, "fields", "expected 2 fields, got 3")],
+    ),
+    "a file cut in its last row": (
+        GOOD + b"fo",
+        {},
+        ["one", "two", "three"],
+        [(4, "fields", "expected 2 fields, got 1")],
+    ),
+    "one byte that is not UTF-8": (
+        HEAD + b"one,a\nt\xe9o,b\nthree,a\n",
+        {},
+        ["one", "three"],
+        [
+            (
+                2,
+                "encoding",
+                "byte 0xe9 at byte 1 of the row (byte 22 of the file) is not UTF-8; "
+                'if the text is Western European, set source.encoding = "cp1252"',
+            )
+        ],
+    ),
+    "a bad byte in a malformed row": (
+        HEAD + b"one,a\nt\x81o\nthree,a\n",
+        {},
+        ["one", "three"],
+        [(2, "encoding", "byte 0x81 at byte 1 of the row (byte 22 of the file) is not UTF-8")],
+    ),
     "a lone surrogate": (HEAD + b"\xed\xa0\x80,a\nok,b\n", {}, ["ok"], [(1, "encoding", "")]),
     "an overlong letter": (HEAD + b"\xc0\xaf,a\nok,b\n", {}, ["ok"], [(1, "encoding", "")]),
     "a NUL byte": (HEAD + b"o\x00e,a\ntwo,b\x00\n", {}, [], [(1, "nul", "a NUL byte"), (2, "nul", "a NUL byte")]),
-    "text after a closing quote": (HEAD + b'"one" more,a\ntwo,b\n', {}, ["two"], [(1, "quote", "field 1: text follows the closing quote")]),
+    "text after a closing quote": (
+        HEAD + b'"one" more,a\ntwo,b\n',
+        {},
+        ["two"],
+        [(1, "quote", "field 1: text follows the closing quote")],
+    ),
     "a stray quote that the next closes": (
-        HEAD + b'"one,a\ntwo,b\nthree"x,a\nfour,b\n', {}, ["two", 'three"x', "four"],
-        [(1, "quote", "field 1: text follows the closing quote, which opened 2 lines above,")]),
-    "a row that is too long": (HEAD + b"one,a\n" + b"x" * 500 + b",b\n", {"max_row_bytes": 100}, ["one"], [(2, "row_bytes", "502 bytes; a row may have 100")]),
-    "a quoted row that is too long": (HEAD + b'one,a\n"' + b"x" * 500 + b'",b\n', {"max_row_bytes": 100}, ["one"], [(2, "row_bytes", "504 bytes")]),
-    "several fastText labels": (b"__label__a one\n__label__a __label__b two\n", {"format": "fasttext"}, ["one"], [(2, "label", "several labels")]),
-    "a line that does not match": (b"A:1 one\nfree\n", {"format": "lines", "pattern": r"^(?P<label>\w+):\d (?P<sequence>.*)$"}, ["one"], [(2, "pattern", "")]),
+        HEAD + b'"one,a\ntwo,b\nthree"x,a\nfour,b\n',
+        {},
+        ["two", 'three"x', "four"],
+        [(1, "quote", "field 1: text follows the closing quote, which opened 2 lines above,")],
+    ),
+    "a row that is too long": (
+        HEAD + b"one,a\n" + b"x" * 500 + b",b\n",
+        {"max_row_bytes": 100},
+        ["one"],
+        [(2, "row_bytes", "502 bytes; a row may have 100")],
+    ),
+    "a quoted row that is too long": (
+        HEAD + b'one,a\n"' + b"x" * 500 + b'",b\n',
+        {"max_row_bytes": 100},
+        ["one"],
+        [(2, "row_bytes", "504 bytes")],
+    ),
+    "several fastText labels": (
+        b"__label__a one\n__label__a __label__b two\n",
+        {"format": "fasttext"},
+        ["one"],
+        [(2, "label", "several labels")],
+    ),
+    "a line that does not match": (
+        b"A:1 one\nfree\n",
+        {"format": "lines", "pattern": r"^(?P<label>\w+):\d (?P<sequence>.*)$"},
+        ["one"],
+        [(2, "pattern", "")],
+    ),
     "times that no clock shows": (
         b"sequence,label,t\n1,a,2026-03-29T02:30:00\n2,a,2026-10-25T02:30:00\n3,a,2026-02-30\n4,a,13/02/2026\n5,a,1700000000\n6,a,2024-02-29\n7,a,\n"
-        b"8,a,2026-03-29T02:30:00+01:00\n", {"time": "t", "time_zone": "Europe/Berlin"}, ["6", "7", "8"],
-        [(1, "time", "does not exist or exists twice"), (2, "time", "exists twice in Europe/Berlin"), (3, "time", "calendar"),
-         (4, "time", "not an ISO 8601 time"), (5, "time", "not an ISO 8601 time")]),
-}  # fmt: skip
+        b"8,a,2026-03-29T02:30:00+01:00\n",
+        {"time": "t", "time_zone": "Europe/Berlin"},
+        ["6", "7", "8"],
+        [
+            (1, "time", "does not exist or exists twice"),
+            (2, "time", "exists twice in Europe/Berlin"),
+            (3, "time", "calendar"),
+            (4, "time", "not an ISO 8601 time"),
+            (5, "time", "not an ISO 8601 time"),
+        ],
+    ),
+}
 
 
 @pytest.mark.parametrize("case", REJECTED)
@@ -163,7 +292,9 @@ def test_a_bad_row_is_set_aside_and_the_others_go_on(case: str, tmp_path: Path) 
 
 
 @pytest.mark.parametrize("format", ["csv", "lines", "jsonl", "folder"])
-def test_a_row_longer_than_any_block_is_rejected_in_bounded_memory(format: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_row_longer_than_any_block_is_rejected_in_bounded_memory(
+    format: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 1000)
     data = b"one,a\n" + b"x" * 50_000 + b"\ntwo,b\n"
     options = {"header": False, "columns": ["sequence", "label"]} if format == "csv" else {"labels": {"*": "a"}}
@@ -228,7 +359,12 @@ SEEDS: dict[str, tuple[Kind, bytes, dict[str, Any]]] = {
     "folder": ("text", b"a text\nof two lines\n", {}),
     "ucr": ("series", b"1\t2\t3\tNaN\n-1\t4.5\t1e3\t7\n", {}),
     "ts": ("series", b"@univariate false\n@dimensions 2\n@classLabel true a b\n@data\n1,2:3,?:a\n1:2:b\n", {}),
-    "arff": ("series", b"@relation r\n@attribute x relational\n@attribute t numeric\n@end x\n@attribute c {a,b}\n@data\n'1,2\\n3,?',a\n", {}),
+    "arff": (
+        "series",
+        b"@relation r\n@attribute x relational\n@attribute t numeric\n@end x"
+        b"\n@attribute c {a,b}\n@data\n'1,2\\n3,?',a\n",
+        {},
+    ),
     "wide": ("series", b"label,v1,v2,v10\na,1,2,3\nb,4,,\n", {"values": ["v*"]}),
     "long": ("series", b"id,time,channel,value,label\np,1,x,5,a\np,1,y,6,a\nq,1,x,?,b\n", {"id": "id"}),
     "fasta": ("dna", b">a one\nACGT\nNN\n>b\nacgt\n", {"labels": {"*": "x"}}),
@@ -236,8 +372,27 @@ SEEDS: dict[str, tuple[Kind, bytes, dict[str, Any]]] = {
     "parquet": ("text", parquet(), {}),
     "gz": ("text", gzip.compress(GOOD, mtime=0), {"format": "csv", "name": "data.csv.gz"}),
     "series": ("series", b'sequence,label\n"[[1,2],[3,4]]",a\n1 2 3,b\n1;2,a\n', {"format": "csv"}),
-}  # fmt: skip
-PIECES = [b'"', b",", b"\n", b"\r", b"\x00", b"\xff", b"\xef\xbb\xbf", b"\t", b"1e999", b"[", b"{", b":", b"?", b"@", b">", b"\\n", b"\xed\xa0\x80", b"label"]
+}
+PIECES = [
+    b'"',
+    b",",
+    b"\n",
+    b"\r",
+    b"\x00",
+    b"\xff",
+    b"\xef\xbb\xbf",
+    b"\t",
+    b"1e999",
+    b"[",
+    b"{",
+    b":",
+    b"?",
+    b"@",
+    b">",
+    b"\\n",
+    b"\xed\xa0\x80",
+    b"label",
+]
 MUTATIONS = 160
 
 
@@ -267,8 +422,7 @@ def test_mutated_files_are_read_with_balanced_books_or_refused(format: str, tmp_
         data = mutate(seed, rng)
         try:
             result = read_bytes(tmp_path, data, kind, **({"format": format} | options))
-        except SeqclsError as error:
-            assert isinstance(error, DataRefused), (number, data)
+        except DataRefused:
             outcomes["refused"] += 1
         else:
             rows = [*result.table["source_row"].to_pylist(), *result.rejects["source_row"].to_pylist()]

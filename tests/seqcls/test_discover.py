@@ -64,7 +64,9 @@ def test_given_splits_are_set_and_kept_apart(tmp_path: Path) -> None:
 def test_no_match_names_the_nearest(tmp_path: Path) -> None:
     make(tmp_path, "reviews.csv", "deep/a.csv")
     for pattern, near in (("review.csv", "reviews.csv"), ("reviews/*.csv", "reviews.csv"), ("deep/b/c.csv", "a.csv")):
-        with pytest.raises(DataRefused, match=rf"no file matches '{pattern.replace('*', '.')}'.*{near}".replace("/", "/")):
+        with pytest.raises(
+            DataRefused, match=rf"no file matches '{pattern.replace('*', '.')}'.*{near}".replace("/", "/")
+        ):
             names(tmp_path, pattern)
 
 

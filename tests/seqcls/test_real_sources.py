@@ -21,37 +21,135 @@ from tests.seqcls.reading_files import REAL_DATA, read
 pytestmark = pytest.mark.skipif(not REAL_DATA.is_dir(), reason="the real data sets (../shared/data) are not here")
 
 SETS: dict[str, tuple[Kind, dict[str, Any]]] = {
-    "text_sms_spam": ("text", {"format": "tsv", "files": ["SMSSpamCollection"], "header": False, "columns": ["label", "text"], "sequence": "text"}),
-    "text_mr": ("text", {"format": "lines", "files": ["rt-polarity.*"], "labels": {"*.pos": "pos", "*.neg": "neg"}, "encoding": "cp1252"}),
-    "text_trec": ("text", {"format": "lines", "train": ["TREC.train"], "test": ["TREC.test"], "encoding": "cp1252",
-                           "pattern": r"^(?P<label>[A-Z]+):\S+ (?P<sequence>.*)$"}),
-    "text_tweeteval_emoji": ("text", {"format": "lines", "train": ["train_text.txt"], "valid": ["val_text.txt"], "test": ["test_text.txt"],
-                                      "label_files": ["train_labels.txt", "val_labels.txt", "test_labels.txt"]}),
-    "text_sst": ("text", {"format": "fasttext", "train": ["fasttext_format/sst_train.txt"], "valid": ["fasttext_format/sst_dev.txt"],
-                          "test": ["fasttext_format/sst_test.txt"]}),
-    "text_sst/derived": ("text", {"format": "tsv", "files": ["sst_phrases_train.tsv"], "sequence": "text", "label": "label5"}),
-    "dna_splice": ("dna", {"format": "csv", "files": ["splice.data"], "header": False, "columns": ["label", "name", "sequence"],
-                           "strip": True, "group": "name"}),
-    "dna_promoters": ("dna", {"format": "csv", "files": ["promoters.data"], "header": False, "columns": ["label", "name", "sequence"],
-                              "strip": True, "id": "name"}),
-    "dna_gue_prom_core_all": ("dna", {"format": "csv", "train": ["train.csv"], "valid": ["dev.csv"], "test": ["test.csv"]}),
-    "dna_cnnprom_bacteria": ("dna", {"format": "fasta", "files": ["*.fa"], "labels": {
-        "Ecoli_prom.fa": "Ecoli_prom", "Ecoli_non*": "Ecoli_non", "Bacillus_prom.fa": "Bacillus_prom", "Bacillus_non*": "Bacillus_non"}}),
-    "prot_amp_scanner": ("protein", {"format": "fasta", "train": ["*.tr.fa"], "valid": ["*.eval.fa"], "test": ["*.te.fa"],
-                                     "labels": {"AMP*": "amp", "DECOY*": "decoy"}}),
-}  # fmt: skip
+    "text_sms_spam": (
+        "text",
+        {
+            "format": "tsv",
+            "files": ["SMSSpamCollection"],
+            "header": False,
+            "columns": ["label", "text"],
+            "sequence": "text",
+        },
+    ),
+    "text_mr": (
+        "text",
+        {
+            "format": "lines",
+            "files": ["rt-polarity.*"],
+            "labels": {"*.pos": "pos", "*.neg": "neg"},
+            "encoding": "cp1252",
+        },
+    ),
+    "text_trec": (
+        "text",
+        {
+            "format": "lines",
+            "train": ["TREC.train"],
+            "test": ["TREC.test"],
+            "encoding": "cp1252",
+            "pattern": r"^(?P<label>[A-Z]+):\S+ (?P<sequence>.*)$",
+        },
+    ),
+    "text_tweeteval_emoji": (
+        "text",
+        {
+            "format": "lines",
+            "train": ["train_text.txt"],
+            "valid": ["val_text.txt"],
+            "test": ["test_text.txt"],
+            "label_files": ["train_labels.txt", "val_labels.txt", "test_labels.txt"],
+        },
+    ),
+    "text_sst": (
+        "text",
+        {
+            "format": "fasttext",
+            "train": ["fasttext_format/sst_train.txt"],
+            "valid": ["fasttext_format/sst_dev.txt"],
+            "test": ["fasttext_format/sst_test.txt"],
+        },
+    ),
+    "text_sst/derived": (
+        "text",
+        {"format": "tsv", "files": ["sst_phrases_train.tsv"], "sequence": "text", "label": "label5"},
+    ),
+    "dna_splice": (
+        "dna",
+        {
+            "format": "csv",
+            "files": ["splice.data"],
+            "header": False,
+            "columns": ["label", "name", "sequence"],
+            "strip": True,
+            "group": "name",
+        },
+    ),
+    "dna_promoters": (
+        "dna",
+        {
+            "format": "csv",
+            "files": ["promoters.data"],
+            "header": False,
+            "columns": ["label", "name", "sequence"],
+            "strip": True,
+            "id": "name",
+        },
+    ),
+    "dna_gue_prom_core_all": (
+        "dna",
+        {"format": "csv", "train": ["train.csv"], "valid": ["dev.csv"], "test": ["test.csv"]},
+    ),
+    "dna_cnnprom_bacteria": (
+        "dna",
+        {
+            "format": "fasta",
+            "files": ["*.fa"],
+            "labels": {
+                "Ecoli_prom.fa": "Ecoli_prom",
+                "Ecoli_non*": "Ecoli_non",
+                "Bacillus_prom.fa": "Bacillus_prom",
+                "Bacillus_non*": "Bacillus_non",
+            },
+        },
+    ),
+    "prot_amp_scanner": (
+        "protein",
+        {
+            "format": "fasta",
+            "train": ["*.tr.fa"],
+            "valid": ["*.eval.fa"],
+            "test": ["*.te.fa"],
+            "labels": {"AMP*": "amp", "DECOY*": "decoy"},
+        },
+    ),
+}
 UCR = {
-    "ECG5000": (500, 4500), "ECG200": (100, 100), "GunPoint": (50, 150), "ItalyPowerDemand": (67, 1029), "DodgerLoopDay": (78, 80),
-    "MelbournePedestrian": (1200, 2450), "ShakeGestureWiimoteZ": (50, 50), "PLAID": (537, 537), "Crop": (7200, 16799),
-}  # fmt: skip
+    "ECG5000": (500, 4500),
+    "ECG200": (100, 100),
+    "GunPoint": (50, 150),
+    "ItalyPowerDemand": (67, 1029),
+    "DodgerLoopDay": (78, 80),
+    "MelbournePedestrian": (1200, 2450),
+    "ShakeGestureWiimoteZ": (50, 50),
+    "PLAID": (537, 537),
+    "Crop": (7200, 16799),
+}
 TS = {"BasicMotions": (40, 40), "JapaneseVowels": (270, 370)}
 SETS |= {f"ts_{name}": ("series", {"format": "ucr", "train": ["*_TRAIN.tsv"], "test": ["*_TEST*.tsv"]}) for name in UCR}
 SETS |= {f"ts_{name}": ("series", {"format": "ts", "train": ["*_TRAIN.ts"], "test": ["*_TEST.ts"]}) for name in TS}
 ROWS = {
-    "text_sms_spam": 5574, "text_mr": 10662, "text_trec": 5952, "text_tweeteval_emoji": 100_000, "text_sst": 11_855,
-    "text_sst/derived": 159_274, "dna_splice": 3190, "dna_promoters": 106, "dna_gue_prom_core_all": 59_196,
-    "dna_cnnprom_bacteria": 5212, "prot_amp_scanner": 3556,
-} | {f"ts_{name}": sum(rows) for name, rows in (UCR | TS).items()}  # fmt: skip
+    "text_sms_spam": 5574,
+    "text_mr": 10662,
+    "text_trec": 5952,
+    "text_tweeteval_emoji": 100_000,
+    "text_sst": 11_855,
+    "text_sst/derived": 159_274,
+    "dna_splice": 3190,
+    "dna_promoters": 106,
+    "dna_gue_prom_core_all": 59_196,
+    "dna_cnnprom_bacteria": 5212,
+    "prot_amp_scanner": 3556,
+} | {f"ts_{name}": sum(rows) for name, rows in (UCR | TS).items()}
 
 
 def lines_of(path: Path, encoding: str = "utf-8") -> list[str]:
@@ -98,7 +196,9 @@ def test_sms_messages_read_with_quoting_are_refused_not_swallowed() -> None:
 
 def test_mr_sentences_in_cp1252_have_no_control_letters() -> None:
     folder = REAL_DATA / "text_mr"
-    expected = [(line, label) for label in ("neg", "pos") for line in lines_of(folder / f"rt-polarity.{label}", "cp1252")]
+    expected = [
+        (line, label) for label in ("neg", "pos") for line in lines_of(folder / f"rt-polarity.{label}", "cp1252")
+    ]
     result = read_set("text_mr")
     assert result.rows == expected
     assert not any("\x80" <= letter <= "\x9f" for text, _ in result.rows for letter in text)
@@ -139,7 +239,9 @@ def test_sst_sentences_in_fasttext_and_phrases_in_tsv() -> None:
 @pytest.mark.parametrize("name", ["dna_splice", "dna_promoters"])
 def test_uci_dna_is_stripped_of_blanks_and_tabs(name: str) -> None:
     _, options = SETS[name]
-    records = [[field.strip() for field in line.split(",")] for line in lines_of(REAL_DATA / name / options["files"][0])]
+    records = [
+        [field.strip() for field in line.split(",")] for line in lines_of(REAL_DATA / name / options["files"][0])
+    ]
     result = read_set(name)
     assert result.rows == [(sequence, label) for label, _, sequence in records]
     assert {len(sequence) for sequence, _ in result.rows} == {60 if name == "dna_splice" else 57}
@@ -152,7 +254,9 @@ def test_uci_dna_is_stripped_of_blanks_and_tabs(name: str) -> None:
 
 def test_gue_promoters() -> None:
     folder = REAL_DATA / "dna_gue_prom_core_all"
-    expected = [tuple(line.split(",")) for part in ("dev", "test", "train") for line in lines_of(folder / f"{part}.csv")[1:]]
+    expected = [
+        tuple(line.split(",")) for part in ("dev", "test", "train") for line in lines_of(folder / f"{part}.csv")[1:]
+    ]
     assert read_set("dna_gue_prom_core_all").rows == expected
 
 
@@ -160,7 +264,10 @@ def test_bacterial_fasta_keeps_duplicate_headers_and_joins_wrapped_lines() -> No
     result = read_set("dna_cnnprom_bacteria")
     expected = []
     for name in ("Bacillus_non_prom", "Bacillus_prom", "Ecoli_non_prom", "Ecoli_prom"):
-        expected += [(*entry, name.replace("non_prom", "non")) for entry in fasta_of(REAL_DATA / f"dna_cnnprom_bacteria/{name}.fa")]
+        expected += [
+            (*entry, name.replace("non_prom", "non"))
+            for entry in fasta_of(REAL_DATA / f"dna_cnnprom_bacteria/{name}.fa")
+        ]
     found = zip(result.table["id"].to_pylist(), *zip(*result.rows, strict=True), strict=True)
     assert list(found) == expected
     bacillus = Counter(identity for identity, _, label in expected if label.startswith("Bacillus"))
@@ -172,7 +279,10 @@ def test_proteins_of_three_splits() -> None:
     result = read_set("prot_amp_scanner")
     expected = []
     for name in ("AMP.eval", "AMP.te", "AMP.tr", "DECOY.eval", "DECOY.te", "DECOY.tr"):
-        expected += [(sequence, name.split(".")[0].lower()) for _, sequence in fasta_of(REAL_DATA / f"prot_amp_scanner/{name}.fa")]
+        expected += [
+            (sequence, name.split(".")[0].lower())
+            for _, sequence in fasta_of(REAL_DATA / f"prot_amp_scanner/{name}.fa")
+        ]
     assert result.rows == expected
 
 
@@ -215,7 +325,9 @@ def test_ts_sets_value_for_value(name: str) -> None:
         for line in body.split("\n"):
             if line.strip():
                 *channels, label = line.strip().split(":")
-                expected.append((np.array([channel.split(",") for channel in channels], np.float64).astype(np.float32), label))
+                expected.append(
+                    (np.array([channel.split(",") for channel in channels], np.float64).astype(np.float32), label)
+                )
     assert len(expected) == sum(TS[name])
     assert {values.shape[0] for values, _ in expected} == {6 if name == "BasicMotions" else 12}
     for (found, label), (values, wanted) in zip(result.rows, expected, strict=True):

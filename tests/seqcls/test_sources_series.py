@@ -18,9 +18,17 @@ from seqcls.sources.numbers import parse_cells
 from tests.seqcls.reading_files import read_bytes
 
 CELLS = [
-    ("1 2.5  -3e2", [1.0, 2.5, -300.0]), ("[1, 2.5, null]", [1.0, 2.5, None]), ("1;2;?", [1.0, 2.0, None]), ("1,,NaN", [1.0, None, None]),
-    ("  +.5\t7. ", [0.5, 7.0]), ("-nan", [None]), ("", None), ("[]", None), (None, None), ("1, 2 ,3", [1.0, 2.0, 3.0]),
-]  # fmt: skip
+    ("1 2.5  -3e2", [1.0, 2.5, -300.0]),
+    ("[1, 2.5, null]", [1.0, 2.5, None]),
+    ("1;2;?", [1.0, 2.0, None]),
+    ("1,,NaN", [1.0, None, None]),
+    ("  +.5\t7. ", [0.5, 7.0]),
+    ("-nan", [None]),
+    ("", None),
+    ("[]", None),
+    (None, None),
+    ("1, 2 ,3", [1.0, 2.0, 3.0]),
+]
 
 
 @pytest.mark.parametrize(("cell", "values"), CELLS)
@@ -30,7 +38,20 @@ def test_cells_of_numbers(cell: str | None, values: list[float | None] | None) -
     assert lists.to_pylist() == [values]
 
 
-BAD = ["1 1e999", "1 inf", "1 -Infinity", "1 １", "1 ٣", "1 abc", "1 0x10", "1 1_0", "1 nan(2)", "1 3.5e38", "1 --2", "1 None"]
+BAD = [
+    "1 1e999",
+    "1 inf",
+    "1 -Infinity",
+    "1 １",
+    "1 ٣",
+    "1 abc",
+    "1 0x10",
+    "1 1_0",
+    "1 nan(2)",
+    "1 3.5e38",
+    "1 --2",
+    "1 None",
+]
 
 
 @pytest.mark.parametrize("cell", BAD)
@@ -42,7 +63,13 @@ def test_a_cell_that_is_no_finite_number_is_rejected_with_its_position(cell: str
 
 
 @settings(max_examples=50, deadline=None)
-@given(st.lists(st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=5), min_size=1, max_size=5))
+@given(
+    st.lists(
+        st.lists(st.floats(width=32, allow_nan=False, allow_infinity=False), min_size=1, max_size=5),
+        min_size=1,
+        max_size=5,
+    )
+)
 def test_numbers_written_as_text_come_back(rows: list[list[float]]) -> None:
     for form in (json.dumps, lambda row: " ".join(map(repr, row)), lambda row: ";".join(map(repr, row))):
         lists, faults = parse_cells(pa.array([form(row) for row in rows]))
@@ -51,7 +78,9 @@ def test_numbers_written_as_text_come_back(rows: list[list[float]]) -> None:
 
 
 def test_one_column_a_channel_must_be_equally_long(tmp_path: Path) -> None:
-    result = read_bytes(tmp_path, b'x,y,label\n1 2,3 4,a\n1 2,3,b\n1 ?,3 4,c\n"1,x",3 4,d\n', "series", channels=["x", "y"])
+    result = read_bytes(
+        tmp_path, b'x,y,label\n1 2,3 4,a\n1 2,3,b\n1 ?,3 4,c\n"1,x",3 4,d\n', "series", channels=["x", "y"]
+    )
     assert result.rows == [([[1, 2], [3, 4]], "a"), ([[1, None], [3, 4]], "c")]
     assert result.refused[0] == (2, "channels", "channel 'x' has 2 values, 'y' has 1")
     assert result.rejects["columns"].to_pylist()[1] == ["x"]
@@ -81,7 +110,12 @@ def test_ts_with_unequal_lengths_missing_values_and_faults(tmp_path: Path) -> No
 
 @pytest.mark.parametrize(
     ("line", "message"),
-    [(b"@timeStamps true\n", "time stamps"), (b"@classLabel false\n", "classLabel false"), (b"1,2:a\n", "before @data"), (b"", "no @data")],
+    [
+        (b"@timeStamps true\n", "time stamps"),
+        (b"@classLabel false\n", "classLabel false"),
+        (b"1,2:a\n", "before @data"),
+        (b"", "no @data"),
+    ],
 )
 def test_ts_files_of_other_kinds_are_refused(tmp_path: Path, line: bytes, message: str) -> None:
     with pytest.raises(DataRefused, match=message):
@@ -89,14 +123,16 @@ def test_ts_files_of_other_kinds_are_refused(tmp_path: Path, line: bytes, messag
 
 
 def test_arff_univariate(tmp_path: Path) -> None:
-    data = b"% UCR\n@relation r\n@attribute a1 numeric\n@attribute a2 numeric\n@attribute a3 REAL\n@attribute target {1,2}\n\n@data\n1,?,3,1\n4,5,?,2\n1,2,1\n1,q,3,2\n"
+    data = b"% UCR\n@relation r\n@attribute a1 numeric\n@attribute a2 numeric\n@attribute a3 REAL\n"
+    data += b"@attribute target {1,2}\n\n@data\n1,?,3,1\n4,5,?,2\n1,2,1\n1,q,3,2\n"
     result = read_bytes(tmp_path, data, "series", format="arff", name="a.arff")
     assert result.rows == [([[1, None, 3]], "1"), ([[4, 5]], "2")]
     assert [(row, rule) for row, rule, _ in result.refused] == [(3, "fields"), (4, "number")]
 
 
 def test_arff_multivariate(tmp_path: Path) -> None:
-    head = b"@relation r\n@attribute x relational\n  @attribute t1 numeric\n  @attribute t2 numeric\n@end x\n@attribute class {go,stop}\n@data\n"
+    head = b"@relation r\n@attribute x relational\n"
+    head += b"  @attribute t1 numeric\n  @attribute t2 numeric\n@end x\n@attribute class {go,stop}\n@data\n"
     data = head + b"'1,2\\n3,?',go\n\"5,6\\n7,8\",'stop'\n'1,2',go\n1,2,go\n"
     result = read_bytes(tmp_path, data, "series", format="arff", name="a.arff")
     assert result.rows == [([[1, 2], [3, None]], "go"), ([[5, 6], [7, 8]], "stop")]
@@ -139,8 +175,13 @@ def test_long_rows_become_one_series_an_id(tmp_path: Path) -> None:
     assert result.table["group"].to_pylist() == ["A", "B"]
     by_row = {row: (rule, reason) for row, rule, reason in result.refused}
     assert {row: rule for row, (rule, _) in by_row.items()} == {
-        6: "constant", 8: "twice", 10: "number", 12: "id", 13: "fields", 14: "number",
-    }  # fmt: skip
+        6: "constant",
+        8: "twice",
+        10: "number",
+        12: "id",
+        13: "fields",
+        14: "number",
+    }
     assert by_row[6][1] == "'well' and 'sick' in one series"
     assert by_row[8][1] == "records 8 and 9 give the same channel and position"
     assert "record 10, value: 'oops'" in by_row[10][1]
@@ -152,7 +193,12 @@ def test_long_rows_in_any_order_over_any_number_of_partitions_are_the_same_serie
 ) -> None:
     rng = np.random.default_rng(0)
     expected = {f"id{n}": rng.integers(0, 9, (2, 1 + n % 5)).astype(float).tolist() for n in range(40)}
-    rows = [f"{name},{t},{'xy'[c]},{values[c][t]},l" for name, values in expected.items() for c in range(2) for t in range(len(values[0]))]
+    rows = [
+        f"{name},{t},{'xy'[c]},{values[c][t]},l"
+        for name, values in expected.items()
+        for c in range(2)
+        for t in range(len(values[0]))
+    ]
     random.Random(1).shuffle(rows)
     data = "\n".join(["who,t,axis,value,label", *rows]).encode()
     options = LONG | {"group": None}
@@ -165,5 +211,11 @@ def test_long_rows_in_any_order_over_any_number_of_partitions_are_the_same_serie
 
 
 def test_long_rows_of_an_unknown_channel_are_named(tmp_path: Path) -> None:
-    result = read_bytes(tmp_path, b"who,t,axis,value,label\na,1,x,1,l\na,1,z,1,l\n", "series", **(LONG | {"group": None}), channels=["x", "y"])
+    result = read_bytes(
+        tmp_path,
+        b"who,t,axis,value,label\na,1,x,1,l\na,1,z,1,l\n",
+        "series",
+        **(LONG | {"group": None}),
+        channels=["x", "y"],
+    )
     assert result.refused == [(1, "channels", "record 2: channel 'z'; expected one of x, y")]
