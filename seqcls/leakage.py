@@ -35,11 +35,27 @@ class Leakage:
 
 def find_leakage(codes: npt.NDArray[np.int64], hashes: Hashes, normalised: Hashes | None) -> Leakage:
     """`codes` index SPLITS; `normalised` are the fingerprints of the normalised texts."""
-    train = codes == 0
-    in_split = {name: train & np.isin(hashes, hashes[codes == code]) for code, name in enumerate(SPLITS) if code}
-    exact = in_split["valid"] | in_split["test"]
+    found = _training_rows_in(codes, hashes)
+    exact = found["valid"] | found["test"]
     leaked = exact
     if normalised is not None:
-        leaked = exact | (train & np.isin(normalised, normalised[codes > 0]))
-    return Leakage(leaked, int(exact.sum()), {name: int(mask.sum()) for name, mask in in_split.items()},
-                   None if normalised is None else int(leaked.sum()))  # fmt: skip
+        near = _training_rows_in(codes, normalised)
+        leaked = exact | near["valid"] | near["test"]
+    return Leakage(
+        leaked=leaked,
+        exact=int(exact.sum()),
+        exact_in={name: int(mask.sum()) for name, mask in found.items()},
+        normalised=None if normalised is None else int(leaked.sum()),
+    )
+
+
+def _training_rows_in(codes: npt.NDArray[np.int64], hashes: Hashes) -> dict[str, npt.NDArray[np.bool_]]:
+    """Flags of the training rows whose hash stands in valid, and in test."""
+    values, of_row = np.unique(hashes, return_inverse=True)
+    flags: dict[str, npt.NDArray[np.bool_]] = {}
+    for code, name in enumerate(SPLITS):
+        if code:
+            stands = np.zeros(len(values), bool)
+            stands[of_row[codes == code]] = True
+            flags[name] = stands[of_row] & (codes == 0)
+    return flags

@@ -126,6 +126,11 @@ def count_bytes(paths: list[Path]) -> int:
     return total
 
 
+def rows_of(paths: list[Path], size: int) -> int:
+    """Rows that make about `size` bytes unpacked, for `iterate`: long sequences come in smaller batches."""
+    return max(1, min(ROWS_PER_BATCH, size * count_rows(paths) // max(count_bytes(paths), 1)))
+
+
 def _open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     plain = [field.name for field in schema if field.name != "sequence"]
     return pq.ParquetWriter(
@@ -141,7 +146,8 @@ def _open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
 
 def _open(path: Path) -> pq.ParquetFile:
     try:
-        return pq.ParquetFile(path, page_checksum_verification=True)
+        # pre_buffer, on by default, holds a whole file's columns (packed) in memory while it is iterated.
+        return pq.ParquetFile(path, page_checksum_verification=True, pre_buffer=False)
     except (OSError, pa.ArrowException) as error:
         raise _corrupted(path, error) from error
 

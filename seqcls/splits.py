@@ -27,6 +27,7 @@ from seqcls.leakage import find_leakage
 from seqcls.table import SPLITS, Kind
 
 FILE = "splits.parquet"
+BYTES_PER_BATCH = 4 * 1024 * 1024
 TRAIN, VALID, TEST, LEFT_OUT, NOT_GIVEN = 0, 1, 2, -1, -2
 
 
@@ -81,7 +82,8 @@ def _read_rows(checked: Ref, kind: Kind, config: SplitConfig, expected: int) -> 
         raise CheckBroken(f"{total} rows, the books say {expected}", where=checked.path, expected="equal numbers")
     rows, start, codes = _Rows(total, kind), 0, dict[str, int]()
     seed = f"split {config.seed}"
-    for batch in parquet.iterate(parts, ["sequence", "label", "group", "split", "time", "source_file", "source_row"]):
+    columns = ["sequence", "label", "group", "split", "time", "source_file", "source_row"]
+    for batch in parquet.iterate(parts, columns, parquet.rows_of(parts, BYTES_PER_BATCH)):
         part = slice(start, start + batch.num_rows)
         rows.hashes[part] = fingerprint_bytes(canonical_bytes(batch["sequence"], kind), seed)
         if rows.normalised is not None:

@@ -105,7 +105,7 @@ def _validate(table: Ref, asked: _Asked, store: ArtefactStore, seed: str) -> Ref
     rows = parquet.count_rows(parts)
     if not books.balanced or rows != books.accepted:
         raise CheckBroken(f"{rows} rows, and the books say {books}", where=table.path, expected="equal numbers")
-    batch_rows = _rows_per_batch(parts)
+    batch_rows = parquet.rows_of(parts, BYTES_PER_BATCH)
     census, rules = _prepare(parts, rows, asked, seed, batch_rows)
     with store.write("checked") as (draft, done):
         tally = _Tally(class_rows=np.zeros(len(census.classes), np.int64))
@@ -307,9 +307,3 @@ def _note_examples(rule: Rule, mask: npt.NDArray[np.bool_], batch: pa.Table, tal
 def _places(rows: pa.Table) -> list[str]:
     pairs: Iterator[tuple[str, int]] = zip(rows["source_file"].to_pylist(), rows["source_row"].to_pylist(), strict=True)
     return [f"{file}:{row}" for file, row in pairs]
-
-
-def _rows_per_batch(parts: list[Path]) -> int:
-    """Rows that make about BYTES_PER_BATCH, by the files' sizes unpacked: long sequences come in smaller batches."""
-    rows, size = parquet.count_rows(parts), parquet.count_bytes(parts)
-    return max(1, min(parquet.ROWS_PER_BATCH, BYTES_PER_BATCH * rows // max(size, 1)))

@@ -189,8 +189,11 @@ def test_training_rows_that_stand_in_test_are_counted_and_dropped_if_asked(
     assert found == [first, first, first, "train", "test", "test", "valid"]
     facts = meta(ref)
     assert facts["leakage"] == {
-        "train_rows_exact": 2, "train_rows_exact_in_valid": 1, "train_rows_exact_in_test": 1, "train_rows_normalised": 3,
-    }  # fmt: skip
+        "train_rows_exact": 2,
+        "train_rows_exact_in_valid": 1,
+        "train_rows_exact_in_test": 1,
+        "train_rows_normalised": 3,
+    }
     assert facts["dropped"] == (3 if policy == "drop" else 0)
     assert sum(sum(counts.values()) for counts in facts["counts"].values()) + facts["dropped"] == facts["rows"] == 7
 
