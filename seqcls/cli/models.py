@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -47,7 +48,7 @@ def _models(options: argparse.Namespace) -> None:
             mark = CHAMPION if item.version == current else ""
             table.add_row(f"v{item.version}", _time(item.registered_at), *figures, item.model_digest[:12], mark)
         moves = alias_history(workspace.ledger, name, CHAMPION)
-    console = Console()
+    console = Console(width=None if sys.stdout.isatty() else 140)
     console.print(table)
     for move in moves:
         before = f"v{move.from_version}" if move.from_version else "none"

@@ -120,16 +120,17 @@ def _read_manifest(path: Path) -> ModelManifest:
 
 
 def _read_weights(data: bytes, path: Path) -> dict[str, Tensor]:
-    if data.startswith(_PICKLES):
-        raise DataRefused(
-            "a pickle under the name of weights: reading it could run any code, so it is never read",
-            where=str(path),
-            expected="safetensors",
-            next_step="train the model with seqcls, or convert the weights where they came from",
-        )
     try:
         return load(data)
     except SafetensorError as error:
+        # Only now: a sound file may begin with a pickle's first byte, since it begins with the length of its header.
+        if data.startswith(_PICKLES):
+            raise DataRefused(
+                "a pickle under the name of weights: reading it could run any code, so it is never read",
+                where=str(path),
+                expected="safetensors",
+                next_step="train the model with seqcls, or convert the weights where they came from",
+            ) from None
         raise DataRefused(
             f"not safetensors ({error})", where=str(path), expected="safetensors", next_step="train the model again"
         ) from error
