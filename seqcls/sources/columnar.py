@@ -69,6 +69,9 @@ def _read(reading: Reading, names: list[str], texts: list[str]) -> Iterator[pa.R
         while True:
             with _parquet_errors(reading):
                 batch = next(batches, None)
+                if batch is not None:
+                    # Without page checksums damage decodes to indices out of bounds and letters that are no UTF-8.
+                    batch.validate(full=True)
             if batch is None:
                 return
             yield batch

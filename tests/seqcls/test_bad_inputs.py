@@ -191,6 +191,18 @@ def test_a_parquet_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
             read_bytes(tmp_path, data[:length], format="parquet")
 
 
+def test_a_parquet_file_with_any_byte_damaged_is_read_or_refused(tmp_path: Path) -> None:
+    data = parquet()
+    outcomes = {"read": 0, "refused": 0}
+    for at in range(0, len(data), 2):
+        try:
+            assert read_bytes(tmp_path, flipped(data, at), format="parquet").rows_in <= 500
+            outcomes["read"] += 1
+        except DataRefused:
+            outcomes["refused"] += 1
+    assert outcomes["refused"] > outcomes["read"]
+
+
 REJECTED: dict[str, tuple[bytes, dict[str, Any], list[str], list[tuple[int, str, str]]]] = {
     "a short row": (HEAD + b"one,a\n2\nthree,a\n", {}, ["one", "three"], [(2, "fields", "expected 2 fields, got 1")]),
     "a long row": (
