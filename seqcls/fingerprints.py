@@ -2,8 +2,8 @@
 
 In: a column of the table. Out: one `uint64` a row, the same on every machine and in every batch, and the bytes that
 it was made of. Promise: two rows have equal bytes if, and only if, they hold the same sequence, so a fingerprint can
-be verified. The hash is SipHash-2-4 (Aumasson & Bernstein, 2012) under a key made of a seed, as pandas computes it:
-nobody who chooses the data can aim at collisions, and another seed ends any that chance brings.
+be verified. The hash is SipHash-2-4 (Aumasson & Bernstein, 2012) under a key made of a seed, with SplitMix64's last
+steps, as pandas computes it: rows that collide, by chance or by design, part under another seed.
 """
 
 from __future__ import annotations
