@@ -91,7 +91,7 @@ def test_dna_is_a_gru_of_64_over_150_bases() -> None:
 
 
 def test_the_examples_read_what_the_demo_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seqcls.simulate.DEMO_ROWS", 20)
+    monkeypatch.setattr("seqcls.simulate.DEMO_ROWS", {"reviews": 40, "ecg": 40, "dna": 40})
     write_demo(tmp_path / "demo" / "data")
     for name in EXAMPLES:
         pipeline = example(name)

@@ -163,7 +163,7 @@ def test_a_negative_number_of_rows_is_refused(tmp_path: Path, capsys: pytest.Cap
 
 
 def test_the_demo_gives_good_and_bad_rows_of_each_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seqcls.simulate.DEMO_ROWS", 40)
+    monkeypatch.setattr("seqcls.simulate.DEMO_ROWS", {"reviews": 40, "ecg": 40, "dna": 40})
     assert write_demo(tmp_path) == {
         "reviews": {"good": 985, "bad": 15}, "ecg": {"good": 982, "bad": 18}, "dna": {"good": 982, "bad": 18},
     }  # fmt: skip
