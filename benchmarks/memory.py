@@ -92,7 +92,8 @@ def run_stage(stage: str, folder: Path) -> dict[str, float]:
             done = splits = stages.split_stage(workspace, checked.ref)
         if stage == "encode":
             done = stages.encode_stage(workspace, checked.ref, splits.ref)
-    assert done.stage == stage and not done.reused
+    assert done.stage == stage
+    assert not done.reused
     return {"seconds": round(done.seconds, 2), "peak_mib": round(peak_mib(), 1)}
 
 

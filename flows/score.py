@@ -8,8 +8,8 @@ from prefect import flow, get_run_logger
 
 from flows.parameters import RunParams, name_run
 from seqcls.messages import after_scoring
-from seqcls.nightly import require_usable
-from seqcls.scoring import new_run_id
+from seqcls.scoring.chunks import new_run_id
+from seqcls.scoring.nightly import require_usable
 from seqcls.workspace import output_folder
 from tasks.score import discover, publish_scores, score_new, validate_new
 

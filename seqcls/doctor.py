@@ -16,7 +16,7 @@ from seqcls.artefacts import verify
 from seqcls.config import load_pipeline
 from seqcls.errors import ConfigRefused, SeqclsError
 from seqcls.ledger.models import get_alias, list_models
-from seqcls.registry import CHAMPION
+from seqcls.registry.versions import CHAMPION
 from seqcls.workspace import Workspace, open_workspace
 
 FREE_BYTES = 1_000_000_000

@@ -8,10 +8,10 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
-    from seqcls.checks import CheckReport
-    from seqcls.nightly import Night, Prepared
-    from seqcls.publish import Published
     from seqcls.road import TrainOutcome
+    from seqcls.scoring.nightly import Night, Prepared
+    from seqcls.scoring.publish import Published
+    from seqcls.validation.checks import CheckReport
 
 
 def escape(text: object) -> str:
@@ -63,6 +63,16 @@ def after_scoring(night: Night, files: Published, output: Path | str, config: st
         if rows.rows_in
         else "nothing new: every file was scored before. Next: put new files where score.files points"
     )
+    return "\n".join(lines)
+
+
+def decision_table(outcome: TrainOutcome) -> str:
+    """Markdown for the UI: what the gate found, rule by rule."""
+    verdict = "is champion" if outcome.champion else "is not champion"
+    lines = [f"# {escape(outcome.model)} {verdict}", "", "| rule | found | expected | |", "|---|---|---|---|"]
+    for check in outcome.decision.checks:
+        cells = (check.rule, check.found, check.expected)
+        lines.append("| " + " | ".join(escape(cell) for cell in cells) + f" | {'yes' if check.passed else '**no**'} |")
     return "\n".join(lines)
 
 

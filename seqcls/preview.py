@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from seqcls.artefacts import Ref, read_manifest
-from seqcls.checks import read_checks
 from seqcls.messages import checks_text
 from seqcls.parquet import iterate, shards
 from seqcls.stages import encode_stage, ingest_stage, split_stage, validate_stage
+from seqcls.validation.checks import read_checks
 from seqcls.workspace import Workspace
 
 SHOWN_CHARACTERS = 100

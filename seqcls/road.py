@@ -11,13 +11,14 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from seqcls import nightly, registry, stages
+from seqcls import stages
 from seqcls.artefacts import Ref, read_manifest
-from seqcls.gate import Decision, read_metrics
 from seqcls.ledger.stages import record_run
-from seqcls.messages import escape
-from seqcls.publish import Published, publish
-from seqcls.scoring import new_run_id
+from seqcls.registry import versions as registry
+from seqcls.registry.gate import Decision, read_metrics
+from seqcls.scoring import nightly
+from seqcls.scoring.chunks import new_run_id
+from seqcls.scoring.publish import Published, publish
 from seqcls.workspace import Workspace
 
 Tell = Callable[[str, str], None]
@@ -40,15 +41,6 @@ class TrainOutcome(BaseModel):
     train_rows_per_second: float
     report: str
     rejects: str
-
-    def to_markdown(self) -> str:
-        """The gate's decision as a table."""
-        verdict = "is champion" if self.champion else "is not champion"
-        lines = [f"# {self.model} {verdict}", "", "| rule | found | expected | |", "|---|---|---|---|"]
-        for check in self.decision.checks:
-            cells = (check.rule, check.found, check.expected, "yes" if check.passed else "**no**")
-            lines.append("| " + " | ".join(escape(cell) for cell in cells) + " |")
-        return "\n".join(lines)
 
     def summary(self) -> dict[str, Any]:
         names = ("accuracy", "balanced_accuracy", "macro_f1", "mcc")

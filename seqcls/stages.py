@@ -16,10 +16,10 @@ from pydantic import BaseModel, ConfigDict
 from seqcls import __version__
 from seqcls.artefacts import Ref, verify
 from seqcls.config import config_digest
-from seqcls.discover import source_files
 from seqcls.errors import Corrupted
 from seqcls.failpoints import failpoint
 from seqcls.ledger.stages import find_stage, record_stage
+from seqcls.sources.discover import source_files
 from seqcls.table import InputFile
 from seqcls.workspace import Workspace
 
@@ -62,7 +62,7 @@ def ingest_stage(workspace: Workspace) -> StageResult:
 
 def validate_stage(workspace: Workspace, table: Ref, *, labelled: bool = True) -> StageResult:
     """`table` -> `checked`: rows that break a rule are set aside with their reasons."""
-    from seqcls.validate import validate
+    from seqcls.validation.validate import validate
 
     pipeline = workspace.pipeline
     budget = pipeline.rules.reject_budget if labelled else pipeline.score.reject_budget
@@ -76,7 +76,7 @@ def validate_stage(workspace: Workspace, table: Ref, *, labelled: bool = True) -
 
 def split_stage(workspace: Workspace, checked: Ref) -> StageResult:
     """`checked` -> `splits`."""
-    from seqcls.splits import split
+    from seqcls.splitting.split import split
 
     pipeline = workspace.pipeline
     return run_stage(
@@ -102,8 +102,8 @@ def encode_stage(workspace: Workspace, checked: Ref, splits: Ref) -> StageResult
 
 def train_stage(workspace: Workspace, encoded: Ref, progress: Callable[[Any], None] | None = None) -> StageResult:
     """`encoded` -> `model`; a killed training goes on from its checkpoint."""
-    from seqcls.checkpoints import clear
-    from seqcls.training import train
+    from seqcls.training.checkpoints import clear
+    from seqcls.training.train import train
 
     pipeline = workspace.pipeline
 
@@ -119,7 +119,7 @@ def train_stage(workspace: Workspace, encoded: Ref, progress: Callable[[Any], No
 
 def evaluate_stage(workspace: Workspace, model: Ref, encoded: Ref, checked: Ref, splits: Ref) -> StageResult:
     """`model` on the test split -> `evaluation`: figures, baselines, report, model card."""
-    from seqcls.evaluate import evaluate
+    from seqcls.evaluation.evaluate import evaluate
 
     pipeline = workspace.pipeline
     return run_stage(

@@ -32,8 +32,8 @@ def worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> b
     return False
 
 
-# Our own content keys decide what is skipped, so Prefect's cache only writes: results are small records in JSON for
-# people, and refresh_cache sees to it that none is ever read back (a tampered file could name a serializer that runs code).
+# Our own content keys decide what is skipped, so Prefect's cache only writes: results are small records in JSON, for
+# people, and refresh_cache sees to it that none is read back: a tampered file could name a serializer that runs code.
 STAGE: dict[str, Any] = {
     "retries": 3,
     "retry_delay_seconds": exponential_backoff(backoff_factor=2),

@@ -5,8 +5,9 @@ from __future__ import annotations
 from prefect import task
 
 from seqcls.artefacts import Ref
+from seqcls.messages import decision_table
 from seqcls.road import TrainOutcome, finish_training
-from seqcls.scoring import new_run_id
+from seqcls.scoring.chunks import new_run_id
 from seqcls.stages import StageResult
 from seqcls.workspace import open_workspace
 from tasks.policy import HOUR, STAGE
@@ -18,5 +19,5 @@ def promote(config: str, done: list[StageResult], inputs: dict[str, Ref], model:
     """Champion only if the gate says so; the decision is shown with every number."""
     with open_workspace(config) as workspace:
         outcome = finish_training(workspace, done, inputs, model, evaluation, new_run_id())
-        show_markdown(workspace.pipeline.name, "decision", outcome.to_markdown(), "Promotion: what the gate found")
+        show_markdown(workspace.pipeline.name, "decision", decision_table(outcome), "Promotion: what the gate found")
         return outcome

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from prefect import task
 
-from seqcls import nightly
 from seqcls.messages import night_table
-from seqcls.publish import Published
-from seqcls.registry import champion
+from seqcls.registry.versions import champion
 from seqcls.road import finish_scoring
+from seqcls.scoring import nightly
+from seqcls.scoring.publish import Published
 from seqcls.workspace import open_workspace
 from tasks.policy import HOUR, STAGE
 from tasks.show import show_markdown, show_table

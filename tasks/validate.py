@@ -5,9 +5,9 @@ from __future__ import annotations
 from prefect import task
 
 from seqcls.artefacts import Ref
-from seqcls.checks import read_checks
 from seqcls.messages import checks_table
 from seqcls.stages import StageResult, validate_stage
+from seqcls.validation.checks import read_checks
 from seqcls.workspace import open_workspace
 from tasks.policy import HOUR, STAGE
 from tasks.show import show_markdown

@@ -23,7 +23,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _lineage(options: argparse.Namespace) -> None:
-    from seqcls.lineage import find_lineage
+    from seqcls.scoring.lineage import find_lineage
 
     with open_workspace(options.config) as workspace:
         found = find_lineage(workspace, options.id)

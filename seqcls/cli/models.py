@@ -34,7 +34,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def _models(options: argparse.Namespace) -> None:
     from seqcls.ledger.models import alias_history, get_alias, list_models
-    from seqcls.registry import CHAMPION
+    from seqcls.registry.versions import CHAMPION
 
     with open_workspace(options.config) as workspace:
         name = workspace.pipeline.name
@@ -60,7 +60,7 @@ def _models(options: argparse.Namespace) -> None:
 
 
 def _promote(options: argparse.Namespace) -> None:
-    from seqcls.registry import find_version, promote, require_promoted
+    from seqcls.registry.versions import find_version, promote, require_promoted
 
     if options.force and not options.why:
         raise ConfigRefused("--force needs --why", expected="the reason for going against the gate")
@@ -75,7 +75,7 @@ def _promote(options: argparse.Namespace) -> None:
 
 
 def _rollback(options: argparse.Namespace) -> None:
-    from seqcls.registry import rollback
+    from seqcls.registry.versions import rollback
 
     with open_workspace(options.config) as workspace:
         before, after = rollback(workspace, why=options.why)

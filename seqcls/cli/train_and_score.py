@@ -78,8 +78,8 @@ def _train(options: argparse.Namespace) -> None:
 
 def _score(options: argparse.Namespace) -> None:
     from seqcls.messages import after_scoring
-    from seqcls.nightly import require_usable
     from seqcls.road import score_pipeline
+    from seqcls.scoring.nightly import require_usable
 
     with open_workspace(options.config) as workspace, Teller(options.json) as teller:
         outcome = score_pipeline(workspace, tell=teller.stage, progress=teller.rows)
@@ -92,8 +92,8 @@ def _score(options: argparse.Namespace) -> None:
 
 
 def _predict(options: argparse.Namespace) -> None:
-    from seqcls.predict import predict_one
-    from seqcls.registry import champion, find_version
+    from seqcls.registry.versions import champion, find_version
+    from seqcls.scoring.predict import predict_one
 
     text = sys.stdin.read() if options.sequence == "-" else options.sequence
     with open_workspace(options.config) as workspace:

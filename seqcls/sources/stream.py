@@ -16,8 +16,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from seqcls.discover import content_digest
 from seqcls.errors import DataRefused, WorldFailed
+from seqcls.sources.discover import content_digest
 from seqcls.sources.reading import Reading
 
 HEAD_BYTES = 4096

@@ -9,8 +9,8 @@ from typing import Any
 import pyarrow as pa
 
 from seqcls.config.source import SourceConfig
-from seqcls.discover import find_files
 from seqcls.sources import read_file
+from seqcls.sources.discover import find_files
 from seqcls.table import REJECTS, Kind, table_schema
 
 REAL_DATA = Path(__file__).parents[3] / "shared" / "data"

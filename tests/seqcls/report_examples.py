@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 
-from seqcls.baselines import trivial
-from seqcls.intervals import bootstrap, paired_difference
-from seqcls.metrics import compute_metrics
-from seqcls.report import Evaluation, Facts
-from seqcls.report.facts import Baselines, NoBaseline
+from seqcls.evaluation.baselines import trivial
+from seqcls.evaluation.intervals import bootstrap, paired_difference
+from seqcls.evaluation.metrics import compute_metrics
+from seqcls.evaluation.report import Evaluation, Facts
+from seqcls.evaluation.report.facts import Baselines, NoBaseline
 
 
 def softmax(logits):

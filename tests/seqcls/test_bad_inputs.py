@@ -21,9 +21,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from seqcls.config.source import SourceConfig
-from seqcls.discover import find_files
 from seqcls.errors import DataRefused
 from seqcls.sources import blocks, read_file
+from seqcls.sources.discover import find_files
 from seqcls.table import Kind
 from tests.seqcls.reading_files import read, read_bytes
 

@@ -9,10 +9,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from seqcls import baselines
-from seqcls.baseline_features import GramFeatures, Ragged, SeriesFeatures
-from seqcls.baselines import Skipped, linear, sample_rows, sequence_sizes, trivial
-from seqcls.metrics import compute_metrics
+from seqcls.evaluation import baselines
+from seqcls.evaluation.baseline_features import GramFeatures, Ragged, SeriesFeatures
+from seqcls.evaluation.baselines import Skipped, linear, sample_rows, sequence_sizes, trivial
+from seqcls.evaluation.metrics import compute_metrics
 
 DATA = Path(__file__).parents[3] / "shared" / "data"
 SERIES = pa.list_(pa.list_(pa.float32()))

@@ -14,11 +14,11 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from seqcls import checkpoints
 from seqcls.artefacts import ArtefactStore, Ref, file_digest, write_json
-from seqcls.checkpoints import Scalars
 from seqcls.errors import Corrupted, DataRefused
 from seqcls.models.package import load_model
+from seqcls.training import checkpoints
+from seqcls.training.checkpoints import Scalars
 from tests.seqcls.training_examples import FAMILIES, make_encoded, make_pipeline, train_example
 
 ROOT = Path(__file__).resolve().parents[2]

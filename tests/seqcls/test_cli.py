@@ -34,7 +34,12 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_check_train_score_each_say_what_to_do_next(project: Path) -> None:
     check = run("check", "pairs.toml", cwd=project)
     assert check.returncode == 0, check.stderr
-    for words in ("242 rows = 240 accepted + 2 rejected", "first rows:", "parameters, 2 classes", "Next: `seqcls train"):
+    for words in (
+        "242 rows = 240 accepted + 2 rejected",
+        "first rows:",
+        "parameters, 2 classes",
+        "Next: `seqcls train",
+    ):
         assert words in check.stdout
     train = run("train", "pairs.toml", cwd=project)
     assert train.returncode == 0, train.stderr

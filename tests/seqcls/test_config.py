@@ -67,7 +67,11 @@ MISTAKES: list[tuple[str, Any, list[str]]] = [
     ("split.method", "time", ['split.method = "time" needs source.time']),
     ("rules.reject_budget", 5, ["rules.reject_budget: 5", "less than or equal to 1"]),
     ("rules.length", "drop", ["rules.length: 'drop' is not known", "off, warn, reject, fail"]),
-    ("rules.custom", [{"name": "loud", "measure": "maximum", "polcy": "warn"}], ["rules.custom[0].polcy: unknown key", "did you mean 'policy'"]),
+    (
+        "rules.custom",
+        [{"name": "loud", "measure": "maximum", "polcy": "warn"}],
+        ["rules.custom[0].polcy: unknown key", "did you mean 'policy'"],
+    ),
     ("promote.floors", [{"metric": "f1", "at_least": 0.5}], ["promote.floors[0].metric: 'f1' is not known"]),
     ("score.chunk_rows", 0, ["score.chunk_rows: 0", "greater than or equal to 1"]),
     ("score.source", {"format": "csv"}, ["score.source: name either files, or train"]),

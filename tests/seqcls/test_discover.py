@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from seqcls.config.source import SourceConfig
-from seqcls.discover import find_files, source_files
 from seqcls.errors import DataRefused
+from seqcls.sources.discover import find_files, source_files
 
 
 def make(folder: Path, *names: str) -> None:

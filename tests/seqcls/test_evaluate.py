@@ -13,12 +13,12 @@ from seqcls.artefacts import ArtefactStore, Ref, read_manifest, verify
 from seqcls.config import Pipeline, parse_pipeline
 from seqcls.encode import encode
 from seqcls.errors import CheckBroken, DataRefused
-from seqcls.evaluate import Answers, check_same_rows, evaluate, predictions_table, read_rows, softmax
-from seqcls.metrics import compute_metrics
+from seqcls.evaluation.evaluate import Answers, check_same_rows, evaluate, predictions_table, read_rows, softmax
+from seqcls.evaluation.metrics import compute_metrics
+from seqcls.evaluation.report import Evaluation
 from seqcls.parquet import ShardWriter, read_parquet, write_parquet
-from seqcls.report import Evaluation
 from seqcls.table import reject, rejects_table, table_schema
-from seqcls.training import train
+from seqcls.training.train import train
 
 WORDS = {"bad": "awful dull weak", "good": "fine bright strong", "mixed": "fine dull so-so"}
 

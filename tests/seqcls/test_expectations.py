@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcls import expectations
 from seqcls.errors import CheckBroken
-from seqcls.expectations import count_breaches, expect
-from seqcls.rules import Rule
+from seqcls.validation import expectations
+from seqcls.validation.expectations import count_breaches, expect
+from seqcls.validation.rules import Rule
 
 LENGTH = Rule("length", "sequence", "reject", "length", "length is {value}", "1 to 5", at_least=1, at_most=5)
 EMPTY = Rule("empty", "sequence", "reject", "length", "missing", "a sequence", present=True)
@@ -79,7 +79,8 @@ def test_masks_and_great_expectations_count_the_same(
 
 def test_only_a_validation_pays_for_the_import() -> None:
     code = (
-        "import sys, seqcls.validate, seqcls.splits; print('great_expectations' in sys.modules, 'torch' in sys.modules)"
+        "import sys, seqcls.validation.validate, seqcls.splitting.split;"
+        "print('great_expectations' in sys.modules, 'torch' in sys.modules)"
     )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "False False"

@@ -11,10 +11,10 @@ import pytest
 
 from seqcls.artefacts import ArtefactStore, Ref, read_manifest, verify
 from seqcls.config.source import SourceConfig
-from seqcls.discover import source_files
 from seqcls.errors import DataRefused
 from seqcls.ingest import ingest
 from seqcls.parquet import read_parquet, shards
+from seqcls.sources.discover import source_files
 from seqcls.table import table_schema
 
 
@@ -90,7 +90,7 @@ import resource, sys
 from pathlib import Path
 from seqcls.artefacts import ArtefactStore
 from seqcls.config.source import SourceConfig
-from seqcls.discover import source_files
+from seqcls.sources.discover import source_files
 from seqcls.ingest import ingest
 folder = Path(sys.argv[1])
 source = SourceConfig(format="csv", files=[sys.argv[2]])

@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from seqcls.errors import CheckBroken
-from seqcls.intervals import bootstrap, paired_difference
-from seqcls.metrics import compute_metrics, confusion_figures, confusion_matrix
+from seqcls.evaluation.intervals import bootstrap, paired_difference
+from seqcls.evaluation.metrics import compute_metrics, confusion_figures, confusion_matrix
 
 
 def predictions(rows: int, classes: int, seed: int, right: float = 0.7):

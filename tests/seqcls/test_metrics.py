@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqcls.errors import CheckBroken
-from seqcls.metrics import compute_metrics, confusion_figures, confusion_matrix
+from seqcls.evaluation.metrics import compute_metrics, confusion_figures, confusion_matrix
 
 
 def random_predictions(rows: int, classes: int, seed: int, skill: float = 1.0):

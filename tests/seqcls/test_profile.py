@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqcls.errors import ConfigRefused
-from seqcls.profile import check_pattern, measure
 from seqcls.table import Kind, table_schema
+from seqcls.validation.profile import check_pattern, measure
 
 ALL = frozenset({"letters", "ambiguous_share", "constant", "minimum", "maximum", "mean", "deviation"})
 

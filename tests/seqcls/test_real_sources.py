@@ -12,9 +12,9 @@ import pytest
 
 from seqcls.artefacts import ArtefactStore, read_manifest
 from seqcls.config.source import SourceConfig
-from seqcls.discover import source_files
 from seqcls.ingest import ingest
 from seqcls.parquet import read_parquet, shards
+from seqcls.sources.discover import source_files
 from seqcls.table import Kind
 from tests.seqcls.reading_files import REAL_DATA, read
 

@@ -11,10 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcls import repeats
 from seqcls.fingerprints import canonical_bytes, fingerprint_bytes, fingerprint_sequences, normalise_text
-from seqcls.repeats import Collision, Verifier, find_repeats, label_counts, later_pairs, later_rows
 from seqcls.table import Kind, table_schema
+from seqcls.validation import repeats
+from seqcls.validation.repeats import Collision, Verifier, find_repeats, label_counts, later_pairs, later_rows
 
 
 def column(kind: Kind, values: list[Any]) -> pa.ChunkedArray:

@@ -9,13 +9,13 @@ from pathlib import Path
 import pyarrow.dataset as ds
 import pytest
 
-from seqcls import registry
 from seqcls.errors import ConfigRefused, DataRefused, GateRefused
 from seqcls.ledger.models import list_models
-from seqcls.lineage import find_lineage
-from seqcls.nightly import require_usable
-from seqcls.predict import predict_one
+from seqcls.registry import versions as registry
 from seqcls.road import ScoreOutcome, TrainOutcome, score_pipeline, train_pipeline
+from seqcls.scoring.lineage import find_lineage
+from seqcls.scoring.nightly import require_usable
+from seqcls.scoring.predict import predict_one
 from seqcls.workspace import open_workspace
 from tests.road_data import write_project, write_rows
 

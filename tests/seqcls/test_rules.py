@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from seqcls.errors import ConfigRefused
-from seqcls.rules import Rule, build_rules
 from seqcls.table import Kind
+from seqcls.validation.rules import Rule, build_rules
 from tests.seqcls.table_examples import make_pipeline
 
 

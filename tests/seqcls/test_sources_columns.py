@@ -14,9 +14,9 @@ import pyarrow.parquet as pq
 import pytest
 
 from seqcls.config.source import SourceConfig
-from seqcls.discover import find_files
 from seqcls.errors import ConfigRefused, DataRefused, SeqclsError, WorldFailed
 from seqcls.sources import read_file
+from seqcls.sources.discover import find_files
 from seqcls.table import Kind
 from tests.seqcls.reading_files import Read, read, read_bytes
 

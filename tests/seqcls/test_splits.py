@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from seqcls import parquet
 from seqcls.artefacts import ArtefactStore, Ref, read_manifest, verify
 from seqcls.errors import CheckBroken, DataRefused
-from seqcls.splits import find_components, split
+from seqcls.splitting.split import find_components, split
 from seqcls.table import SPLITS, Kind
 from tests.seqcls.table_examples import make_pipeline, make_rows, real_data, write_table
 

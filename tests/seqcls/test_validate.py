@@ -14,11 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcls import census, parquet, validate
+from seqcls import parquet
 from seqcls.artefacts import ArtefactStore, Ref, read_manifest, verify
 from seqcls.errors import BudgetExceeded, CheckBroken, ConfigRefused, DataRefused
 from seqcls.table import RAW_LIMIT, REJECTS, Kind, table_schema
-from seqcls.validate import CheckReport, read_checks
+from seqcls.validation import census, validate
+from seqcls.validation.validate import CheckReport, read_checks
 from tests.seqcls.table_examples import make_pipeline, make_rows, real_data, write_table
 
 

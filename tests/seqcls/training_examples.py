@@ -13,7 +13,7 @@ from typing import Any
 
 from seqcls.artefacts import ArtefactStore, Ref
 from seqcls.config.pipeline import Pipeline, parse_pipeline
-from seqcls.training import TrainResult, train
+from seqcls.training.train import TrainResult, train
 from tests.seqcls.encoded_examples import SPECS, random_table, write_encoded
 
 LABELS = ["a", "b", "c"]

@@ -17,15 +17,15 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seqcls import baselines
 from seqcls.artefacts import ArtefactStore, Draft, Ref, write_json
 from seqcls.config import Pipeline
 from seqcls.errors import CheckBroken, DataRefused
-from seqcls.intervals import bootstrap, paired_difference
-from seqcls.metrics import Floats, Integers, Metrics, compute_metrics
+from seqcls.evaluation import baselines
+from seqcls.evaluation.intervals import bootstrap, paired_difference
+from seqcls.evaluation.metrics import Floats, Integers, Metrics, compute_metrics
+from seqcls.evaluation.report import Evaluation, Facts, gather_facts, write_report
+from seqcls.evaluation.report.facts import Baselines, NoBaseline
 from seqcls.parquet import iterate, read_parquet, shards, write_parquet
-from seqcls.report import Evaluation, Facts, gather_facts, write_report
-from seqcls.report.facts import Baselines, NoBaseline
 from seqcls.table import Split
 
 Predict = Callable[[Ref, Ref, Split], Floats]

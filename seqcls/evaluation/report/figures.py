@@ -19,7 +19,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
-from seqcls.metrics import Metrics
+from seqcls.evaluation.metrics import Metrics
 
 INK, MUTED, GRID, PAPER = "#1f2430", "#69707d", "#e3e6eb", "#ffffff"
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"

@@ -9,10 +9,10 @@ import re
 from pathlib import Path
 
 from seqcls.artefacts import Ref
-from seqcls.report.card import write_card
-from seqcls.report.facts import Evaluation, Facts, gather_facts
-from seqcls.report.figures import as_data_uri
-from seqcls.report.page import draw, write_page
+from seqcls.evaluation.report.card import write_card
+from seqcls.evaluation.report.facts import Evaluation, Facts, gather_facts
+from seqcls.evaluation.report.figures import as_data_uri
+from seqcls.evaluation.report.page import draw, write_page
 
 __all__ = ["Evaluation", "Facts", "as_data_uri", "card_with_figures", "gather_facts", "write_report"]
 ON_THE_CARD = {

@@ -16,17 +16,17 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seqcls import checkpoints
 from seqcls.artefacts import Ref
 from seqcls.batches import Batch, Batches, EncodedSplit, Integers, read_inputs
-from seqcls.checkpoints import Scalars
 from seqcls.config.pipeline import Pipeline
 from seqcls.errors import ConfigRefused, DataRefused
 from seqcls.failpoints import failpoint
 from seqcls.models import build_model
-from seqcls.monitor import EpochRecord, Figures, LossSums, Progress, ProgressCall, figures, is_better, watched
-from seqcls.optimisation import Objective, Optimiser, class_weights, learning_rate_at
-from seqcls.seeding import random_state, set_random_state
+from seqcls.training import checkpoints
+from seqcls.training.checkpoints import Scalars
+from seqcls.training.monitor import EpochRecord, Figures, LossSums, Progress, ProgressCall, figures, is_better, watched
+from seqcls.training.optimisation import Objective, Optimiser, class_weights, learning_rate_at
+from seqcls.training.seeding import random_state, set_random_state
 
 TICK_SECONDS = 0.25
 VALID_BATCH = 128  # measuring needs no gradients, so more rows fit and fewer calls are made

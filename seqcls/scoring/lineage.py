@@ -12,7 +12,7 @@ from seqcls.artefacts import read_manifest, verify
 from seqcls.errors import DataRefused
 from seqcls.ledger.chunks import done_chunks, list_inputs
 from seqcls.parquet import read_parquet
-from seqcls.registry import find_version
+from seqcls.registry.versions import find_version
 from seqcls.workspace import Workspace
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from seqcls.report.facts import Evaluation
+from seqcls.evaluation.report.facts import Evaluation
 
 MEANINGS = {
     "Balanced accuracy": "mean recall over the classes with rows: every class counts the same, however rare",

@@ -6,11 +6,11 @@ inline. Promise: readable in light and dark, on a phone, with 2 and with 50 clas
 
 from __future__ import annotations
 
-from seqcls.report import figures, tables
-from seqcls.report.facts import Evaluation, Facts, NoBaseline
-from seqcls.report.style import STYLE
-from seqcls.report.tables import text
-from seqcls.report.words import LIMITS, MEANINGS, spoken, verdict
+from seqcls.evaluation.report import figures, tables
+from seqcls.evaluation.report.facts import Evaluation, Facts, NoBaseline
+from seqcls.evaluation.report.style import STYLE
+from seqcls.evaluation.report.tables import text
+from seqcls.evaluation.report.words import LIMITS, MEANINGS, spoken, verdict
 
 SECTIONS = {
     "figures": "All figures",

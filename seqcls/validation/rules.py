@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 from seqcls.config.pipeline import Pipeline
 from seqcls.config.rules import Policy, ResidueRules, RulesConfig, SeriesRules, TextRules, UserRule
 from seqcls.errors import ConfigRefused
-from seqcls.profile import Column, Profile, check_pattern
 from seqcls.table import Kind
+from seqcls.validation.profile import Column, Profile, check_pattern
 
 
 @dataclass(frozen=True)

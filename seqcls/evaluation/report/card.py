@@ -9,9 +9,9 @@ import json
 import re
 from collections.abc import Sequence
 
-from seqcls.report.facts import Evaluation, Facts, NoBaseline
-from seqcls.report.tables import FIGURES, HEADLINE, linear_figures, number
-from seqcls.report.words import LIMITS, spoken, verdict
+from seqcls.evaluation.report.facts import Evaluation, Facts, NoBaseline
+from seqcls.evaluation.report.tables import FIGURES, HEADLINE, linear_figures, number
+from seqcls.evaluation.report.words import LIMITS, spoken, verdict
 from seqcls.table import SPLITS
 
 MOST_CLASSES = 50

@@ -10,8 +10,8 @@ from html import escape
 
 import numpy as np
 
-from seqcls.metrics import ClassMetrics, Metrics
-from seqcls.report.facts import Baselines, Evaluation, Facts
+from seqcls.evaluation.metrics import ClassMetrics, Metrics
+from seqcls.evaluation.report.facts import Baselines, Evaluation, Facts
 from seqcls.table import SPLITS
 
 FIGURES = {

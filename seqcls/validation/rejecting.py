@@ -15,9 +15,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seqcls.fingerprints import one_array
-from seqcls.profile import Profile
-from seqcls.rules import Rule
 from seqcls.table import RAW_LIMIT, REJECTS
+from seqcls.validation.profile import Profile
+from seqcls.validation.rules import Rule
 
 Mask = npt.NDArray[np.bool_]
 

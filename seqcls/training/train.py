@@ -14,14 +14,14 @@ from dataclasses import dataclass
 
 import torch
 
-from seqcls import checkpoints
 from seqcls.artefacts import ArtefactStore, Ref, write_json
 from seqcls.batches import ENCODER_FILE
 from seqcls.config.pipeline import Pipeline
-from seqcls.epochs import Run
 from seqcls.models.package import FORMAT_VERSION, ModelManifest, weights_bytes, write_model
-from seqcls.monitor import ProgressCall
-from seqcls.seeding import choose_device, reproducible, threads_of
+from seqcls.training import checkpoints
+from seqcls.training.epochs import Run
+from seqcls.training.monitor import ProgressCall
+from seqcls.training.seeding import choose_device, reproducible, threads_of
 
 TOKENIZER_FILE = "tokenizer.json"
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from seqcls.errors import CheckBroken
-from seqcls.metrics import Floats, Integers, Record, check_predictions, confusion_figures, confusion_matrix
+from seqcls.evaluation.metrics import Floats, Integers, Record, check_predictions, confusion_figures, confusion_matrix
 
 RESAMPLES = 1000
 PERCENTILES = (2.5, 97.5)

@@ -20,16 +20,16 @@ import pyarrow.compute as pc
 
 from seqcls import parquet
 from seqcls.artefacts import ArtefactStore, Ref, read_manifest, write_json
-from seqcls.census import Census, take_census
-from seqcls.checks import CHECKS, SHOWN, CheckReport, CheckResult, find_stop, read_checks
 from seqcls.config.pipeline import Pipeline
 from seqcls.errors import CheckBroken
-from seqcls.expectations import count_breaches
-from seqcls.profile import Profile, measure
-from seqcls.rejecting import rejected_rows
-from seqcls.repeats import Collision
-from seqcls.rules import Rule, build_class_rule, build_rules, build_size_rule
 from seqcls.table import REJECTS, Counts, Kind, table_schema
+from seqcls.validation.census import Census, take_census
+from seqcls.validation.checks import CHECKS, SHOWN, CheckReport, CheckResult, find_stop, read_checks
+from seqcls.validation.expectations import count_breaches
+from seqcls.validation.profile import Profile, measure
+from seqcls.validation.rejecting import rejected_rows
+from seqcls.validation.repeats import Collision
+from seqcls.validation.rules import Rule, build_class_rule, build_rules, build_size_rule
 
 __all__ = ["CheckReport", "CheckResult", "read_checks", "validate"]
 

@@ -13,8 +13,8 @@ import pyarrow.compute as pc
 
 from seqcls.artefacts import Ref, read_manifest
 from seqcls.config import Pipeline
-from seqcls.intervals import Difference
-from seqcls.metrics import Metrics, Record
+from seqcls.evaluation.intervals import Difference
+from seqcls.evaluation.metrics import Metrics, Record
 from seqcls.parquet import read_parquet
 from seqcls.table import Kind, Split
 

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 from seqcls.errors import CheckBroken
-from seqcls.profile import Profile
-from seqcls.rules import Rule
+from seqcls.validation.profile import Profile
+from seqcls.validation.rules import Rule
 
 if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation

@@ -13,11 +13,11 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from seqcls.config.source import SourceConfig
-from seqcls.discover import find_files
 from seqcls.errors import CheckBroken, ConfigRefused, DataRefused
 from seqcls.ledger.chunks import close_input, list_inputs, open_input, see_input
-from seqcls.registry import champion
-from seqcls.scoring import ScorerCache, score_input
+from seqcls.registry.versions import champion
+from seqcls.scoring.chunks import ScorerCache, score_input
+from seqcls.sources.discover import find_files
 from seqcls.stages import ingest_files, validate_stage
 from seqcls.table import InputFile
 from seqcls.workspace import Workspace

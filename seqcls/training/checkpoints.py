@@ -28,8 +28,8 @@ from seqcls.artefacts import ArtefactStore, Ref, fsync_folder
 from seqcls.config.pipeline import Pipeline, config_digest
 from seqcls.errors import WorldFailed
 from seqcls.failpoints import failpoint
-from seqcls.monitor import EpochRecord
-from seqcls.seeding import choose_device, threads_of
+from seqcls.training.monitor import EpochRecord
+from seqcls.training.seeding import choose_device, threads_of
 
 FORMAT_VERSION = 1
 STAGE_VERSION = 1  # raised when a change of the code changes the weights: older checkpoints are then not continued

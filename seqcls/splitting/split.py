@@ -20,10 +20,10 @@ from seqcls import parquet
 from seqcls.artefacts import ArtefactStore, Ref, read_manifest
 from seqcls.config.pipeline import Pipeline
 from seqcls.config.train import SplitConfig
-from seqcls.dividing import Codes, Components, divide
 from seqcls.errors import CheckBroken, DataRefused
 from seqcls.fingerprints import Hashes, canonical_bytes, fingerprint_bytes, normalise_text, one_array
-from seqcls.leakage import find_leakage
+from seqcls.splitting.dividing import Codes, Components, divide
+from seqcls.splitting.leakage import find_leakage
 from seqcls.table import SPLITS, Kind
 
 FILE = "splits.parquet"

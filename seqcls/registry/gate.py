@@ -115,7 +115,7 @@ def _baseline(rules: PromoteConfig, metrics: dict[str, Any]) -> Check:
 
 def _compare(workspace: Workspace, rules: PromoteConfig, challenger: ModelVersion, champion: ModelVersion) -> Check:
     """Both models on the challenger's test rows, as they stand in the checked table."""
-    from seqcls.intervals import paired_difference
+    from seqcls.evaluation.intervals import paired_difference
 
     rows = _test_rows(workspace, challenger)
     ours, theirs = (_predict_labels(workspace, version, rows) for version in (challenger, champion))

@@ -16,9 +16,9 @@ import pyarrow.compute as pc
 
 from seqcls import parquet
 from seqcls.fingerprints import canonical_bytes, fingerprint_bytes, one_array
-from seqcls.profile import Column, Profile
-from seqcls.repeats import Repeats, Verifier, find_repeats, label_counts, later_pairs, later_rows
 from seqcls.table import Kind
+from seqcls.validation.profile import Column, Profile
+from seqcls.validation.repeats import Repeats, Verifier, find_repeats, label_counts, later_pairs, later_rows
 
 
 @dataclass(frozen=True)

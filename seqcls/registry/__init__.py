@@ -1,0 +1,1 @@
+"""Versions of models, the champion, and the `gate` that a model passes to become it."""
