@@ -7,72 +7,68 @@ only keys, labels and times decide, never the order of the rows.
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from seqcls.errors import DataRefused
-from seqcls.fingerprints import Hashes
+from seqcls.splitting.components import Components
+from seqcls.splitting.rows import TEST, TRAIN, VALID, Splits
 
-Codes = npt.NDArray[np.int64]
-TRAIN, VALID, TEST = 0, 1, 2
+Sizes = npt.NDArray[np.int64]
 PARTS = (TEST, VALID)  # in the order in which they are filled; what is left trains
 
 
-@dataclass(frozen=True)
-class Components:
-    """M components of N rows."""
-
-    of_row: Codes
-    """(N,) component of each row."""
-    keys: Hashes
-    """(M,) what decides."""
-    labels: Codes
-    """(N,) class of each row, -1 for none."""
-    times: Codes
-    """(N,) microseconds; only for the method `time`."""
-
-
-def divide(components: Components, method: str, valid: float, test: float) -> Codes:
+def divide(components: Components, method: str, valid: float, test: float) -> Splits:
     """-> (M,) split of each component."""
     return _METHODS[method](components, {VALID: valid, TEST: test})
 
 
-def _by_hash(components: Components, shares: dict[int, float]) -> Codes:
+def _by_hash(components: Components, shares: dict[int, float]) -> Splits:
     """A fixed piece of the range of the hash for each split: more rows move nothing."""
     place = components.keys / 2.0**64  # uniform in [0, 1]
-    return np.where(place < shares[TEST], TEST, np.where(place < shares[TEST] + shares[VALID], VALID, TRAIN))
-
-
-def _stratified(components: Components, shares: dict[int, float]) -> Codes:
-    """Each class gives its share to each split, to the nearest row where its components allow."""
-    table = _count_classes(components)  # (M, K) rows of each component by class
-    codes: Codes = np.zeros(len(components.keys), np.int64)
-    per_class = table.sum(axis=0)
-    quotas = [_quotas(int(rows), shares) for rows in per_class]
-    wanted = {part: np.array([quota[part] for quota in quotas]) for part in PARTS}
-    mixed = np.diff(table.indptr) > 1
-    for component in sorted(np.flatnonzero(mixed).tolist(), key=components.keys.__getitem__):
-        row = slice(table.indptr[component], table.indptr[component + 1])
-        codes[component] = _place_mixed(table.indices[row], table.data[row], wanted)
-    pure = np.flatnonzero(~mixed)
-    label, size = table.indices[table.indptr[pure]], table.data[table.indptr[pure]]
-    order = np.lexsort((components.keys[pure], label))
-    bounds = np.searchsorted(label[order], np.arange(len(per_class) + 1))
-    for k in range(len(per_class)):
-        mine = order[bounds[k] : bounds[k + 1]]
-        codes[pure[mine]] = _fill(size[mine], [(part, int(wanted[part][k])) for part in PARTS], bool(mixed.any()))
+    codes = np.full(len(place), TRAIN, np.int8)
+    codes[place < shares[TEST] + shares[VALID]] = VALID
+    codes[place < shares[TEST]] = TEST
     return codes
 
 
-def _count_classes(components: Components) -> csr_array:
-    rows = np.ones(len(components.of_row), np.int64)
-    labels = components.labels + 1  # rows without a class are a class of their own
-    table = csr_array((rows, (components.of_row, labels)), shape=(len(components.keys), int(labels.max(initial=0)) + 1))
+def _stratified(components: Components, shares: dict[int, float]) -> Splits:
+    """Each class gives its share to each split, to the nearest row where its components allow."""
+    labels = components.labels + np.int32(1)  # rows without a class are a class of their own
+    per_class = np.bincount(labels)
+    quotas = [_quotas(int(rows), shares) for rows in per_class]
+    wanted = {part: np.array([quota[part] for quota in quotas]) for part in PARTS}
+    codes = np.full(len(components.keys), TRAIN, np.int8)
+    label_of = np.zeros(len(components.keys), np.int32)
+    label_of[components.of_row] = labels
+    is_mixed = np.zeros(len(components.keys), bool)
+    is_mixed[components.of_row[label_of[components.of_row] != labels]] = True
+    if is_mixed.any():
+        _place_all_mixed(components, labels, is_mixed, wanted, codes)
+    label_of[is_mixed] = len(per_class)  # sorted behind every class
+    sizes = np.bincount(components.of_row).astype(np.int32)
+    order = np.lexsort((components.keys, label_of))
+    ends = np.bincount(label_of, minlength=len(per_class)).cumsum()
+    for k, (start, end) in enumerate(zip([0, *ends[:-1]], ends[: len(per_class)], strict=False)):
+        mine = order[start:end]
+        codes[mine] = _fill(sizes[mine], [(part, int(wanted[part][k])) for part in PARTS], bool(is_mixed.any()))
+    return codes
+
+
+def _place_all_mixed(
+    components: Components, labels: npt.NDArray[np.int32], is_mixed: npt.NDArray[np.bool_], wanted: dict[int, Sizes],
+    codes: Splits,
+) -> None:  # fmt: skip
+    """Place the components of several classes, in the order of their keys; `wanted` and `codes` are written."""
+    rows = np.flatnonzero(is_mixed[components.of_row])
+    counts = (np.ones(len(rows), np.int64), (components.of_row[rows], labels[rows]))
+    table = csr_array(counts, shape=(len(codes), int(labels.max(initial=0)) + 1))  # (M, K) rows by class
     table.sum_duplicates()
-    return table
+    for component in sorted(np.flatnonzero(is_mixed).tolist(), key=components.keys.__getitem__):
+        row = slice(table.indptr[component], table.indptr[component + 1])
+        codes[component] = _place_mixed(table.indices[row], table.data[row], wanted)
 
 
 def _quotas(rows: int, shares: dict[int, float]) -> dict[int, int]:
@@ -86,7 +82,7 @@ def _quotas(rows: int, shares: dict[int, float]) -> dict[int, int]:
     return quotas
 
 
-def _place_mixed(classes: Codes, sizes: Codes, wanted: dict[int, Codes]) -> int:
+def _place_mixed(classes: npt.NDArray[np.int32], sizes: Sizes, wanted: dict[int, Sizes]) -> int:
     """A component of several classes goes where it brings the classes nearer to their shares, else to train."""
     for part in PARTS:
         need = wanted[part][classes]
@@ -96,9 +92,9 @@ def _place_mixed(classes: Codes, sizes: Codes, wanted: dict[int, Codes]) -> int:
     return TRAIN
 
 
-def _fill(sizes: Codes, quotas: list[tuple[int, int]], has_mixed: bool) -> Codes:
+def _fill(sizes: npt.NDArray[np.int32], quotas: list[tuple[int, int]], has_mixed: bool) -> Splits:
     """Components of one class in the order of their keys: take what fits, until the quotas are met."""
-    codes: Codes = np.zeros(len(sizes), np.int64)
+    codes = np.full(len(sizes), TRAIN, np.int8)
     for part, quota in quotas:
         left = np.flatnonzero(codes == TRAIN)
         taken, missing = _take(sizes[left], quota)
@@ -112,9 +108,9 @@ def _fill(sizes: Codes, quotas: list[tuple[int, int]], has_mixed: bool) -> Codes
     return codes
 
 
-def _take(sizes: Codes, quota: int) -> tuple[Codes, int]:
+def _take(sizes: npt.NDArray[np.int32], quota: int) -> tuple[Sizes, int]:
     """Places of the components that fit one after the other, and how many rows are still missing."""
-    chosen: list[Codes] = []
+    chosen: list[Sizes] = []
     places = np.arange(len(sizes))
     while quota > 0:
         places = places[sizes[places] <= quota]
@@ -127,11 +123,12 @@ def _take(sizes: Codes, quota: int) -> tuple[Codes, int]:
     return np.concatenate(chosen) if chosen else np.empty(0, np.int64), quota
 
 
-def _by_time(components: Components, shares: dict[int, float]) -> Codes:
+def _by_time(components: Components, shares: dict[int, float]) -> Splits:
     """The latest rows test, those before them validate; ties stay together.
 
     A component is as late as its latest row.
     """
+    assert components.times is not None, "read for this method"
     latest = np.full(len(components.keys), np.iinfo(np.int64).min)
     np.maximum.at(latest, components.of_row, components.times)
     moments, of_component = np.unique(-latest, return_inverse=True)  # latest first
@@ -144,7 +141,7 @@ def _by_time(components: Components, shares: dict[int, float]) -> Codes:
             expected=f"at least {len(parts) + 1}, one for each split",
             next_step='split by method = "stratified", or give more precise times',
         )
-    codes: Codes = np.zeros(len(moments), np.int64)
+    codes = np.full(len(moments), TRAIN, np.int8)
     start, share = 0, 0.0
     for position, part in enumerate(parts):
         share += shares[part]
@@ -155,7 +152,7 @@ def _by_time(components: Components, shares: dict[int, float]) -> Codes:
     return codes[of_component]
 
 
-_METHODS: dict[str, Callable[[Components, dict[int, float]], Codes]] = {
+_METHODS: dict[str, Callable[[Components, dict[int, float]], Splits]] = {
     "hash": _by_hash,
     "stratified": _stratified,
     "time": _by_time,

@@ -12,7 +12,10 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcls.fingerprints import Hashes
+from seqcls.splitting.rows import TEST, TRAIN, VALID
 from seqcls.table import SPLITS
+
+ROWS_PER_STEP = 65_536  # what is looked up at a time: the million of a large table would need 30 bytes each
 
 
 @dataclass(frozen=True)
@@ -33,7 +36,7 @@ class Leakage:
         return meta if self.normalised is None else {**meta, "train_rows_normalised": self.normalised}
 
 
-def find_leakage(codes: npt.NDArray[np.int64], hashes: Hashes, normalised: Hashes | None) -> Leakage:
+def find_leakage(codes: npt.NDArray[np.int8], hashes: Hashes, normalised: Hashes | None) -> Leakage:
     """`codes` index SPLITS; `normalised` are the fingerprints of the normalised texts."""
     found = _training_rows_in(codes, hashes)
     exact = found["valid"] | found["test"]
@@ -49,13 +52,15 @@ def find_leakage(codes: npt.NDArray[np.int64], hashes: Hashes, normalised: Hashe
     )
 
 
-def _training_rows_in(codes: npt.NDArray[np.int64], hashes: Hashes) -> dict[str, npt.NDArray[np.bool_]]:
+def _training_rows_in(codes: npt.NDArray[np.int8], hashes: Hashes) -> dict[str, npt.NDArray[np.bool_]]:
     """Flags of the training rows whose hash stands in valid, and in test."""
-    values, of_row = np.unique(hashes, return_inverse=True)
+    training = np.flatnonzero(codes == TRAIN)
     flags: dict[str, npt.NDArray[np.bool_]] = {}
-    for code, name in enumerate(SPLITS):
-        if code:
-            stands = np.zeros(len(values), bool)
-            stands[of_row[codes == code]] = True
-            flags[name] = stands[of_row] & (codes == 0)
+    for code in (VALID, TEST):
+        known = np.sort(hashes[codes == code])
+        flags[SPLITS[code]] = np.zeros(len(codes), bool)
+        for start in range(0, len(training) if len(known) else 0, ROWS_PER_STEP):
+            rows = training[start : start + ROWS_PER_STEP]
+            nearest = known[np.minimum(np.searchsorted(known, hashes[rows]), len(known) - 1)]
+            flags[SPLITS[code]][rows] = nearest == hashes[rows]
     return flags

@@ -1,0 +1,122 @@
+"""checked -> what the division needs to know of its rows, about twenty bytes each.
+
+In: the shards of a `checked` artefact. Out: `Rows`. Promise: as many rows as the books say, and none of their text.
+Sequences are compared by 64-bit fingerprints: should two different ones collide (once in 10^7 tables of a million
+rows), they land together.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from seqcls import parquet
+from seqcls.artefacts import Ref
+from seqcls.config.train import SplitConfig
+from seqcls.errors import CheckBroken, DataRefused
+from seqcls.fingerprints import Hashes, canonical_bytes, fingerprint_bytes, normalise_text, one_array
+from seqcls.splitting.components import Numbers
+from seqcls.table import SPLITS, Kind
+
+BYTES_PER_BATCH = 4 * 1024 * 1024
+COLUMNS = ("sequence", "label", "group", "split", "time", "source_file", "source_row")
+TRAIN, VALID, TEST, LEFT_OUT, NOT_GIVEN = 0, 1, 2, -1, -2
+Splits = npt.NDArray[np.int8]
+
+
+@dataclass
+class Rows:
+    """N rows; a column that no row needs is None."""
+
+    hashes: Hashes
+    labels: Numbers
+    """Index into `classes`, -1 for none."""
+    given: Splits
+    """Index into SPLITS of the split that the source gave, else NOT_GIVEN."""
+    normalised: Hashes | None
+    groups: Hashes | None
+    grouped: npt.NDArray[np.bool_] | None
+    times: npt.NDArray[np.int64] | None
+    classes: tuple[str, ...] = ()
+
+    def select(self, mask: npt.NDArray[np.bool_]) -> Rows:
+        """The rows of a mask, without a copy where it is all of them."""
+        if mask.all():
+            return self
+        return replace(
+            self,
+            hashes=self.hashes[mask],
+            labels=self.labels[mask],
+            given=self.given[mask],
+            normalised=None if self.normalised is None else self.normalised[mask],
+            groups=None if self.groups is None else self.groups[mask],
+            grouped=None if self.grouped is None else self.grouped[mask],
+            times=None if self.times is None else self.times[mask],
+        )
+
+
+def read_rows(checked: Ref, kind: Kind, config: SplitConfig, expected: int) -> Rows:
+    """Read the rows of a `checked` artefact, batch by batch."""
+    parts = parquet.shards(checked.folder / "rows")
+    total = parquet.count_rows(parts)
+    if total != expected:
+        raise CheckBroken(f"{total} rows, the books say {expected}", where=checked.path, expected="equal numbers")
+    rows = Rows(
+        hashes=np.zeros(total, np.uint64),
+        labels=np.full(total, -1, np.int32),
+        given=np.full(total, NOT_GIVEN, np.int8),
+        normalised=np.zeros(total, np.uint64) if kind == "text" else None,
+        groups=None,
+        grouped=None,
+        times=np.zeros(total, np.int64) if config.method == "time" else None,
+    )
+    start, classes = 0, dict[str, int]()
+    for batch in parquet.iterate(parts, list(COLUMNS), parquet.rows_of(parts, BYTES_PER_BATCH)):
+        _note(rows, slice(start, start + batch.num_rows), batch, kind, f"split {config.seed}", classes)
+        start += batch.num_rows
+    rows.classes = tuple(classes)
+    return rows
+
+
+def _note(rows: Rows, part: slice, batch: pa.Table, kind: Kind, seed: str, classes: dict[str, int]) -> None:
+    """Write a batch's columns into the rows of `part`; new classes are added to `classes`."""
+    rows.hashes[part] = fingerprint_bytes(canonical_bytes(batch["sequence"], kind), seed)
+    rows.labels[part] = _codes_of(batch["label"], classes, -1)
+    rows.given[part] = _codes_of(batch["split"], {name: code for code, name in enumerate(SPLITS)}, NOT_GIVEN)
+    if rows.normalised is not None:
+        rows.normalised[part] = fingerprint_bytes(normalise_text(batch["sequence"]), seed)
+    if rows.times is not None:
+        rows.times[part] = _times(batch)
+    group = one_array(batch["group"])
+    if group.null_count == len(group):
+        return
+    if rows.groups is None or rows.grouped is None:
+        rows.groups, rows.grouped = np.zeros(len(rows.hashes), np.uint64), np.zeros(len(rows.hashes), bool)
+    rows.groups[part] = fingerprint_bytes(group, f"{seed} group")
+    rows.grouped[part] = group.is_valid().to_numpy(zero_copy_only=False)
+
+
+def _codes_of(names: pa.ChunkedArray, codes: dict[str, int], missing: int) -> Numbers:
+    encoded = one_array(names).dictionary_encode()
+    table = np.array(
+        [codes.setdefault(name, len(codes)) for name in encoded.dictionary.to_pylist()] + [missing], np.int32
+    )
+    found: Numbers = table[encoded.indices.fill_null(len(table) - 1).to_numpy(zero_copy_only=False)]
+    return found
+
+
+def _times(batch: pa.Table) -> npt.NDArray[np.int64]:
+    time = one_array(batch["time"])
+    if time.null_count:
+        row = time.is_null().index(pa.scalar(True)).as_py()
+        raise DataRefused(
+            f"{time.null_count} rows have no time",
+            where=f"{batch['source_file'][row]}:{batch['source_row'][row]}:time",
+            expected='a time in every row for split.method = "time"',
+            next_step="mend the rows, or choose another method",
+        )
+    times: npt.NDArray[np.int64] = time.cast(pa.int64()).to_numpy()
+    return times
