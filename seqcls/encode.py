@@ -30,18 +30,18 @@ BYTES_PER_BATCH = 4 * 1024 * 1024
 
 def encode(checked: Ref, splits: Ref, pipeline: Pipeline, store: ArtefactStore) -> Ref:
     """Fit the encoder on the training split, encode every split."""
-    expected = read_manifest(checked)["meta"]["accepted"]
+    meta = read_manifest(checked)["meta"]
     read_manifest(splits)
     rows = _SplitRows(checked.folder / "rows", splits.folder / "splits.parquet")
     encoder = _fit(rows, pipeline)
     digests = {"checked": checked.digest, "splits": splits.digest}
     with store.write("encoded") as (draft, done):
         books = _write_splits(rows, encoder, draft.folder, encoded_schema(encoder, digests))
-        books.check(rows.left_out, expected)
+        books.check(rows.left_out, meta["accepted"])
         save_encoder(encoder, draft.folder)
         draft.inputs = digests
         facts = {"left_out": rows.left_out, "labels": encoder.labels, "encoder": encoder.fingerprint}
-        draft.meta = {**books.meta(), **facts}
+        draft.meta = {**books.meta(), **facts, "sources": meta["sources"]}
     return done[0]
 
 

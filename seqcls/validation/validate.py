@@ -100,7 +100,8 @@ class _Tally:
 
 def _validate(table: Ref, asked: _Asked, store: ArtefactStore, seed: str) -> Ref:
     parts = parquet.shards(table.folder / "rows")
-    meta = read_manifest(table)["meta"]
+    manifest = read_manifest(table)
+    meta = manifest["meta"]
     books = Counts(meta["rows_in"], meta["accepted"], meta["rejected"])
     rows = parquet.count_rows(parts)
     if not books.balanced or rows != books.accepted:
@@ -121,7 +122,7 @@ def _validate(table: Ref, asked: _Asked, store: ArtefactStore, seed: str) -> Ref
         report = report.model_copy(update={"stopped": stop and f"{stop.found}; expected {stop.expected}"})
         write_json(draft.folder / CHECKS, report.model_dump(mode="json"))
         draft.inputs["table"] = table.digest
-        draft.meta |= _meta(report)
+        draft.meta |= {**_meta(report), "sources": manifest["inputs"]}
     if stop:
         raise stop.as_error(done[0].folder / "rejects.parquet")
     return done[0]

@@ -54,7 +54,7 @@ def artefacts(
         (draft.folder / "rows").mkdir()
         for part, start in enumerate(range(0, count, shard)):
             write_parquet(draft.folder / "rows" / f"part-{part:05d}.parquet", table.slice(start, shard))
-        draft.meta = {"accepted": count if accepted is None else accepted}
+        draft.meta = {"accepted": count if accepted is None else accepted, "sources": {"a.csv": "0a"}}
     with store.write("splits") as (draft, split):
         names = pa.array(splits, pa.string()).dictionary_encode()
         write_parquet(draft.folder / "splits.parquet", pa.table({"split": names}))
@@ -88,7 +88,7 @@ def test_the_manifest_counts_rows_cuts_and_unknowns_by_split(tmp_path: Path) -> 
     manifest = verify(encoded)
     assert manifest["meta"] == {
         "rows": {"train": 3, "valid": 1, "test": 1}, "truncated": {"train": 0, "valid": 1, "test": 1},
-        "unknown_share": {"train": 0.0, "valid": 0.0, "test": 0.5}, "left_out": 1, "labels": ["no", "yes"],
+        "unknown_share": {"train": 0.0, "valid": 0.0, "test": 0.5}, "left_out": 1, "sources": {"a.csv": "0a"}, "labels": ["no", "yes"],
         "encoder": load_encoder(encoded.folder).fingerprint,
     }  # fmt: skip
     assert set(manifest["inputs"]) == {"checked", "splits"}
@@ -279,7 +279,7 @@ def random_dna(store: ArtefactStore, rows: int) -> tuple[Ref, Ref]:
                     "source_file": pa.array(["f"] * count), "source_row": pa.array(range(start, start + count)),
                 }  # fmt: skip
                 writer.write(pa.table(columns, schema=schema))
-        draft.meta = {"accepted": rows}
+        draft.meta = {"accepted": rows, "sources": {"a.csv": "0a"}}
     with store.write("splits") as (draft, splits):
         names = pa.array((["train"] * 8 + ["valid", "test"]) * (rows // 10)).dictionary_encode()
         write_parquet(draft.folder / "splits.parquet", pa.table({"split": names}))
