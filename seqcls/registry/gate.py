@@ -12,6 +12,7 @@ from typing import Any
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
 from seqcls.config.train import PromoteConfig
@@ -137,8 +138,8 @@ def _test_rows(workspace: Workspace, version: ModelVersion) -> pa.Table:
     """sequence and label of the test split of the data that a version was evaluated on."""
     checked = workspace.store.ref("checked", version.inputs["checked"]).folder / "rows"
     splits = workspace.store.ref("splits", version.inputs["splits"]).folder / "splits.parquet"
-    is_test = pa.compute.fill_null(
-        pa.compute.equal(read_parquet(splits, ["split"])["split"].cast(pa.string()), "test"), False
+    is_test = pc.fill_null(
+        pc.equal(read_parquet(splits, ["split"])["split"].cast(pa.string()), "test"), False
     )
     parts, start = [], 0
     for table in iterate(shards(checked), ["id", "sequence", "label", "source_file", "source_row"]):
