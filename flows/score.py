@@ -7,8 +7,8 @@ from typing import Any
 from prefect import flow, get_run_logger
 
 from flows.parameters import RunParams, name_run
+from seqcls.ledger.stages import new_run_id
 from seqcls.messages import after_scoring
-from seqcls.scoring.chunks import new_run_id
 from seqcls.scoring.nightly import require_usable
 from seqcls.workspace import output_folder
 from tasks.score import discover, publish_scores, score_new, validate_new
@@ -18,7 +18,6 @@ from tasks.score import discover, publish_scores, score_new, validate_new
 def score_flow(params: RunParams) -> dict[str, Any]:
     """discover -> validate -> score -> publish; files that cannot be used fail the run at its end."""
     config = params.config
-
     run_id = new_run_id()
 
     discovery = discover(config)

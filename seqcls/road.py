@@ -13,11 +13,10 @@ from pydantic import BaseModel, ConfigDict
 
 from seqcls import stages
 from seqcls.artefacts import Ref, read_manifest
-from seqcls.ledger.stages import record_run
+from seqcls.ledger.stages import new_run_id, record_run
 from seqcls.registry import versions as registry
 from seqcls.registry.gate import Decision, read_metrics
 from seqcls.scoring import nightly
-from seqcls.scoring.chunks import new_run_id
 from seqcls.scoring.publish import Published, publish
 from seqcls.workspace import Workspace
 

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pyarrow as pa
 
+from seqcls.evaluation.probabilities import softmax
 from seqcls.ledger.models import ModelVersion
 from seqcls.workspace import Workspace
 
@@ -56,14 +57,6 @@ def open_scorer(workspace: Workspace, version: ModelVersion) -> Scorer:
 
     ref = workspace.store.ref("model", version.model_digest)
     return Scorer(version, load_model(ref), load_encoder(ref.folder), workspace.pipeline.score.batch_size)
-
-
-def softmax(logits: np.ndarray) -> np.ndarray:
-    """(N, K) -> (N, K) in float64; rows with a logit that is not finite become NaN."""
-    wide = logits.astype(np.float64)
-    wide[~np.isfinite(wide).all(axis=1)] = np.nan
-    exponentials = np.exp(wide - wide.max(axis=1, keepdims=True))
-    return np.asarray(exponentials / exponentials.sum(axis=1, keepdims=True))
 
 
 def _flags(truncated: np.ndarray, unknown_share: np.ndarray) -> list[list[str]]:

@@ -5,9 +5,9 @@ from __future__ import annotations
 from prefect import task
 
 from seqcls.artefacts import Ref
+from seqcls.ledger.stages import new_run_id
 from seqcls.messages import decision_table
 from seqcls.road import TrainOutcome, finish_training
-from seqcls.scoring.chunks import new_run_id
 from seqcls.stages import StageResult
 from seqcls.workspace import open_workspace
 from tasks.policy import HOUR, STAGE

@@ -23,6 +23,7 @@ from seqcls.errors import CheckBroken, DataRefused
 from seqcls.evaluation import baselines
 from seqcls.evaluation.intervals import bootstrap, paired_difference
 from seqcls.evaluation.metrics import Floats, Integers, Metrics, compute_metrics
+from seqcls.evaluation.probabilities import softmax
 from seqcls.evaluation.report import Evaluation, Facts, gather_facts, write_report
 from seqcls.evaluation.report.facts import Baselines, NoBaseline
 from seqcls.parquet import iterate, read_parquet, shards, write_parquet
@@ -232,13 +233,6 @@ def _predict_with(batch_size: int) -> Predict:
         return predict_logits(loaded.model, EncodedSplit.open(encoded, split), loaded.inputs, batch_size)
 
     return predict
-
-
-def softmax(logits: Floats) -> npt.NDArray[np.float64]:
-    """(N, K) -> (N, K)."""
-    shifted = np.exp(logits.astype(np.float64) - logits.max(axis=1, keepdims=True, initial=-np.inf))
-    probabilities: npt.NDArray[np.float64] = shifted / shifted.sum(axis=1, keepdims=True)
-    return probabilities
 
 
 def _linear_figures(labels: Integers, linear: Any, names: list[str]) -> Metrics | NoBaseline:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import secrets
+from datetime import UTC, datetime
 from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
@@ -35,6 +37,11 @@ def record_stage(database: Database, key: str, stage: str, kind: str, digest: st
         )
 
     database.transact(work)
+
+
+def new_run_id() -> str:
+    """A run's own name: time and random part."""
+    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"
 
 
 def record_run(database: Database, run_id: str, pipeline: str, job: str, outcome: dict[str, Any]) -> None:

@@ -6,13 +6,11 @@ ledger row, under one model; killed anywhere, the next run goes on with the chun
 
 from __future__ import annotations
 
-import secrets
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
 from sqlalchemy import Row
 
@@ -33,7 +31,8 @@ from seqcls.ledger.models import ModelVersion
 from seqcls.owner import is_gone, this_process
 from seqcls.parquet import iterate, read_parquet, shards, write_parquet
 from seqcls.scorer import Scorer, open_scorer
-from seqcls.table import REJECTS, rejects_table
+from seqcls.scoring.score_table import score_rows
+from seqcls.table import REJECTS
 from seqcls.workspace import Workspace
 
 LEASE_SECONDS = 900.0
@@ -121,29 +120,11 @@ def _score_chunk(
         now = datetime.now(UTC)
         early = read_parquet(checked.folder / "rejects.parquet") if claim.chunk == 0 else REJECTS.empty_table()
         scores, late = score_rows(rows, scorer, workspace.pipeline.score.abstain_below, run_id, now)
-        rejects = pa.concat_tables([early, late])
-        rows_in = rows.num_rows + early.num_rows
-        abstained = scores["label"].null_count
-        if rows_in != scores.num_rows + rejects.num_rows:
-            raise CheckBroken(
-                f"{rows_in} rows in, {scores.num_rows} scored or abstained, {rejects.num_rows} rejected",
-                where=f"chunk {claim.chunk} of {claim.input_digest[:16]}",
-                expected="sums that agree",
-            )
-        ref = _write(workspace, scores, rejects, rows_in, abstained, claim)
+        result = _write(
+            workspace, claim, scores, pa.concat_tables([early, late]), rows.num_rows + early.num_rows, scorer.version,
+            run_id, now,
+        )  # fmt: skip
         failpoint("chunk_scored")
-        name = f"part-{claim.input_digest[:16]}-{claim.chunk:05d}.parquet"
-        place = f"model=v{scorer.version.version}/scored_on={now:%Y-%m-%d}/{name}"
-        result = ChunkResult(
-            scorer.version.version,
-            ref.digest,
-            rows_in,
-            scores.num_rows - abstained,
-            rejects.num_rows,
-            abstained,
-            run_id,
-            place,
-        )
         committed = commit_chunk(workspace.ledger, claim, result)
         failpoint("chunk_committed")
         return result if committed else None
@@ -152,91 +133,34 @@ def _score_chunk(
         raise
 
 
-def score_rows(
-    rows: pa.Table, scorer: Scorer, abstain_below: float, run_id: str, now: datetime
-) -> tuple[pa.Table, pa.Table]:
-    """Table rows -> (scores, rejects): a row without finite probabilities is rejected, never called class 0."""
-    if rows.num_rows == 0:
-        return scores_schema(scorer.labels).empty_table(), REJECTS.empty_table()
-    probabilities, flags = scorer.score(rows)
-    finite = np.isfinite(probabilities).all(axis=1)
-    confidence = np.where(finite, probabilities.max(axis=1), 0.0)
-    abstained = finite & (confidence < abstain_below)
-    best = np.where(finite, probabilities.argmax(axis=1), 0)
-    for row in np.flatnonzero(abstained):
-        flags[row].append("abstained")
-    count = rows.num_rows
-    columns: dict[str, Any] = {
-        "id": rows["id"],
-        "label": pa.array(np.array(scorer.labels, dtype=object)[best], pa.string(), mask=abstained),
-        "confidence": pa.array(confidence.astype(np.float32)),
-        **{f"p_{name}": pa.array(probabilities[:, k].astype(np.float32)) for k, name in enumerate(scorer.labels)},
-        "model": pa.array([scorer.version.name] * count).dictionary_encode(),
-        "model_digest": pa.array([scorer.version.model_digest] * count).dictionary_encode(),
-        "run_id": pa.array([run_id] * count).dictionary_encode(),
-        "scored_at": pa.array([now] * count, pa.timestamp("us", tz="UTC")),
-        "flags": pa.array(flags, pa.list_(pa.string())),
-        "source_file": rows["source_file"],
-        "source_row": rows["source_row"],
-    }
-    table = pa.table(list(columns.values()), schema=None, names=list(columns)).cast(scores_schema(scorer.labels))
-    bad = rows.filter(pa.array(~finite))
-    late = rejects_table(
-        [
-            {
-                "source_file": file,
-                "source_row": row,
-                "id": name,
-                "columns": ["sequence"],
-                "rules": ["finite_output"],
-                "reasons": ["the network gave no finite numbers for this row"],
-                "raw": None,
-            }
-            for file, row, name in zip(
-                bad["source_file"].to_pylist(), bad["source_row"].to_pylist(), bad["id"].to_pylist(), strict=True
-            )
-        ]
-    )
-    return table.filter(pa.array(finite)), late
-
-
-def scores_schema(labels: list[str]) -> pa.Schema:
-    """Columns of a score file; one probability column a class, in sorted order."""
-    return pa.schema(
-        [
-            ("id", pa.string()),
-            ("label", pa.string()),
-            ("confidence", pa.float32()),
-            *[(f"p_{name}", pa.float32()) for name in labels],
-            ("model", pa.string()),
-            ("model_digest", pa.string()),
-            ("run_id", pa.string()),
-            ("scored_at", pa.timestamp("us", tz="UTC")),
-            ("flags", pa.list_(pa.string())),
-            ("source_file", pa.string()),
-            ("source_row", pa.int64()),
-        ]
-    )
-
-
 def _write(
-    workspace: Workspace, scores: pa.Table, rejects: pa.Table, rows_in: int, abstained: int, claim: Claim
-) -> Ref:
+    workspace: Workspace, claim: Claim, scores: pa.Table, rejects: pa.Table, rows_in: int, model: ModelVersion,
+    run_id: str, now: datetime,
+) -> ChunkResult:  # fmt: skip
+    """A chunk's artefact, and what the ledger will say of it; the rejects of the checks come with chunk 0."""
+    abstained = scores["label"].null_count
+    if rows_in != scores.num_rows + rejects.num_rows:
+        raise CheckBroken(
+            f"{rows_in} rows in, {scores.num_rows} scored or abstained, {rejects.num_rows} rejected",
+            where=f"chunk {claim.chunk} of {claim.input_digest[:16]}",
+            expected="sums that agree",
+        )
+    books = {
+        "rows_in": rows_in,
+        "scored": scores.num_rows - abstained,
+        "rejected": rejects.num_rows,
+        "abstained": abstained,
+    }
     with workspace.store.write("scores") as (draft, done):
         write_parquet(draft.folder / "scores.parquet", scores)
         write_parquet(draft.folder / "rejects.parquet", rejects)
-        draft.inputs.update({"file": claim.input_digest})
-        draft.meta.update(
-            {
-                "pipeline": claim.pipeline,
-                "chunk": claim.chunk,
-                "rows_in": rows_in,
-                "scored": scores.num_rows - abstained,
-                "rejected": rejects.num_rows,
-                "abstained": abstained,
-            }
-        )
-    return done[0]
+        draft.inputs["file"] = claim.input_digest
+        draft.meta |= {"pipeline": claim.pipeline, "chunk": claim.chunk, **books}
+    name = f"part-{claim.input_digest[:16]}-{claim.chunk:05d}.parquet"
+    place = f"model=v{model.version}/scored_on={now:%Y-%m-%d}/{name}"
+    return ChunkResult(
+        model_version=model.version, scores_digest=done[0].digest, run_id=run_id, published_as=place, **books
+    )
 
 
 def _close(workspace: Workspace, row: Row[Any], rows_in: int, *, complete: bool, scored_now: int) -> ScoredInput:
@@ -263,8 +187,3 @@ def _close(workspace: Workspace, row: Row[Any], rows_in: int, *, complete: bool,
             abstained=abstained,
         )
     return ScoredInput(row.name, total, scored, rejected, abstained, complete, scored_now)
-
-
-def new_run_id() -> str:
-    """A run's own name: time and random part."""
-    return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"

@@ -7,13 +7,9 @@ import numpy as np
 from seqcls.evaluation.baselines import trivial
 from seqcls.evaluation.intervals import bootstrap, paired_difference
 from seqcls.evaluation.metrics import compute_metrics
+from seqcls.evaluation.probabilities import softmax
 from seqcls.evaluation.report import Evaluation, Facts
 from seqcls.evaluation.report.facts import Baselines, NoBaseline
-
-
-def softmax(logits):
-    exponentials = np.exp(logits)
-    return exponentials / exponentials.sum(axis=1, keepdims=True)
 
 
 def example_evaluation(names: list[str], rows: int = 300, *, linear: bool = True, skill: float = 2.0) -> Evaluation:

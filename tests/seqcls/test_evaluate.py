@@ -13,8 +13,9 @@ from seqcls.artefacts import ArtefactStore, Ref, read_manifest, verify
 from seqcls.config import Pipeline, parse_pipeline
 from seqcls.encode import encode
 from seqcls.errors import CheckBroken, DataRefused
-from seqcls.evaluation.evaluate import Answers, check_same_rows, evaluate, predictions_table, read_rows, softmax
+from seqcls.evaluation.evaluate import Answers, check_same_rows, evaluate, predictions_table, read_rows
 from seqcls.evaluation.metrics import compute_metrics
+from seqcls.evaluation.probabilities import softmax
 from seqcls.evaluation.report import Evaluation
 from seqcls.parquet import ShardWriter, read_parquet, write_parquet
 from seqcls.table import reject, rejects_table, table_schema
@@ -53,7 +54,12 @@ def write_checked(store: ArtefactStore, table: pa.Table) -> Ref:
             reject("rows.csv", 900 + n, "sequence", rule, "why") for n, rule in enumerate(("empty", "length", "length"))
         ]
         write_parquet(draft.folder / "rejects.parquet", rejects_table(bad))
-        draft.meta |= {"rows_in": table.num_rows + 3, "accepted": table.num_rows, "rejected": 3}
+        draft.meta |= {
+            "sources": {"a.csv": "0a"},
+            "rows_in": table.num_rows + 3,
+            "accepted": table.num_rows,
+            "rejected": 3,
+        }
     return done[0]
 
 
@@ -243,6 +249,12 @@ def test_predictions_keep_probabilities_in_the_order_of_the_classes():
 def test_softmax_takes_large_logits():
     found = softmax(np.array([[1000.0, 1000.0], [0.0, np.log(3)]]))
     assert found.ravel().tolist() == pytest.approx([0.5, 0.5, 0.25, 0.75])
+
+
+def test_softmax_gives_nan_and_no_class_where_a_logit_is_not_finite():
+    found = softmax(np.array([[0.0, np.nan], [np.inf, 1.0], [1.0, 1.0]], np.float32))
+    assert np.isnan(found[:2]).all()
+    assert found[2].tolist() == [0.5, 0.5]
 
 
 def test_the_manifest_carries_the_headline(evaluation):
