@@ -75,6 +75,8 @@ class PromoteConfig(Section):
     """How much worse than the champion is still accepted."""
     beat_baseline: bool = False
     """Refuse a model that is worse than the trivial baseline."""
+    every_class_predicted: bool = True
+    """Refuse a model that never answers one of the classes on the test split; off where a class is very rare."""
     automatic: bool = True
     """Promote at the end of training when the gate says so; otherwise wait for `seqcls promote`."""
 

@@ -1,6 +1,6 @@
 """The promotion gate. In: a registered model, the champion. Out: `Decision`: yes or no, with every number.
 
-Rules: each floor of [promote] is reached; every class has test rows and is predicted at least once; not worse
+Rules: each floor of [promote] is reached; every class has test rows and is predicted (unless switched off); not worse
 than the champion, measured now on the same test rows, by more than the tolerance; the trivial baseline is
 beaten when asked. The difference comes with a paired bootstrap interval.
 """
@@ -52,9 +52,9 @@ def decide(workspace: Workspace, challenger: ModelVersion, champion: ModelVersio
     """Run every rule; nothing is changed."""
     rules = workspace.pipeline.promote
     metrics = read_metrics(workspace, challenger)
-    checks = [*_floors(rules, metrics), *_classes(metrics)]
+    checks = [*floor_checks(rules, metrics), *class_checks(rules, metrics)]
     if rules.beat_baseline:
-        checks.append(_baseline(rules, metrics))
+        checks.append(baseline_check(rules, metrics))
     if champion is not None and champion.model_digest != challenger.model_digest:
         checks.append(_compare(workspace, rules, challenger, champion))
     return Decision(model=challenger.name, champion=champion.name if champion else None, checks=tuple(checks))
@@ -67,7 +67,7 @@ def read_metrics(workspace: Workspace, version: ModelVersion) -> dict[str, Any]:
     return data
 
 
-def _floors(rules: PromoteConfig, metrics: dict[str, Any]) -> list[Check]:
+def floor_checks(rules: PromoteConfig, metrics: dict[str, Any]) -> list[Check]:
     checks = []
     for floor in rules.floors:
         found = metrics["test"][floor.metric]
@@ -83,28 +83,20 @@ def _floors(rules: PromoteConfig, metrics: dict[str, Any]) -> list[Check]:
     return checks
 
 
-def _classes(metrics: dict[str, Any]) -> list[Check]:
+def class_checks(rules: PromoteConfig, metrics: dict[str, Any]) -> list[Check]:
     confusion = np.array(metrics["test"]["confusion"])
     names = [item["name"] for item in metrics["test"]["classes"]]
     absent = [name for name, rows in zip(names, confusion.sum(axis=1), strict=True) if rows == 0]
     silent = [name for name, rows in zip(names, confusion.sum(axis=0), strict=True) if rows == 0]
-    return [
-        Check(
-            rule="every class has test rows",
-            passed=not absent,
-            found=f"none of {', '.join(absent)}" if absent else "all",
-            expected="all",
-        ),
-        Check(
-            rule="every class is predicted",
-            passed=not silent,
-            found=f"never {', '.join(silent)}" if silent else "all",
-            expected="all",
-        ),
-    ]
+    found = f"none of {', '.join(absent)}" if absent else "all"
+    checks = [Check(rule="every class has test rows", passed=not absent, found=found, expected="all")]
+    if rules.every_class_predicted:
+        found = f"never {', '.join(silent)}" if silent else "all"
+        checks.append(Check(rule="every class is predicted", passed=not silent, found=found, expected="all"))
+    return checks
 
 
-def _baseline(rules: PromoteConfig, metrics: dict[str, Any]) -> Check:
+def baseline_check(rules: PromoteConfig, metrics: dict[str, Any]) -> Check:
     found, trivial = metrics["test"][rules.compare], metrics["baselines"]["trivial"][rules.compare]
     return Check(
         rule=f"beats the trivial baseline on {rules.compare}",
@@ -138,9 +130,7 @@ def _test_rows(workspace: Workspace, version: ModelVersion) -> pa.Table:
     """sequence and label of the test split of the data that a version was evaluated on."""
     checked = workspace.store.ref("checked", version.inputs["checked"]).folder / "rows"
     splits = workspace.store.ref("splits", version.inputs["splits"]).folder / "splits.parquet"
-    is_test = pc.fill_null(
-        pc.equal(read_parquet(splits, ["split"])["split"].cast(pa.string()), "test"), False
-    )
+    is_test = pc.fill_null(pc.equal(read_parquet(splits, ["split"])["split"].cast(pa.string()), "test"), False)
     parts, start = [], 0
     for table in iterate(shards(checked), ["id", "sequence", "label", "source_file", "source_row"]):
         parts.append(table.filter(is_test.slice(start, table.num_rows)))
