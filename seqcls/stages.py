@@ -7,6 +7,7 @@ A stage's artefact is verified before it is used again; a damaged one is made ag
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable
 from typing import Any
@@ -27,6 +28,10 @@ from seqcls.workspace import Workspace
 VERSIONS = {"ingest": 1, "validate": 1, "split": 1, "encode": 1, "train": 1, "evaluate": 1}
 
 
+# What a stage made, and what is known of the making that is no part of the artefact.
+Built = tuple[Ref, dict[str, Any]]
+
+
 class StageResult(BaseModel):
     """What a stage made, whether it was there already, and how long making it took."""
 
@@ -41,98 +46,102 @@ class StageResult(BaseModel):
 
 def ingest_files(workspace: Workspace, files: list[InputFile], *, labelled: bool) -> StageResult:
     """Files -> `table`."""
-    from seqcls.ingest import ingest
-
     pipeline = workspace.pipeline
     source = pipeline.source if labelled else (pipeline.score.source or pipeline.source)
+
+    def build() -> Built:
+        from seqcls.ingest import ingest
+
+        folder = workspace.folder
+        return ingest(files, source, pipeline.kind, workspace.store, labelled=labelled, folder=folder), {}
+
     parts = [f"{file.name}|{file.digest}|{file.split}" for file in files]
-    key = config_digest(source, pipeline.kind, str(labelled), *parts)
-    return run_stage(
-        workspace,
-        "ingest",
-        key,
-        lambda: (ingest(files, source, pipeline.kind, workspace.store, labelled=labelled, folder=workspace.folder), {}),
-    )
+    return run_stage(workspace, "ingest", config_digest(source, pipeline.kind, str(labelled), *parts), build)
 
 
 def ingest_stage(workspace: Workspace) -> StageResult:
-    """All training files -> `table`."""
+    """All training files -> `table`; first of all, what killed runs left in the store goes."""
+    workspace.store.remove_stale()
     return ingest_files(workspace, source_files(workspace.pipeline.source, workspace.folder), labelled=True)
 
 
 def validate_stage(workspace: Workspace, table: Ref, *, labelled: bool = True) -> StageResult:
     """`table` -> `checked`: rows that break a rule are set aside with their reasons."""
-    from seqcls.validation.validate import validate
-
     pipeline = workspace.pipeline
     budget = pipeline.rules.reject_budget if labelled else pipeline.score.reject_budget
-    return run_stage(
-        workspace,
-        "validate",
-        config_digest(pipeline.rules, pipeline.kind, str(labelled), str(budget), table.digest),
-        lambda: (validate(table, pipeline, workspace.store, labelled=labelled, budget=budget), {}),
-    )
+
+    def build() -> Built:
+        from seqcls.validation.validate import validate
+
+        return validate(table, pipeline, workspace.store, labelled=labelled, budget=budget), {}
+
+    key = config_digest(pipeline.rules, pipeline.kind, str(labelled), str(budget), table.digest)
+    return run_stage(workspace, "validate", key, build)
 
 
 def split_stage(workspace: Workspace, checked: Ref) -> StageResult:
     """`checked` -> `splits`."""
-    from seqcls.splitting.split import split
-
     pipeline = workspace.pipeline
-    return run_stage(
-        workspace,
-        "split",
-        config_digest(pipeline.split, pipeline.kind, checked.digest),
-        lambda: (split(checked, pipeline, workspace.store), {}),
-    )
+
+    def build() -> Built:
+        from seqcls.splitting.split import split
+
+        return split(checked, pipeline, workspace.store), {}
+
+    return run_stage(workspace, "split", config_digest(pipeline.split, pipeline.kind, checked.digest), build)
 
 
 def encode_stage(workspace: Workspace, checked: Ref, splits: Ref) -> StageResult:
     """`checked` + `splits` -> `encoded`."""
-    from seqcls.encode import encode
-
     pipeline = workspace.pipeline
-    return run_stage(
-        workspace,
-        "encode",
-        config_digest(pipeline.encode, pipeline.kind, pipeline.seed, checked.digest, splits.digest),
-        lambda: (encode(checked, splits, pipeline, workspace.store), {}),
-    )
+
+    def build() -> Built:
+        from seqcls.encode import encode
+
+        return encode(checked, splits, pipeline, workspace.store), {}
+
+    key = config_digest(pipeline.encode, pipeline.kind, pipeline.seed, checked.digest, splits.digest)
+    return run_stage(workspace, "encode", key, build)
 
 
 def train_stage(workspace: Workspace, encoded: Ref, progress: Callable[[Any], None] | None = None) -> StageResult:
     """`encoded` -> `model`; a killed training goes on from its checkpoint."""
-    from seqcls.training.checkpoints import clear
-    from seqcls.training.train import train
-
     pipeline = workspace.pipeline
 
-    def build() -> tuple[Ref, dict[str, Any]]:
+    def build() -> Built:
+        from seqcls.training.train import train
+
         result = train(encoded, pipeline, workspace.store, progress=progress)
         return result.ref, {"rows": result.rows, "rows_per_second": result.rows_per_second}
 
     key = config_digest(pipeline.model, pipeline.train, pipeline.name, pipeline.seed, encoded.digest)
     result = run_stage(workspace, "train", key, build)
-    clear(workspace.store, encoded, pipeline)
+    _clear_checkpoints(workspace, encoded)
     return result
+
+
+def _clear_checkpoints(workspace: Workspace, encoded: Ref) -> None:
+    """Also those of a run that was killed after its model was recorded; torch is only loaded when there are some."""
+    if any((workspace.store.root / "checkpoints").glob("*")):
+        from seqcls.training.checkpoints import clear
+
+        clear(workspace.store, encoded, workspace.pipeline)
 
 
 def evaluate_stage(workspace: Workspace, model: Ref, encoded: Ref, checked: Ref, splits: Ref) -> StageResult:
     """`model` on the test split -> `evaluation`: figures, baselines, report, model card."""
-    from seqcls.evaluation.evaluate import evaluate
-
     pipeline = workspace.pipeline
-    return run_stage(
-        workspace,
-        "evaluate",
-        config_digest(pipeline.name, pipeline.kind, model.digest, encoded.digest, checked.digest, splits.digest),
-        lambda: (evaluate(model, encoded, checked, splits, pipeline, workspace.store), {}),
-    )
+
+    def build() -> Built:
+        from seqcls.evaluation.evaluate import evaluate
+
+        return evaluate(model, encoded, checked, splits, pipeline, workspace.store), {}
+
+    inputs = (ref.digest for ref in (model, encoded, checked, splits))
+    return run_stage(workspace, "evaluate", config_digest(pipeline.name, pipeline.kind, *inputs), build)
 
 
-def run_stage(
-    workspace: Workspace, stage: str, key: str, build: Callable[[], tuple[Ref, dict[str, Any]]]
-) -> StageResult:
+def run_stage(workspace: Workspace, stage: str, key: str, build: Callable[[], Built]) -> StageResult:
     """The artefact that this key made before, if it is whole; else build it and record it."""
     key = config_digest(stage, VERSIONS[stage], __version__, key)
     found = find_stage(workspace.ledger, key)
@@ -140,6 +149,7 @@ def run_stage(
         kind, digest, facts = found
         ref = workspace.store.find(kind, digest)
         if ref is not None and _is_whole(workspace, ref):
+            os.utime(ref.folder)  # in use: `seqcls gc` passes over what is young
             return StageResult(stage=stage, ref=ref, reused=True, seconds=float(facts.get("seconds", 0.0)), facts=facts)
     started = time.perf_counter()
     ref, facts = build()

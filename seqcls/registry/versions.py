@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from seqcls.artefacts import Ref, verify
 from seqcls.errors import ConfigRefused, GateRefused
 from seqcls.failpoints import failpoint
-from seqcls.ledger.models import AliasState, ModelVersion, add_model, alias_history, get_alias, list_models, set_alias
+from seqcls.ledger.models import AliasMoved, AliasState, ModelVersion, add_model, alias_history, get_alias, list_models, set_alias
 from seqcls.registry.gate import Check, Decision, decide
 from seqcls.workspace import Workspace
 
@@ -33,6 +33,9 @@ class Promotion:
 
 def register(workspace: Workspace, model: Ref, evaluation: Ref, inputs: dict[str, Ref], run_id: str) -> ModelVersion:
     """Give a verified, loadable model its version; the same model keeps the one it has."""
+    for known in list_models(workspace.ledger, workspace.pipeline.name):
+        if (known.model_digest, known.evaluation_digest) == (model.digest, evaluation.digest):
+            return known
     from seqcls.models.package import load_model
 
     verify(evaluation)
@@ -71,7 +74,10 @@ def consider(workspace: Workspace, version: ModelVersion) -> Promotion:
     moves = alias_history(workspace.ledger, version.pipeline, CHAMPION)
     was_champion = any(move.to_version == version.version for move in moves) and seen.version != version.version
     if workspace.pipeline.promote.automatic and not was_champion:
-        return promote(workspace, version)
+        try:
+            return promote(workspace, version)
+        except AliasMoved:  # by another run; the gate is asked again, about the champion that is there now
+            return promote(workspace, version)
     decision = decide(workspace, version, _at(workspace, seen))
     if was_champion:
         rule = Check(
