@@ -9,19 +9,14 @@ import pytest
 
 from seqcls.errors import ConfigRefused
 from seqcls.table import Kind
-from seqcls.validation.rules import Rule, build_rules
+from seqcls.validation.rulebook import Asked, build_rules
+from seqcls.validation.rules import Rule
 from tests.seqcls.table_examples import make_pipeline
 
 
 def rules_of(kind: Kind, labelled: bool = True, **rules: Any) -> dict[str, Rule]:
-    built = build_rules(
-        make_pipeline(kind, rules=rules),
-        labelled=labelled,
-        classes=("a", "b"),
-        allowed=rules.get("label_set", []),
-        channels=2,
-    )
-    return {rule.name: rule for rule in built}
+    asked = Asked(make_pipeline(kind, rules=rules), labelled, 0.0, tuple(rules.get("label_set", [])))
+    return {rule.name: rule for rule in build_rules(asked, classes=("a", "b"), channels=2)}
 
 
 def custom(kind: Kind, **rule: Any) -> Rule:

@@ -227,6 +227,7 @@ def test_no_rows_at_all_are_refused_for_training_and_fine_for_scoring(store: Art
         "rejected": 0,
         "labels": {},
         "checks": {},
+        "sources": {},
     }
     assert kept(ref).schema.equals(table_schema("series"))
 
