@@ -61,6 +61,16 @@ def test_json_is_one_line(project: Path) -> None:
     assert json.loads(line)["rows"] == {"in": 0, "scored": 0, "rejected": 0, "abstained": 0}
 
 
+def test_nothing_new_loads_neither_torch_nor_great_expectations(project: Path) -> None:
+    code = (
+        "import sys; from seqcls.cli import main; code = main(sys.argv[1:]);"
+        "sys.exit(code or 10 * ('torch' in sys.modules) + 20 * ('great_expectations' in sys.modules))"
+    )
+    for command in ("train", "score"):
+        done = subprocess.run([sys.executable, "-c", code, command, "pairs.toml"], cwd=project, capture_output=True)
+        assert done.returncode == 0, done.stderr
+
+
 def test_models_predict_lineage_doctor_answer(project: Path) -> None:
     models = run("models", "pairs.toml", cwd=project)
     assert "champion" in models.stdout
