@@ -18,7 +18,7 @@ from seqcls import parquet
 from seqcls.artefacts import ArtefactStore, Ref, read_manifest, verify
 from seqcls.errors import BudgetExceeded, CheckBroken, ConfigRefused, DataRefused
 from seqcls.table import RAW_LIMIT, REJECTS, Kind, table_schema
-from seqcls.validation import census, validate
+from seqcls.validation import census, gate, validate
 from seqcls.validation.validate import CheckReport, read_checks
 from tests.seqcls.table_examples import make_pipeline, make_rows, real_data, write_table
 
@@ -255,9 +255,9 @@ def test_the_report_lists_every_rule_and_never_a_value(store: ArtefactStore) -> 
 def test_a_mask_that_counts_otherwise_than_great_expectations_is_a_bug(
     store: ArtefactStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real = validate.count_breaches
+    real = gate.count_breaches
     monkeypatch.setattr(
-        validate, "count_breaches", lambda *asked: {n: c + (n == "length") for n, c in real(*asked).items()}
+        gate, "count_breaches", lambda *asked: {n: c + (n == "length") for n, c in real(*asked).items()}
     )
     with pytest.raises(CheckBroken, match="rule length: the mask finds 0 rows, Great Expectations 1"):
         check(store, "text", make_rows("text", ["x", "y"]))
@@ -297,7 +297,7 @@ def test_batches_and_gates_of_any_size_give_the_same_artefact(
     rows = make_rows("text", sequences, id=[f"r{number % 50}" for number in range(60)])
     whole = check(store, "text", rows, duplicate_row="warn", conflicting_label="reject")
     monkeypatch.setattr(validate, "BYTES_PER_BATCH", 300)
-    monkeypatch.setattr(validate, "ROWS_PER_GATE", 17)
+    monkeypatch.setattr(gate, "ROWS_PER_GATE", 17)
     assert check(store, "text", rows, duplicate_row="warn", conflicting_label="reject").digest == whole.digest
 
 
