@@ -16,7 +16,6 @@ import pyarrow.parquet as pq
 
 from seqcls.artefacts import file_digest
 from seqcls.sources.assemble import assemble
-from seqcls.sources.numbers import SERIES, from_number_lists
 from seqcls.sources.reading import (
     Problems,
     Reading,
@@ -29,6 +28,7 @@ from seqcls.sources.reading import (
     row_numbers,
 )
 from seqcls.sources.stream import check_same, open_regular
+from seqcls.sources.typed_columns import check_role_type, check_sequence_type, is_text, to_names, to_sequence
 from seqcls.table import SourceBatch
 
 ROWS_PER_BATCH = 8192
@@ -130,136 +130,42 @@ def _check_schema(reading: Reading, schema: pa.Schema) -> dict[Role, str]:
         need_column(
             reading, name, schema.names, "source.sequence" if len(reading.sequence_columns) == 1 else "source.channels"
         )
-        _check_sequence_type(reading, name, schema.field(name).type)
+        check_sequence_type(reading, name, schema.field(name).type)
     roles = role_columns(reading, schema.names)
     for role, name in roles.items():
-        kind = schema.field(name).type
-        if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
-            raise _wrong_type(reading, name, kind, "a time" if role == "time" else "text or integers")
+        check_role_type(reading, name, schema.field(name).type, "a time" if role == "time" else "text or integers")
     return roles
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    if pa.types.is_dictionary(kind):
-        kind = kind.value_type
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
-
-
-def _is_list(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind))
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
-
-
-def _check_sequence_type(reading: Reading, name: str, kind: pa.DataType) -> None:
-    if _is_text(kind) or pa.types.is_null(kind):
-        return
-    inner = kind.value_type if _is_list(kind) else None
-    if reading.kind == "tokens" and inner is not None and (_is_text(inner) or pa.types.is_integer(inner)):
-        return
-    if reading.kind == "series" and inner is not None:
-        deepest = inner.value_type if _is_list(inner) else inner
-        if _is_number(deepest):
-            return
-    wanted = {"series": "lists of numbers, or text", "tokens": "lists of text or integers, or text"}
-    raise _wrong_type(reading, name, kind, wanted.get(reading.kind, "text"))
-
-
-def _wrong_type(reading: Reading, name: str, kind: pa.DataType, wanted: str) -> Exception:
-    return reading.refuse(
-        f"the column has type {kind}",
-        column=name,
-        expected=wanted,
-        next_step="write the file again with this type, or name another column",
-    )
 
 
 def _records(reading: Reading, batch: pa.RecordBatch, first: int, roles: dict[Role, str]) -> Records:
     problems: Problems = {}
-    sequence = [_sequence(reading, batch.column(name), name, problems) for name in reading.sequence_columns]
+    sequence = [to_sequence(reading, batch.column(name), name, problems) for name in reading.sequence_columns]
     records = Records(
         row_numbers(first, batch.num_rows), sequence, problems=problems, raw=lambda index: _show(batch, index)
     )
     for role, name in roles.items():
         column = batch.column(name)
         records.columns[role] = (
-            column if role == "time" and not _is_text(column.type) else _names(column, name, problems)
+            column if role == "time" and not is_text(column.type) else to_names(column, name, problems)
         )
     if reading.source.label_from in ("file", "folder"):
         records.columns["label"] = constant(reading.file_label(), batch.num_rows)
+    _note_long_rows(reading, sequence, problems)
+    return records
+
+
+def _note_long_rows(reading: Reading, sequence: list[pa.Array], problems: Problems) -> None:
     limit = reading.source.max_row_bytes
     for name, column in zip(reading.sequence_columns, sequence, strict=True):
-        if pa.types.is_string(column.type):
-            sizes = pc.binary_length(column)
-            for index in pc.indices_nonzero(pc.fill_null(pc.greater(sizes, limit), False)).to_pylist():
-                add_problem(
-                    problems,
-                    index,
-                    name,
-                    "row_bytes",
-                    f"{sizes[index]} bytes; a row may have {limit} (source.max_row_bytes)",
-                )
-    return records
+        if not pa.types.is_string(column.type):
+            continue
+        sizes = pc.binary_length(column)
+        for index in pc.indices_nonzero(pc.fill_null(pc.greater(sizes, limit), False)).to_pylist():
+            reason = f"{sizes[index]} bytes; a row may have {limit} (source.max_row_bytes)"
+            add_problem(problems, index, name, "row_bytes", reason)
 
 
 def _show(batch: pa.RecordBatch, index: int) -> str:
     return repr(
         {name: str(column[index])[:1000] for name, column in zip(batch.schema.names, batch.columns, strict=True)}
     )
-
-
-def _sequence(reading: Reading, column: pa.Array, name: str, problems: Problems) -> pa.Array:
-    kind = column.type
-    if _is_text(kind) or pa.types.is_null(kind):
-        return column.cast(pa.string())
-    if reading.kind == "tokens":
-        tokens = column.cast(pa.list_(pa.string()))
-        _inner_nulls(tokens, name, problems, "a null token")
-        return tokens
-    if not _is_list(kind.value_type):
-        return column.cast(pa.list_(pa.float64()))
-    return _nested(column.cast(pa.list_(pa.list_(pa.float64()))), name, problems)
-
-
-def _inner_nulls(column: pa.Array, name: str, problems: Problems, reason: str) -> None:
-    parents = pc.list_parent_indices(column)
-    for index in sorted(set(parents.filter(pc.is_null(pc.list_flatten(column))).to_pylist())):
-        add_problem(problems, index, name, "type", reason)
-
-
-def _nested(column: pa.Array, name: str, problems: Problems) -> pa.Array:
-    """list<list<number>>: one inner list a channel, all of one length."""
-    _inner_nulls(column, name, problems, "a null channel")
-    inner = pc.list_flatten(column)
-    lists, faults = from_number_lists(inner)
-    parents = pc.list_parent_indices(column).to_pylist()
-    lengths = pc.fill_null(pc.list_value_length(lists), 0).to_pylist()
-    for position, reason in faults.items():
-        add_problem(problems, parents[position], name, "number", reason)
-    first: dict[int, int] = {}
-    for parent, length in zip(parents, lengths, strict=True):
-        if first.setdefault(parent, length) != length and not any(
-            rule == "channels" for _, rule, _ in problems.get(parent, [])
-        ):
-            add_problem(
-                problems, parent, name, "channels", f"channel 1 has {first[parent]} values, another has {length}"
-            )
-    counts = pc.fill_null(pc.list_value_length(column), 0).to_pylist()
-    offsets = [0]
-    for count in counts:
-        offsets.append(offsets[-1] + count)
-    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), lists, mask=pc.is_null(column)).cast(SERIES)
-
-
-def _names(column: pa.Array, name: str, problems: Problems) -> pa.Array:
-    """Ids, classes, groups as text; whole floats (pandas writes integers with a gap so) as integers."""
-    if not pa.types.is_floating(column.type):
-        return column.cast(pa.string())
-    whole = pc.and_(pc.equal(column, pc.round(column)), pc.less(pc.abs(column), 2.0**53))
-    for index in pc.indices_nonzero(pc.invert(pc.fill_null(whole, True))).to_pylist():
-        if column[index].as_py() == column[index].as_py():
-            add_problem(problems, index, name, "type", f"{column[index]} where a name is expected")
-    usable = pc.fill_null(whole, False)
-    return pc.if_else(usable, column, pa.scalar(None, column.type)).cast(pa.int64()).cast(pa.string())
