@@ -12,10 +12,9 @@ import hashlib
 import json
 import os
 import shutil
-import time
 import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -24,10 +23,10 @@ from pydantic import BaseModel, ConfigDict
 
 from seqcls.errors import CheckBroken, Corrupted, WorldFailed
 from seqcls.failpoints import failpoint
+from seqcls.temporary import STALE_SECONDS, remove_left_over, temporary_name
 
 MANIFEST = "manifest.json"
 FORMAT_VERSION = 1
-STALE_SECONDS = 24 * 3600
 
 
 class Ref(BaseModel):
@@ -63,13 +62,14 @@ class ArtefactStore:
     def write(self, kind: str) -> Iterator[tuple[Draft, list[Ref]]]:
         """`with store.write("table") as (draft, done): ...`; afterwards `done[0]` is the Ref."""
         parent = self.root / "artefacts" / kind
-        parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        draft = Draft(parent / f".tmp-{uuid.uuid4().hex}")
-        draft.folder.mkdir(mode=0o700)
+        draft = Draft(parent / temporary_name())
         done: list[Ref] = []
         try:
+            parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            draft.folder.mkdir(mode=0o700)
+            failpoint("artefact_begun")
             yield draft, done
-            done.append(_publish(kind, parent, draft))
+            done.append(self._publish(kind, draft))
         except OSError as error:
             raise WorldFailed(
                 f"{error.strerror or error} while writing a {kind} artefact",
@@ -91,20 +91,59 @@ class ArtefactStore:
         """Move a damaged artefact out of the way, kept for inspection, so that it can be made again."""
         target = self.root / "damaged" / f"{ref.kind}-{ref.digest[:16]}-{uuid.uuid4().hex[:8]}"
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        os.rename(ref.folder, target)
+        with suppress(FileNotFoundError):  # another run set it aside just now
+            os.rename(ref.folder, target)
         return target
 
+    def discard(self, ref: Ref) -> None:
+        """Delete an artefact: renamed first, so that a reader finds it whole or not at all."""
+        condemned = ref.folder.with_name(temporary_name())
+        with suppress(FileNotFoundError):
+            os.rename(ref.folder, condemned)
+            failpoint("artefact_condemned")
+            shutil.rmtree(condemned)
+
+    def all(self) -> Iterator[Ref]:
+        """Every artefact of the store, by kind and digest."""
+        for folder in sorted((self.root / "artefacts").glob("*/*")):
+            if not folder.name.startswith("."):
+                yield self.ref(folder.parent.name, folder.name)
+
     def remove_stale(self, older_than_seconds: float = STALE_SECONDS) -> int:
-        """Clear temporary folders that killed runs left; live ones are younger."""
-        removed = 0
-        for folder in (self.root / "artefacts").glob("*/.tmp-*"):
-            try:
-                if time.time() - folder.stat().st_mtime > older_than_seconds:
-                    shutil.rmtree(folder)
-                    removed += 1
-            except FileNotFoundError:
-                continue
-        return removed
+        """Clear temporary folders that killed runs left."""
+        return remove_left_over((self.root / "artefacts").glob("*/.tmp-*"), older_than_seconds)
+
+    def _publish(self, kind: str, draft: Draft) -> Ref:
+        write_json(
+            draft.folder / MANIFEST,
+            {
+                "format": FORMAT_VERSION,
+                "kind": kind,
+                "files": _list_files(draft.folder),
+                "inputs": draft.inputs,
+                "meta": draft.meta,
+            },
+        )
+        ref = self.ref(kind, _manifest_digest(json.loads((draft.folder / MANIFEST).read_bytes())))
+        _fsync_tree(draft.folder)
+        failpoint("artefact_written")
+        try:
+            os.rename(draft.folder, ref.folder)
+        except OSError:
+            if not (ref.folder / MANIFEST).is_file():
+                raise
+            self._replace_if_damaged(ref, draft.folder)
+        fsync_folder(ref.folder.parent)
+        failpoint("artefact_published")
+        return ref
+
+    def _replace_if_damaged(self, ref: Ref, fresh: Path) -> None:
+        """The same content was published before: as good, unless its bytes changed since."""
+        try:
+            verify(ref)
+        except Corrupted:
+            self.set_aside(ref)
+            os.rename(fresh, ref.folder)
 
 
 def read_manifest(ref: Ref) -> dict[str, Any]:
@@ -165,29 +204,6 @@ def fsync_folder(folder: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
-
-
-def _publish(kind: str, parent: Path, draft: Draft) -> Ref:
-    manifest = {
-        "format": FORMAT_VERSION,
-        "kind": kind,
-        "files": _list_files(draft.folder),
-        "inputs": draft.inputs,
-        "meta": draft.meta,
-    }
-    write_json(draft.folder / MANIFEST, manifest)
-    digest = _manifest_digest(json.loads((draft.folder / MANIFEST).read_bytes()))
-    _fsync_tree(draft.folder)
-    failpoint("artefact_written")
-    final = parent / digest
-    try:
-        os.rename(draft.folder, final)
-    except OSError:
-        if not (final / MANIFEST).is_file():  # else: the same content was published before, as good
-            raise
-    fsync_folder(parent)
-    failpoint("artefact_published")
-    return Ref(kind=kind, digest=digest, path=str(final))
 
 
 def _manifest_digest(manifest: dict[str, Any]) -> str:

@@ -13,18 +13,30 @@ import time
 
 POINTS = frozenset(
     {
+        "artefact_begun",
         "artefact_written",
         "artefact_published",
+        "artefact_condemned",
+        "shard_written",
         "stage_recorded",
+        "checkpoint_tensors_written",
         "checkpoint_written",
         "epoch_ended",
         "step_ended",
         "model_registered",
         "alias_set",
+        "input_seen",
+        "input_opened",
+        "input_closed",
         "chunk_claimed",
         "chunk_scored",
         "chunk_committed",
+        "scores_copied",
         "scores_published",
+        "run_recorded",
+        "ledger_saved",
+        "ledger_rebuilt",
+        "rows_released",
     }
 )
 _SETTING = os.environ.get("SEQCLS_FAILPOINT", "")

@@ -10,6 +10,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seqcls.errors import Corrupted
+from seqcls.failpoints import failpoint
 
 ROWS_PER_BATCH = 65_536
 BYTES_PER_GROUP = 32 * 1024 * 1024
@@ -48,6 +49,7 @@ class ShardWriter:
         if self._writer is None:
             self._writer = _open_writer(self.folder / f"part-{self._shard:05d}.parquet", self.schema)
         self._writer.write_table(group, row_group_size=max(group.num_rows, 1))
+        failpoint("shard_written")
         self._rows_in_shard += group.num_rows
         if self._rows_in_shard >= self.rows_per_shard:
             self._writer.close()

@@ -9,6 +9,7 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
+from seqcls.failpoints import failpoint
 from seqcls.ledger.database import Database
 from seqcls.ledger.schema import runs, stages
 
@@ -53,3 +54,4 @@ def record_run(database: Database, run_id: str, pipeline: str, job: str, outcome
             connection.execute(insert(runs).values(**values, ended_at=database.now(connection)))
 
     database.transact(work)
+    failpoint("run_recorded")

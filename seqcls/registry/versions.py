@@ -14,7 +14,16 @@ from dataclasses import dataclass
 from seqcls.artefacts import Ref, verify
 from seqcls.errors import ConfigRefused, GateRefused
 from seqcls.failpoints import failpoint
-from seqcls.ledger.models import AliasMoved, AliasState, ModelVersion, add_model, alias_history, get_alias, list_models, set_alias
+from seqcls.ledger.models import (
+    AliasMoved,
+    AliasState,
+    ModelVersion,
+    add_model,
+    alias_history,
+    get_alias,
+    list_models,
+    set_alias,
+)
 from seqcls.registry.gate import Check, Decision, decide
 from seqcls.workspace import Workspace
 

@@ -87,7 +87,8 @@ def score_input(
             held += 1
             continue
         failpoint("chunk_claimed")
-        result = _score_chunk(workspace, claim, checked, rows, scorers.current(), run_id)
+        facts = {"name": row.name, "chunk_rows": row.chunk_rows, "rows_in": manifest["meta"]["rows_in"]}
+        result = _score_chunk(workspace, claim, checked, rows, scorers.current(), run_id, facts)
         if result is None:
             held += 1
             continue
@@ -113,7 +114,7 @@ def _chunks(checked: Ref, chunk_rows: int) -> Iterator[tuple[int, pa.Table]]:
 
 
 def _score_chunk(
-    workspace: Workspace, claim: Claim, checked: Ref, rows: pa.Table, scorer: Scorer, run_id: str
+    workspace: Workspace, claim: Claim, checked: Ref, rows: pa.Table, scorer: Scorer, run_id: str, facts: dict[str, Any]
 ) -> ChunkResult | None:
     """Score, write the artefact, commit; None when the claim was lost meanwhile."""
     try:
@@ -122,7 +123,7 @@ def _score_chunk(
         scores, late = score_rows(rows, scorer, workspace.pipeline.score.abstain_below, run_id, now)
         result = _write(
             workspace, claim, scores, pa.concat_tables([early, late]), rows.num_rows + early.num_rows, scorer.version,
-            run_id, now,
+            run_id, now, {**facts, "checked": checked.digest},
         )  # fmt: skip
         failpoint("chunk_scored")
         committed = commit_chunk(workspace.ledger, claim, result)
@@ -135,9 +136,12 @@ def _score_chunk(
 
 def _write(
     workspace: Workspace, claim: Claim, scores: pa.Table, rejects: pa.Table, rows_in: int, model: ModelVersion,
-    run_id: str, now: datetime,
+    run_id: str, now: datetime, facts: dict[str, Any],
 ) -> ChunkResult:  # fmt: skip
-    """A chunk's artefact, and what the ledger will say of it; the rejects of the checks come with chunk 0."""
+    """A chunk's artefact, and what the ledger will say of it; the rejects of the checks come with chunk 0.
+
+    All of it stands in the manifest too, with the `facts` of the input: a lost ledger is rebuilt from there.
+    """
     abstained = scores["label"].null_count
     if rows_in != scores.num_rows + rejects.num_rows:
         raise CheckBroken(
@@ -151,13 +155,16 @@ def _write(
         "rejected": rejects.num_rows,
         "abstained": abstained,
     }
+    name = f"part-{claim.input_digest[:16]}-{claim.chunk:05d}.parquet"
+    place = f"model=v{model.version}/scored_on={now:%Y-%m-%d}/{name}"
     with workspace.store.write("scores") as (draft, done):
         write_parquet(draft.folder / "scores.parquet", scores)
         write_parquet(draft.folder / "rejects.parquet", rejects)
-        draft.inputs["file"] = claim.input_digest
+        draft.inputs |= {"file": claim.input_digest, "model": model.model_digest, "evaluation": model.evaluation_digest}
+        draft.inputs["checked"] = facts["checked"]
         draft.meta |= {"pipeline": claim.pipeline, "chunk": claim.chunk, **books}
-    name = f"part-{claim.input_digest[:16]}-{claim.chunk:05d}.parquet"
-    place = f"model=v{model.version}/scored_on={now:%Y-%m-%d}/{name}"
+        draft.meta |= {"model_version": model.version, "run_id": run_id, "published_as": place}
+        draft.meta |= {"scored_at": now.timestamp(), "input": {k: v for k, v in facts.items() if k != "checked"}}
     return ChunkResult(
         model_version=model.version, scores_digest=done[0].digest, run_id=run_id, published_as=place, **books
     )
@@ -167,7 +174,7 @@ def _close(workspace: Workspace, row: Row[Any], rows_in: int, *, complete: bool,
     """Reconcile the chunks of an input with the rows that its file had."""
     name, digest = workspace.pipeline.name, row.input_digest
     total, scored, rejected, abstained = sum_chunks(workspace.ledger, name, digest)
-    if complete:
+    if complete or total == rows_in:  # another run may have done the chunks that it held
         if not total == rows_in == scored + rejected + abstained:
             raise CheckBroken(
                 f"{rows_in} rows in the file, {total} in its chunks: "
@@ -186,4 +193,5 @@ def _close(workspace: Workspace, row: Row[Any], rows_in: int, *, complete: bool,
             rejected=rejected,
             abstained=abstained,
         )
-    return ScoredInput(row.name, total, scored, rejected, abstained, complete, scored_now)
+        failpoint("input_closed")
+    return ScoredInput(row.name, total, scored, rejected, abstained, complete or total == rows_in, scored_now)

@@ -14,9 +14,11 @@ from pydantic import BaseModel, ConfigDict
 
 from seqcls.config.source import SourceConfig
 from seqcls.errors import CheckBroken, ConfigRefused, DataRefused
+from seqcls.failpoints import failpoint
 from seqcls.ledger.chunks import close_input, list_inputs, open_input, see_input
 from seqcls.registry.versions import champion
 from seqcls.scoring.chunks import ScorerCache, score_input
+from seqcls.scoring.publish import remove_traces
 from seqcls.sources.discover import find_files
 from seqcls.stages import ingest_files, validate_stage
 from seqcls.table import InputFile
@@ -91,6 +93,7 @@ def discover_new(workspace: Workspace) -> Discovery:
             where=str(workspace.loaded.path),
             expected='files to score, such as files = ["incoming/*.csv"]',
         )
+    remove_traces(workspace.store, workspace.output)
     found = find_files(score_source(workspace), workspace.folder, list(settings.files), allow_none=True)
     known = {
         row.input_digest: row for row in list_inputs(workspace.ledger, workspace.pipeline.name) if row.state == "done"
@@ -103,6 +106,7 @@ def discover_new(workspace: Workspace) -> Discovery:
             waiting.append(file.name)
             continue
         see_input(workspace.ledger, workspace.pipeline.name, file.digest, file.name)
+        failpoint("input_seen")
         if file.digest in known or file.digest in new:
             seen.append(file.name)
         else:
@@ -137,6 +141,7 @@ def _prepare(workspace: Workspace, file: NewFile) -> None:
     open_input(
         workspace.ledger, workspace.pipeline.name, file.digest, checked.ref.digest, workspace.pipeline.score.chunk_rows
     )
+    failpoint("input_opened")
 
 
 def score_prepared(

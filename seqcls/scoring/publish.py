@@ -5,15 +5,15 @@ from __future__ import annotations
 
 import os
 import shutil
-import uuid
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict
 
-from seqcls.artefacts import fsync_folder, read_manifest, verify
+from seqcls.artefacts import ArtefactStore, fsync_folder, read_manifest, verify
 from seqcls.errors import WorldFailed
 from seqcls.failpoints import failpoint
 from seqcls.ledger.chunks import done_chunks, mark_published
+from seqcls.temporary import remove_left_over, temporary_name
 from seqcls.workspace import Workspace
 
 
@@ -41,14 +41,20 @@ def publish(workspace: Workspace) -> Published:
             place = f"rejects/{Path(chunk.published_as).parent.name}/{Path(chunk.published_as).name}"
             _copy(ref.folder / "rejects.parquet", workspace.output / place)
             rejects.append(place)
+        failpoint("scores_copied")
         mark_published(workspace.ledger, workspace.pipeline.name, chunk.input_digest, chunk.chunk)
         failpoint("scores_published")
     return Published(scores=tuple(scores), rejects=tuple(rejects))
 
 
+def remove_traces(store: ArtefactStore, output: Path) -> int:
+    """Clear what killed runs left behind in the store and beside the score files; returns how many."""
+    return store.remove_stale() + remove_left_over(output.rglob(".tmp-*"))
+
+
 def _copy(source: Path, target: Path) -> None:
     """Temporary file (leading dot: dataset readers pass over it), fsync, rename, fsync of the folder."""
-    temporary = target.with_name(f".{target.name}.{uuid.uuid4().hex[:8]}.tmp")
+    temporary = target.with_name(temporary_name())
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
         with open(source, "rb") as reader, open(temporary, "wb") as writer:

@@ -28,6 +28,7 @@ from seqcls.artefacts import ArtefactStore, Ref, fsync_folder
 from seqcls.config.pipeline import Pipeline, config_digest
 from seqcls.errors import WorldFailed
 from seqcls.failpoints import failpoint
+from seqcls.temporary import remove_left_over, temporary_name
 from seqcls.training.monitor import EpochRecord
 from seqcls.training.seeding import choose_device, threads_of
 
@@ -77,11 +78,13 @@ def write(folder: Path, scalars: Scalars, tensors: dict[str, Tensor]) -> None:
     name = f"{scalars.epoch:06d}-{scalars.step:09d}"
     body = {"format": FORMAT_VERSION, "tensors": f"{name}-{digest[:12]}.safetensors", "sha256": digest}
     body["scalars"] = scalars.model_dump(mode="json")
+    index = json.dumps({**body, "self": _digest(body)}, indent=1).encode()
+    files = {str(body["tensors"]): data, f"{name}.json": index}
     try:
-        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
-        _write_whole(folder / str(body["tensors"]), data)
-        _write_whole(folder / f"{name}.json", json.dumps({**body, "self": _digest(body)}, indent=1).encode())
-        _forget_old(folder)
+        try:
+            _commit(folder, files)
+        except FileNotFoundError:  # another run of the same training ended just now and cleared the folder
+            _commit(folder, files)
     except OSError as error:
         raise WorldFailed(
             f"{error.strerror or error} while writing a checkpoint",
@@ -89,6 +92,16 @@ def write(folder: Path, scalars: Scalars, tensors: dict[str, Tensor]) -> None:
             next_step="free space or mend the permissions, then run the same command again: it goes on where it stood",
         ) from error
     failpoint("checkpoint_written")
+
+
+def _commit(folder: Path, files: dict[str, bytes]) -> None:
+    """Tensors first, then the JSON that names them."""
+    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    for name, data in files.items():
+        _write_whole(folder / name, data)
+        if not name.endswith(".json"):
+            failpoint("checkpoint_tensors_written")
+    _forget_old(folder)
 
 
 def read_newest(folder: Path) -> Checkpoint | None:
@@ -140,7 +153,7 @@ def _newest_first(folder: Path) -> Iterator[Path]:
 
 
 def _write_whole(path: Path, data: bytes) -> None:
-    temporary = path.with_name(f".{path.name}.{os.getpid()}.tmp")
+    temporary = path.with_name(temporary_name())
     try:
         with open(temporary, "wb") as file:
             file.write(data)
@@ -153,10 +166,13 @@ def _write_whole(path: Path, data: bytes) -> None:
 
 
 def _forget_old(folder: Path) -> None:
-    """Keep the newest two and what they name; the rest are older, or left by a run that was killed."""
-    kept = set()
-    for path in list(_newest_first(folder))[:KEPT]:
-        kept |= {path.name, *(tensors.name for tensors in folder.glob(f"{path.stem}-*.safetensors"))}
+    """Keep the newest two and what they name; older ones go, and what killed runs left.
+
+    What is newer than the newest may be the tensors of another run of the same training: its JSON comes next.
+    """
+    stems = [path.stem for path in list(_newest_first(folder))[:KEPT]]
     for path in folder.iterdir():
-        if path.name not in kept:
+        if path.name.startswith("."):
+            remove_left_over([path])
+        elif path.name[: len(stems[0])] not in stems and path.name < stems[0]:
             path.unlink(missing_ok=True)

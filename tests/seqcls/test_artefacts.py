@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import socket
 import subprocess
 import sys
 import textwrap
@@ -12,6 +13,7 @@ import pytest
 
 from seqcls.artefacts import MANIFEST, ArtefactStore, Ref, read_manifest, verify
 from seqcls.errors import CheckBroken, Corrupted, WorldFailed
+from seqcls.temporary import temporary_name
 
 
 def make(store: ArtefactStore, text: str = "hello") -> Ref:
@@ -109,6 +111,22 @@ def test_stale_temporary_folders_go_and_fresh_ones_stay(tmp_path: Path) -> None:
         os.utime(folder, (past, past))
     assert store.remove_stale() == 1
     assert sorted(path.name for path in ref.folder.parent.iterdir()) == sorted([".tmp-new", ref.digest])
+
+
+def test_what_a_dead_process_left_goes_at_once_and_what_a_living_one_writes_stays(tmp_path: Path) -> None:
+    store = ArtefactStore(tmp_path)
+    ref = make(store)
+    for name in (f".tmp-{socket.gethostname()}~1~0~dead", temporary_name(), ".tmp-elsewhere~1~0~unknown"):
+        (ref.folder.parent / name).mkdir()
+    assert store.remove_stale() == 1
+    assert not list(ref.folder.parent.glob("*dead"))
+
+
+def test_an_artefact_whose_bytes_changed_is_replaced_when_it_is_made_again(tmp_path: Path) -> None:
+    store = ArtefactStore(tmp_path)
+    (make(store).folder / "rows" / "a.txt").write_text("hellO")
+    verify(make(store))
+    assert len(list((tmp_path / "damaged").iterdir())) == 1
 
 
 @pytest.mark.parametrize("point", ["artefact_written", "artefact_published"])

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import socket
 import shutil
 import signal
 import subprocess
@@ -101,7 +102,7 @@ def test_a_damaged_json_is_passed_over(tmp_path: Path, damage: str) -> None:
 
 
 def test_only_the_last_two_checkpoints_are_kept(tmp_path: Path) -> None:
-    (tmp_path / ".000000-000000000.json.1.tmp").write_text("left by a killed run")
+    (tmp_path / f".tmp-{socket.gethostname()}~1~0~dead").write_text("left by a killed run")
     for step in range(5):
         checkpoints.write(tmp_path, Scalars(step=step), {"weights/a": torch.full((1,), float(step))})
     names = sorted(path.name for path in tmp_path.iterdir())

@@ -1,0 +1,48 @@
+"""Temporary files and folders that carry the name of the process that writes them.
+
+Out: `.tmp-HOST~PID~START~RANDOM` (leading dot: readers of a folder pass over it). Promise: what a dead process left is
+known at once and removed by the next run; what a living one writes is never touched; of an owner on another machine
+nothing is known, so its files go only when nothing in them changed for a day.
+"""
+
+from __future__ import annotations
+
+import shutil
+import time
+import uuid
+from collections.abc import Iterable
+from pathlib import Path
+
+from seqcls.owner import is_gone, this_process
+
+PREFIX = ".tmp-"
+STALE_SECONDS = 24 * 3600
+
+
+def temporary_name() -> str:
+    """A name that no other process and no other call uses."""
+    return f"{PREFIX}{this_process().replace(':', '~')}~{uuid.uuid4().hex[:12]}"
+
+
+def is_left_over(path: Path, older_than_seconds: float = STALE_SECONDS) -> bool:
+    """Whether nobody writes it any more."""
+    if is_gone(path.name.removeprefix(PREFIX).rpartition("~")[0].replace("~", ":")):
+        return True
+    try:
+        newest = max(item.stat().st_mtime for item in (path, *path.rglob("*")))
+    except FileNotFoundError:  # it went, or grew, while we looked: somebody is at work
+        return False
+    return time.time() - newest > older_than_seconds
+
+
+def remove_left_over(paths: Iterable[Path], older_than_seconds: float = STALE_SECONDS) -> int:
+    """Remove those that nobody writes; returns how many."""
+    removed = 0
+    for path in paths:
+        if is_left_over(path, older_than_seconds):
+            if path.is_dir() and not path.is_symlink():
+                shutil.rmtree(path, ignore_errors=True)  # two runs may clear up at once
+            else:
+                path.unlink(missing_ok=True)
+            removed += 1
+    return removed
