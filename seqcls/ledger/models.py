@@ -53,36 +53,29 @@ def add_model(
     run_id: str,
 ) -> ModelVersion:
     """Give a model the next version; the same model and evaluation keep the version they have."""
+    same = and_(
+        models.c.pipeline == pipeline,
+        models.c.model_digest == model_digest,
+        models.c.evaluation_digest == evaluation_digest,
+    )
+    values = {
+        "pipeline": pipeline,
+        "model_digest": model_digest,
+        "evaluation_digest": evaluation_digest,
+        "inputs": json.dumps(inputs),
+        "metrics": json.dumps(metrics),
+        "run_id": run_id,
+    }
 
     def work(connection: Connection) -> ModelVersion:
         # Writers of one pipeline take turns: SQLite by BEGIN IMMEDIATE, PostgreSQL by this lock.
         if not database.is_sqlite:
             connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(pipeline))))
-        same = and_(
-            models.c.pipeline == pipeline,
-            models.c.model_digest == model_digest,
-            models.c.evaluation_digest == evaluation_digest,
-        )
-        found = connection.execute(select(models).where(same)).first()
-        if found is None:
-            latest = (
-                connection.execute(select(func.max(models.c.version)).where(models.c.pipeline == pipeline)).scalar()
-                or 0
-            )
-            connection.execute(
-                insert(models).values(
-                    pipeline=pipeline,
-                    version=latest + 1,
-                    model_digest=model_digest,
-                    evaluation_digest=evaluation_digest,
-                    inputs=json.dumps(inputs),
-                    metrics=json.dumps(metrics),
-                    run_id=run_id,
-                    registered_at=database.now(connection),
-                )
-            )
-            found = connection.execute(select(models).where(same)).one()
-        return _version(found)
+        if connection.execute(select(models.c.version).where(same)).first() is None:
+            of_pipeline = select(func.coalesce(func.max(models.c.version), 0)).where(models.c.pipeline == pipeline)
+            version = connection.execute(of_pipeline).scalar_one() + 1
+            connection.execute(insert(models).values(**values, version=version, registered_at=database.now(connection)))
+        return _version(connection.execute(select(models).where(same)).one())
 
     return database.transact(work)
 
@@ -104,44 +97,36 @@ def set_alias(
     database: Database, pipeline: str, alias: str, seen: AliasState, version: int, who: str, why: str
 ) -> AliasState:
     """Move the alias from the state that was `seen` to `version`; AliasMoved when it is no longer in that state."""
+    now = AliasState(version, seen.counter + 1)
+    change = {"pipeline": pipeline, "alias": alias, "counter": now.counter, "from_version": seen.version,
+              "to_version": version, "who": who, "why": why}  # fmt: skip
 
     def work(connection: Connection) -> AliasState:
-        if seen.counter == 0:
-            there = connection.execute(
-                select(aliases.c.counter).where(aliases.c.pipeline == pipeline, aliases.c.alias == alias)
-            ).first()
-            moved = there is not None
-            if not moved:
-                connection.execute(insert(aliases).values(pipeline=pipeline, alias=alias, version=version, counter=1))
-        else:
-            here = and_(aliases.c.pipeline == pipeline, aliases.c.alias == alias, aliases.c.counter == seen.counter)
-            moved = (
-                connection.execute(
-                    update(aliases).where(here).values(version=version, counter=seen.counter + 1)
-                ).rowcount
-                != 1
-            )
-        if moved:
+        if not _compare_and_set(connection, pipeline, alias, seen, now):
             raise AliasMoved(
                 f"{alias} of {pipeline} was moved by another process",
                 where=database.name,
+                expected=f"the alias at its move {seen.counter}",
                 next_step="look again with `seqcls models`",
             )
-        connection.execute(
-            insert(alias_changes).values(
-                pipeline=pipeline,
-                alias=alias,
-                counter=seen.counter + 1,
-                from_version=seen.version,
-                to_version=version,
-                who=who,
-                why=why,
-                changed_at=database.now(connection),
-            )
-        )
-        return AliasState(version, seen.counter + 1)
+        connection.execute(insert(alias_changes).values(**change, changed_at=database.now(connection)))
+        return now
 
     return database.transact(work)
+
+
+def _compare_and_set(connection: Connection, pipeline: str, alias: str, seen: AliasState, now: AliasState) -> bool:
+    """Whether the alias was in the state `seen`; only then it is set."""
+    here = and_(aliases.c.pipeline == pipeline, aliases.c.alias == alias)
+    if seen.counter == 0:
+        if connection.execute(select(aliases.c.counter).where(here)).first() is not None:
+            return False
+        values = {"pipeline": pipeline, "alias": alias, "version": now.version, "counter": now.counter}
+        connection.execute(insert(aliases).values(**values))
+        return True
+    unmoved = and_(here, aliases.c.counter == seen.counter)
+    moved = connection.execute(update(aliases).where(unmoved).values(version=now.version, counter=now.counter))
+    return bool(moved.rowcount == 1)
 
 
 def alias_history(database: Database, pipeline: str, alias: str) -> list[Row[Any]]:

@@ -27,6 +27,13 @@ class _Tags:
     channels: int | None = None
 
 
+# found, expected, next step of the tags that say that the rows are of another make
+_UNREADABLE = {
+    ("@timestamps", "true"): ("time stamps are not read", "@timeStamps false", "write the values alone"),
+    ("@targetlabel", "true"): ("a regression target", "@classLabel", "this project classifies"),
+}
+
+
 def read_ts(reading: Reading) -> Iterator[SourceBatch]:
     """Batches of a .ts file; rows are counted after `@data`."""
     tags, row = _Tags(), 1
@@ -59,46 +66,35 @@ def read_ts(reading: Reading) -> Iterator[SourceBatch]:
 
 
 def _read_tag(reading: Reading, text: str, line: int, tags: _Tags) -> None:
+    """One line of the head; tags that say nothing about the rows (@problemName, @missing, ...) are passed over."""
     words = text.split()
     tag, value = words[0].lower(), words[1].lower() if len(words) > 1 else ""
     if not tag.startswith("@"):
         raise reading.refuse(
             "a series before @data", row=line, expected="a line beginning with @ or #", next_step="check source.format"
         )
-    if tag == "@timestamps" and value == "true":
-        raise reading.refuse(
-            "time stamps are not read", row=line, expected="@timeStamps false", next_step="write the values alone"
-        )
-    if tag == "@targetlabel" and value == "true":
-        raise reading.refuse(
-            "a regression target", row=line, expected="@classLabel", next_step="this project classifies"
-        )
+    if (tag, value) in _UNREADABLE:
+        found, expected, next_step = _UNREADABLE[tag, value]
+        raise reading.refuse(found, row=line, expected=expected, next_step=next_step)
     if tag == "@classlabel":
         tags.labelled = value == "true"
-        if reading.labelled and not tags.labelled:
-            raise reading.refuse(
-                "@classLabel false",
-                row=line,
-                expected="classes, since this file is to train on",
-                next_step="name a labelled file",
-            )
-    if tag == "@univariate" and value == "true":
+    elif tag == "@univariate" and value == "true":
         tags.channels = 1
-    if tag in ("@dimensions", "@dimension"):
+    elif tag in ("@dimensions", "@dimension"):
         if not (value.isascii() and value.isdigit() and 0 < int(value) < 100_000):
             raise reading.refuse(
                 f"{text[:60]!r}", row=line, expected="@dimensions and a number", next_step="mend this line"
             )
         tags.channels = int(value)
-    if tag == "@data":
+    elif tag == "@data":
         tags.has_data = True
-        if reading.labelled and not tags.labelled:
-            raise reading.refuse(
-                "no @classLabel line",
-                row=line,
-                expected="@classLabel true and the classes",
-                next_step="name a labelled file",
-            )
+    if tag in ("@classlabel", "@data") and reading.labelled and not tags.labelled:
+        raise reading.refuse(
+            "@classLabel false" if tag == "@classlabel" else "no @classLabel line",
+            row=line,
+            expected="@classLabel true and the classes, since this file is to train on",
+            next_step="name a labelled file",
+        )
 
 
 def split_series(reading: Reading, numbered: list[tuple[int, str]], rejects: list[Reject], tags: _Tags) -> Records:
