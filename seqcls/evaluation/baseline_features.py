@@ -142,45 +142,49 @@ class SeriesFeatures:
 
 
 def _summarise(values: Values, lengths: Indices, points: int) -> Values:
-    """Values of all segments, (S,) lengths -> (S, 8 + points); a segment without a finite value is all zeros."""
-    segments = len(lengths)
+    """Values of all S segments, (S,) lengths -> (S, 8 + points); a segment without a finite value is all zeros."""
     place = np.flatnonzero(np.isfinite(values))  # of the observed values
-    segment, seen = np.repeat(np.arange(segments), lengths)[place], values[place]
     start = np.cumsum(lengths) - lengths
-    count = np.bincount(segment, minlength=segments)
+    segment = np.repeat(np.arange(len(lengths)), lengths)[place]
+    count = np.bincount(segment, minlength=len(lengths))
+    features = np.zeros((len(lengths), 8 + points))
     some = count > 0
+    if some.any():
+        moments = _moments(values[place], segment, place - start[segment], count)  # (S, 6)
+        shares = np.stack([count / np.maximum(lengths, 1), lengths], axis=1)  # (S, 2)
+        features[some, :8] = np.concatenate([moments, shares], axis=1)[some]
+        features[some, 8:] = _resample(values[place], place, start[some], lengths[some], count[some], points)
+    return features
+
+
+def _moments(seen: Values, segment: Indices, position: Indices, count: Indices) -> Values:
+    """Observed values with their segments and positions -> (S, 6): mean, deviation, low, high, slope, mean step."""
+    segments = len(count)
 
     def average(of: Values) -> Values:
         return np.bincount(segment, weights=of, minlength=segments) / np.maximum(count, 1)
 
-    time = (place - start[segment]).astype(np.float64)
+    time = position.astype(np.float64)
     mean, mean_time = average(seen), average(time)
     away, away_time = seen - mean[segment], time - mean_time[segment]
-    slope = average(away * away_time) / np.maximum(average(away_time**2), 1e-12)
+    slope = average(away * away_time) / np.maximum(average(away_time**2), 1e-12)  # least squares
     step = np.abs(np.diff(seen, prepend=0.0)) * (np.diff(segment, prepend=-1) == 0)
     low, high = np.full(segments, np.inf), np.full(segments, -np.inf)
     np.minimum.at(low, segment, seen)
     np.maximum.at(high, segment, seen)
-    summary = [
-        mean,
-        np.sqrt(average(away**2)),
-        low,
-        high,
-        slope,
-        average(step),
-        count / np.maximum(lengths, 1),
-        lengths,
-    ]
-    # Between the first and the last observed value of a segment, interpolation never leaves the segment.
-    first = np.searchsorted(place, start)
-    ends = np.stack([first, first + count - 1])[:, some]  # (2, S with values), places among the observed
-    grid = start[:, None] + np.linspace(0, 1, points) * np.maximum(lengths - 1, 0)[:, None]  # (S, P)
-    within = np.clip(grid[some], place[ends[0]][:, None], place[ends[1]][:, None])
-    features = np.zeros((segments, len(summary) + points))
-    features[:, : len(summary)] = np.where(some[:, None], np.stack(summary, axis=1), 0.0)
-    if some.any():
-        features[some, len(summary) :] = np.interp(within, place, seen)
-    return features
+    return np.stack([mean, np.sqrt(average(away**2)), low, high, slope, average(step)], axis=1)
+
+
+def _resample(seen: Values, place: Indices, start: Indices, lengths: Indices, count: Indices, points: int) -> Values:
+    """Linear interpolation at `points` even positions of each segment: (S, points).
+
+    Between the first and the last observed value of a segment, interpolation never leaves the segment.
+    """
+    first = np.searchsorted(place, start)  # (S,) among the observed
+    grid = start[:, None] + np.linspace(0, 1, points) * np.maximum(lengths - 1, 0)[:, None]  # (S, points)
+    within = np.clip(grid, place[first][:, None], place[first + count - 1][:, None])
+    resampled: Values = np.interp(within, place, seen)
+    return resampled
 
 
 def as_numbers(array: pa.ChunkedArray | pa.Array) -> Indices:

@@ -44,10 +44,8 @@ def read_arff(reading: Reading) -> Iterator[SourceBatch]:
 
 
 def _records(reading: Reading, lines: Lines, head: _Head) -> Records:
-    rows: list[int] = []
-    cells: list[list[str]] = []
-    labels: list[str | None] = []
-    raws: list[str] = []
+    """Lines of the head are read into `head`; the others become records, or rejects with the number of their row."""
+    found: list[tuple[int, list[str], str | None, str]] = []  # row, cells, class, the line
     rejects: list[Reject] = []
     damaged = {int(str(reject["source_row"])): reject for reject in lines.rejects}
     if damaged and not head.has_data:
@@ -57,30 +55,36 @@ def _records(reading: Reading, lines: Lines, head: _Head) -> Records:
     texts = dict(zip(lines.rows, lines.texts, strict=True))
     for number in sorted([*texts, *damaged]):
         text = texts.get(number, "").strip()
-        if number in damaged:
-            rejects.append(damaged[number] | {"source_row": head.row})
-        elif not text or text.startswith("%"):
+        if number not in damaged and (not text or text.startswith("%")):
             continue
-        elif not head.has_data:
+        if number not in damaged and not head.has_data:
             _read_head(reading, text, number, head)
             continue
+        row = None if number in damaged else _split_row(text, head)
+        if row is None:
+            rejects.append(damaged[number] | {"source_row": head.row})
+        elif isinstance(row, str):
+            rejects.append(reading.reject(head.row, "", "fields", row, text))
         else:
-            found = _split_row(text, head)
-            if isinstance(found, str):
-                rejects.append(reading.reject(head.row, "", "fields", found, text))
-            else:
-                rows.append(head.row)
-                cells.append(found[0])
-                labels.append(found[1])
-                raws.append(text)
+            found.append((head.row, *row, text))
         head.row += 1
-    records = channel_records(rows, cells, labels, raws, rejects, head.channels or 1)
-    if not head.is_relational:
-        lists = trim_right(records.sequence[0].flatten().cast(FLOATS))
-        offsets = pa.array(range(len(rows) + 1), pa.int32())
-        records.sequence = (
-            [pa.ListArray.from_arrays(offsets, lists).cast(SERIES)] if len(lists) == len(rows) else records.sequence
-        )
+    records = channel_records(
+        [row for row, _, _, _ in found],
+        [cells for _, cells, _, _ in found],
+        [label for _, _, label, _ in found],
+        [text for _, _, _, text in found],
+        rejects,
+        head.channels or 1,
+    )
+    return records if head.is_relational else _trimmed(records)
+
+
+def _trimmed(records: Records) -> Records:
+    """Flat ARFF pads short series with missing values at the right."""
+    lists = trim_right(records.sequence[0].flatten().cast(FLOATS))
+    if len(lists) == len(records.rows):
+        offsets = pa.array(range(len(lists) + 1), pa.int32())
+        records.sequence = [pa.ListArray.from_arrays(offsets, lists).cast(SERIES)]
     return records
 
 

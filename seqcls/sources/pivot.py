@@ -56,35 +56,50 @@ def _batch(
     ends = np.append(starts[1:], len(code))
     lengths = step[ends - 1] - step[starts] + 1
     problems: Problems = {}
-    rows = table["row"].to_numpy()
-    first_rows = np.minimum.reduceat(rows, starts)
     which = np.searchsorted(series, code)
     _note_faults(table, which, problems)
     for role in _ROLES:
         _note_changes(reading, table[role].combine_chunks(), starts, which, role, problems)
-    too_long = lengths * len(channels) * _BYTES_PER_VALUE > reading.source.max_row_bytes
-    for index in np.flatnonzero(too_long):
-        limit = reading.source.max_row_bytes
-        shape = f"{lengths[index]} positions x {len(channels)} channels"
-        reason = f"{shape}; a row may have {limit} bytes (source.max_row_bytes)"
-        add_problem(problems, int(index), reading.source.value, "row_bytes", reason)
+    too_long = _note_long(reading, lengths, len(channels), problems)
     sequence = _fill(
         reading, table, channels, which, step - step[starts][which], np.where(too_long, 0, lengths), problems
     )
-    by_row = pa.array(np.argsort(first_rows, kind="stable"))
-    moved = np.argsort(by_row.to_numpy())
-    take = pa.array(starts)
-    records = Records(pa.array(first_rows).take(by_row), [sequence.take(by_row)])
-    records.columns = {
-        role: table[role].combine_chunks().take(take).take(by_row)
+    columns: dict[Role, pa.Array] = {
+        role: table[role].combine_chunks().take(pa.array(starts))
         for role in _ROLES
         if table[role].null_count < len(table)
     }
-    records.columns["id"] = ids.take(pa.array(series)).take(by_row)
-    records.problems = {int(moved[index]): reasons for index, reasons in problems.items()}
-    counts = (ends - starts)[by_row.to_numpy()]
-    records.raw = lambda index: f"{counts[index]} records, the first in row {records.rows[index]}"
-    return records
+    columns["id"] = ids.take(pa.array(series))
+    found = Records(pa.array(np.minimum.reduceat(table["row"].to_numpy(), starts)), [sequence], columns)
+    found.problems = problems
+    return _in_file_order(found, ends - starts)
+
+
+def _in_file_order(records: Records, counts: np.ndarray) -> Records:
+    """Series in the order of their first rows; `counts` are the records of each."""
+    order = np.argsort(records.rows.to_numpy(), kind="stable")
+    moved = np.argsort(order)
+    by_row = pa.array(order)
+    rows = records.rows.take(by_row)
+    return Records(
+        rows,
+        [sequence.take(by_row) for sequence in records.sequence],
+        {role: column.take(by_row) for role, column in records.columns.items()},
+        problems={int(moved[index]): reasons for index, reasons in records.problems.items()},
+        raw=lambda index: f"{counts[order[index]]} records, the first in row {rows[index]}",
+    )
+
+
+def _note_long(reading: Reading, lengths: np.ndarray, channels: int, problems: Problems) -> np.ndarray:
+    """Which series are longer than a row may be."""
+    limit = reading.source.max_row_bytes
+    too_long: np.ndarray = lengths * channels * _BYTES_PER_VALUE > limit
+    for index in np.flatnonzero(too_long):
+        reason = (
+            f"{lengths[index]} positions x {channels} channels; a row may have {limit} bytes (source.max_row_bytes)"
+        )
+        add_problem(problems, int(index), reading.source.value, "row_bytes", reason)
+    return too_long
 
 
 def _note_faults(table: pa.Table, which: np.ndarray, problems: Problems) -> None:
