@@ -52,6 +52,8 @@ class TrainConfig(Section):
     """Validation figure that early stopping watches."""
     balance: Literal["none", "weights", "sampling"] = "none"
     """Rare classes: weigh their loss, or draw them more often."""
+    balance_power: Annotated[float, Field(ge=0, le=1, strict=False)] = 1.0
+    """How far `balance` goes: 1 makes classes count equally, 0.5 is the square root (for classes of a few rows)."""
     label_smoothing: Share = 0.0
     checkpoint_seconds: Annotated[float, Field(gt=0, strict=False)] = 60.0
     """Longest time between checkpoints within an epoch, seconds; each epoch's end makes one too."""

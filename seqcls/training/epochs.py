@@ -66,7 +66,7 @@ class Run:
         self.inputs, self.labels = read_inputs(encoded.folder)
         train_rows, valid_rows = EncodedSplit.open(encoded, "train"), EncodedSplit.open(encoded, "valid")
         check_rows(encoded, train_rows.labels, valid_rows.labels, self.labels)
-        weights = class_weights(train_rows.labels, len(self.labels))
+        weights = class_weights(train_rows.labels, len(self.labels), self.config.balance_power)
         chances = weights[train_rows.labels] if self.config.balance == "sampling" else None
         size = self.config.batch_size
         self.train_batches = Batches(train_rows, self.inputs, size, pipeline.seed, shuffle=True, weights=chances)

@@ -144,6 +144,15 @@ def test_class_weights_average_to_one_over_the_rows() -> None:
     assert weights[labels].mean() == pytest.approx(1.0)
 
 
+def test_a_balance_power_of_a_half_takes_the_square_root_and_zero_changes_nothing() -> None:
+    labels = np.array([0] * 9 + [2])
+    weights = class_weights(labels, 3, 0.5)
+    assert weights[2] / weights[0] == pytest.approx(3.0)  # full weights: 9
+    assert weights[1] == 0
+    assert weights[labels].mean() == pytest.approx(1.0)
+    np.testing.assert_allclose(class_weights(labels, 3, 0.0), [1, 0, 1])
+
+
 def test_the_objective_is_the_weighted_smoothed_cross_entropy() -> None:
     logits, labels = torch.tensor([[2.0, 0.0], [0.0, 1.0]]), torch.tensor([0, 0])
     rows = [math.log(1 + math.exp(-2)), math.log(1 + math.exp(1))]
