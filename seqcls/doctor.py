@@ -6,6 +6,8 @@ import importlib.metadata
 import os
 import shutil
 import urllib.request
+from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
@@ -14,12 +16,22 @@ from sqlalchemy import text
 
 from seqcls.artefacts import verify
 from seqcls.config import load_pipeline
-from seqcls.errors import ConfigRefused, SeqclsError
+from seqcls.errors import ConfigRefused, SeqclsError, WorldFailed
+from seqcls.ledger.chunks import done_chunks
 from seqcls.ledger.models import get_alias, list_models
+from seqcls.ledger.references import find_references
 from seqcls.registry.versions import CHAMPION
 from seqcls.workspace import Workspace, open_workspace
 
+Progress = Callable[[int, int], None]
+"""Artefacts verified so far, and in all."""
 FREE_BYTES = 1_000_000_000
+REBUILD = "put a backup of ledger.db in its place, or `seqcls doctor CONFIG --repair`"
+_AGAIN = "`seqcls train CONFIG` makes it again"
+_REMEDIES = {
+    "model": "`seqcls train CONFIG` makes it again; until then `seqcls rollback CONFIG` if it is the champion",
+    "scores": "copy the artefact from a backup; the published score file is a copy of what it held",
+}
 # package -> (lowest, first that is too new, what happens then)
 LIMITS = {
     "fastapi": ("0.139", "0.151", "the Prefect server refuses requests or does not start"),
@@ -38,18 +50,17 @@ class Finding:
     remedy: str = ""
 
 
-def examine(config: Path | None) -> list[Finding]:
-    """All findings; a config adds those of its store."""
+def examine(config: Path | None, progress: Progress | None = None) -> list[Finding]:
+    """All findings; a config adds those of its store, whose artefacts are read byte for byte."""
     findings = [_version(name) for name in LIMITS] + [_server()]
     if config is not None:
         try:
             loaded = load_pipeline(config)
             findings.append(Finding("config", True, f"{loaded.pipeline.name}, {loaded.pipeline.kind}"))
             findings.append(_disk(loaded.store))
-            with open_workspace(config) as workspace:
-                findings += [_ledger(workspace), *_models(workspace)]
         except ConfigRefused as error:
-            findings.append(Finding("config", False, error.found, error.next_step))
+            return [*findings, Finding("config", False, error.found, error.next_step)]
+        findings += _store(config, progress)
     return findings
 
 
@@ -97,25 +108,56 @@ def _disk(store: Path) -> Finding:
     )
 
 
+def _store(config: Path, progress: Progress | None) -> list[Finding]:
+    try:
+        with open_workspace(config) as workspace:
+            found = [_ledger(workspace)]
+            if found[0].healthy:
+                found += [_champion(workspace), _unknown_scores(workspace), *_artefacts(workspace, progress)]
+            return found
+    except WorldFailed as error:
+        return [Finding("ledger", False, str(error), REBUILD)]
+
+
 def _ledger(workspace: Workspace) -> Finding:
     name = workspace.ledger.name
     if not workspace.ledger.is_sqlite:
         return Finding("ledger", True, name)
     answer = workspace.ledger.transact(lambda connection: connection.execute(text("PRAGMA quick_check")).scalar_one())
-    return Finding("ledger", answer == "ok", f"{name}: {answer}", "restore ledger.db from a backup")
+    return Finding("ledger", answer == "ok", f"{name}: {answer}", REBUILD)
 
 
-def _models(workspace: Workspace) -> list[Finding]:
-    """Every registered model and evaluation, byte for byte."""
-    current = get_alias(workspace.ledger, workspace.pipeline.name, CHAMPION).version
-    findings = []
-    for version in list_models(workspace.ledger, workspace.pipeline.name):
-        mark = " (champion)" if version.version == current else ""
+def _artefacts(workspace: Workspace, progress: Progress | None) -> list[Finding]:
+    """Every artefact that the ledger names, byte for byte; results of stages that are gone are made again."""
+    references = find_references(workspace.ledger)
+    named = dict(sorted(references.named.items()))
+    for kind, digest in sorted(references.stage_results):
+        if workspace.store.find(kind, digest):
+            named[(kind, digest)] = "a stage that need not run again"
+    whole, findings = Counter[str](), []
+    for number, ((kind, digest), why) in enumerate(named.items(), start=1):
         try:
-            verify(workspace.store.ref("model", version.model_digest))
-            verify(workspace.store.ref("evaluation", version.evaluation_digest))
-            findings.append(Finding(f"{version.name}{mark}", True, "whole"))
+            verify(workspace.store.ref(kind, digest))
+            whole[kind] += 1
         except SeqclsError as error:
-            remedy = "`seqcls rollback CONFIG`, then train again" if mark else "`seqcls train CONFIG` makes it again"
-            findings.append(Finding(f"{version.name}{mark}", False, str(error), remedy))
-    return findings
+            findings.append(Finding(f"{kind} {digest[:12]} of {why}", False, str(error), _REMEDIES.get(kind, _AGAIN)))
+        if progress:
+            progress(number, len(named))
+    counts = ", ".join(f"{count} {kind}" for kind, count in sorted(whole.items())) or "none yet"
+    return [Finding("artefacts", True, f"whole: {counts}"), *findings]
+
+
+def _champion(workspace: Workspace) -> Finding:
+    current = get_alias(workspace.ledger, workspace.pipeline.name, CHAMPION).version
+    versions = list_models(workspace.ledger, workspace.pipeline.name)
+    if current is None and versions:
+        return Finding("champion", False, f"none of {len(versions)} versions", "`seqcls promote CONFIG --version N`")
+    return Finding("champion", True, f"v{current} of {len(versions)} versions" if current else "no model yet")
+
+
+def _unknown_scores(workspace: Workspace) -> Finding:
+    """Score files that the ledger does not know: it is older than they are, and would have them scored again."""
+    known = {Path(row.published_as).name for row in done_chunks(workspace.ledger, workspace.pipeline.name)}
+    found = {path.name for path in workspace.output.glob("model=*/*/part-*.parquet")}
+    unknown = len(found - known)
+    return Finding("score files", not unknown, f"{len(found)}, {unknown} of them not in the ledger", REBUILD)

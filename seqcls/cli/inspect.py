@@ -1,12 +1,13 @@
-"""`seqcls lineage`, `doctor`: where something comes from, whether everything is whole."""
+"""`seqcls lineage`, `doctor`, `gc`: where something comes from, whether all is whole, what may go."""
 
 from __future__ import annotations
 
 import argparse
 import json
+import sys
 from pathlib import Path
 
-from seqcls.errors import DataRefused
+from seqcls.errors import ConfigRefused, DataRefused
 from seqcls.workspace import open_workspace
 
 
@@ -19,7 +20,15 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
     doctor = commands.add_parser("doctor", help="is everything here, whole, and in versions that work?")
     doctor.add_argument("config", type=Path, nargs="?")
+    doctor.add_argument("--repair", action="store_true", help="rebuild a lost or damaged ledger from the artefacts")
     doctor.set_defaults(run=_doctor)
+
+    clean = commands.add_parser("gc", help="delete artefacts that no version, score or open input needs")
+    clean.add_argument("config", type=Path)
+    clean.add_argument("--keep", type=_positive, help="keep the newest N versions (and champions, and what has scored)")
+    clean.add_argument("--age", type=float, default=1.0, help="leave what is younger, in days (default 1)")
+    clean.add_argument("--dry-run", action="store_true", help="say what would go, delete nothing")
+    clean.set_defaults(run=_clean)
 
 
 def _lineage(options: argparse.Namespace) -> None:
@@ -39,7 +48,9 @@ def _lineage(options: argparse.Namespace) -> None:
 def _doctor(options: argparse.Namespace) -> None:
     from seqcls.doctor import examine
 
-    findings = examine(options.config)
+    if options.repair:
+        _repair(options)
+    findings = examine(options.config, _show_progress if sys.stderr.isatty() else None)
     for finding in findings:
         print(
             f"  {'ok ' if finding.healthy else 'NO '} {finding.what}: {finding.found}"
@@ -48,6 +59,46 @@ def _doctor(options: argparse.Namespace) -> None:
     sick = [finding for finding in findings if not finding.healthy]
     if sick:
         raise DataRefused(
-            f"{len(sick)} of {len(findings)} checks failed", next_step="the lines marked NO say what to do"
+            f"{len(sick)} of {len(findings)} checks failed",
+            where=str(options.config or "this installation"),
+            expected="all well",
+            next_step="the lines marked NO say what to do",
         )
     print(f"{len(findings)} checks, all well")
+
+
+def _repair(options: argparse.Namespace) -> None:
+    from seqcls.repair import repair
+
+    if options.config is None:
+        raise ConfigRefused("--repair needs a pipeline file", expected="seqcls doctor CONFIG --repair")
+    repair(options.config, lambda line: print(f"  {line}"))
+
+
+def _show_progress(done: int, total: int) -> None:
+    print(f"\r  verifying {done} of {total} artefacts", end="\n" if done == total else "", file=sys.stderr, flush=True)
+
+
+def _clean(options: argparse.Namespace) -> None:
+    from seqcls.housekeeping import DAY, collect_garbage
+
+    with open_workspace(options.config) as workspace:
+        result = collect_garbage(
+            workspace, keep=options.keep, age_seconds=options.age * DAY, dry_run=options.dry_run
+        )  # fmt: skip
+    for pipeline, version in result.retired:
+        print(f"  {pipeline}@v{version}: not among the newest {options.keep}, never champion, scored nothing")
+    for item in result.garbage:
+        print(f"  {item.ref.kind:<11} {item.ref.digest[:16]}  {item.bytes:>14,} bytes")
+    verb = "would go" if options.dry_run else "deleted"
+    print(
+        f"{verb}: {len(result.garbage)} artefacts, {result.bytes:,} bytes, {result.left_overs} left by killed runs; "
+        f"kept: {result.kept} needed, {result.too_young} younger than {options.age:g} days"
+    )
+
+
+def _positive(text: str) -> int:
+    number = int(text)
+    if number < 1:
+        raise argparse.ArgumentTypeError("at least 1")
+    return number

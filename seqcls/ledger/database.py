@@ -18,9 +18,10 @@ from sqlalchemy import Connection, Engine, create_engine, event, insert, select,
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError, SQLAlchemyError
 
-from seqcls.errors import ConfigRefused, Corrupted, WorldFailed
+from seqcls.errors import ConfigRefused, Corrupted, SeqclsError, WorldFailed
 from seqcls.ledger.schema import SCHEMA_VERSION, metadata, settings
 
+LEDGER = "ledger.db"
 BUSY_SECONDS = 30.0
 ATTEMPTS = 8
 _NETWORK_FILE_SYSTEMS = frozenset(
@@ -65,7 +66,7 @@ class Database:
             return Corrupted(
                 f"the ledger is damaged ({cause})",
                 where=self.name,
-                next_step="`seqcls doctor` rebuilds it from the manifests",
+                next_step="put a backup in its place, or rebuild it with `seqcls doctor CONFIG --repair`",
             )
         return WorldFailed(
             f"the ledger did not answer ({cause})", where=self.name, next_step="run the same command again"
@@ -75,19 +76,40 @@ class Database:
         self.engine.dispose()
 
 
-def open_database(store: Path, url_env: str | None = None) -> Database:
-    """The ledger of a store; makes its tables when they are not there."""
-    database = _open_postgres(url_env) if url_env else _open_sqlite(store / "ledger.db")
-    database.transact(_prepare(database))
+def open_database(store: Path, url_env: str | None = None, *, rebuild: bool = False) -> Database:
+    """The ledger of a store; makes its tables when they are not there.
+
+    A new ledger beside models and scores means that the old one is gone: refused, or all would be scored again.
+    """
+    database = _open_postgres(url_env) if url_env else _open_sqlite(store / LEDGER)
+    precious = [name for kind in ("model", "scores") for name in (store / "artefacts" / kind).glob("[!.]*")]
+    try:
+        database.transact(_prepare(database, rebuild or not precious))
+    except SeqclsError:
+        database.close()
+        raise
     return database
 
 
-def _prepare(database: Database) -> Callable[[Connection], None]:
+def open_file(path: Path) -> Database:
+    """A ledger in a file of its own, for rebuilding."""
+    database = _open_sqlite(path)
+    database.transact(_prepare(database, True))
+    return database
+
+
+def _prepare(database: Database, may_be_new: bool) -> Callable[[Connection], None]:
     def work(connection: Connection) -> None:
         if not database.is_sqlite:  # two first users at once: one of them makes the tables
             connection.execute(text("SELECT pg_advisory_xact_lock(7355608)"))
         metadata.create_all(connection)
         found = connection.execute(select(settings.c.value).where(settings.c.name == "schema")).scalar()
+        if found is None and not may_be_new:
+            raise Corrupted(
+                "the ledger is empty, but the store holds models or scores: it was lost",
+                where=database.name,
+                next_step="put a backup in its place, or rebuild it with `seqcls doctor CONFIG --repair`",
+            )
         if found is None:
             connection.execute(insert(settings).values(name="schema", value=str(SCHEMA_VERSION)))
         elif int(found) != SCHEMA_VERSION:
@@ -132,15 +154,20 @@ def _open_postgres(url_env: str) -> Database:
             f"the environment variable {url_env} is empty",
             where="ledger_env",
             expected="a URL such as postgresql://user@host/name",
+            next_step=f"export {url_env}=..., or leave ledger_env out for SQLite",
         )
     try:
         url = make_url(value)
     except SQLAlchemyError:
         raise ConfigRefused(
-            "not a database URL", where=url_env, expected="postgresql://user:password@host/name"
+            "not a database URL",
+            where=url_env,
+            expected="postgresql://user:password@host/name",
+            next_step="correct the environment variable",
         ) from None
     if url.get_backend_name() != "postgresql":
-        raise ConfigRefused(f"{url.drivername!r} is not supported", where=url_env, expected="postgresql://...")
+        raise ConfigRefused(f"{url.drivername!r} is not supported", where=url_env, expected="postgresql://...",
+                            next_step="name a PostgreSQL database, or leave ledger_env out for SQLite")  # fmt: skip
     try:
         engine = create_engine(url.set(drivername="postgresql+psycopg"), pool_pre_ping=True)
     except ModuleNotFoundError:

@@ -38,13 +38,18 @@ def publish(workspace: Workspace) -> Published:
         _copy(ref.folder / "scores.parquet", workspace.output / chunk.published_as)
         scores.append(chunk.published_as)
         if read_manifest(ref)["meta"]["rejected"]:
-            place = f"rejects/{Path(chunk.published_as).parent.name}/{Path(chunk.published_as).name}"
+            place = rejects_place(chunk.published_as)
             _copy(ref.folder / "rejects.parquet", workspace.output / place)
             rejects.append(place)
         failpoint("scores_copied")
         mark_published(workspace.ledger, workspace.pipeline.name, chunk.input_digest, chunk.chunk)
         failpoint("scores_published")
     return Published(scores=tuple(scores), rejects=tuple(rejects))
+
+
+def rejects_place(scores_place: str) -> str:
+    """Where the rejects of a chunk stand, below the output folder."""
+    return f"rejects/{Path(scores_place).parent.name}/{Path(scores_place).name}"
 
 
 def remove_traces(store: ArtefactStore, output: Path) -> int:

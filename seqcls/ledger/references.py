@@ -1,0 +1,84 @@
+"""Which artefacts the ledger names, and why: what `seqcls doctor` verifies and `seqcls gc` must keep.
+
+In: a ledger. Out: (kind, digest) -> what needs it. All pipelines of the ledger are read: a store may have several.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+from sqlalchemy import Connection, Row, and_, delete, or_, select, update
+
+from seqcls.failpoints import failpoint
+from seqcls.ledger.database import Database
+from seqcls.ledger.schema import alias_changes, aliases, chunks, inputs, models, stages
+
+Named = tuple[str, str]
+"""Kind and digest of an artefact."""
+
+
+@dataclass(frozen=True)
+class References:
+    """What is named, by whom; and the versions that nothing needs once only the newest are kept."""
+
+    named: dict[Named, str]
+    retired: tuple[tuple[str, int], ...]
+    stage_results: frozenset[Named]
+    """Named by stages only: whatever is missing there is made again."""
+
+
+def find_references(database: Database, keep: int | None = None) -> References:
+    """Champions, earlier champions, versions that scored something and the newest `keep` (None: all) are needed."""
+
+    def work(connection: Connection) -> References:
+        versions = list(connection.execute(select(models).order_by(models.c.version)))
+        wanted = _needed_versions(connection, versions, keep)
+        named: dict[Named, str] = {}
+        for row in versions:
+            if (row.pipeline, row.version) in wanted:
+                parts = {**json.loads(row.inputs), "model": row.model_digest, "evaluation": row.evaluation_digest}
+                for kind, digest in parts.items():
+                    named.setdefault((kind, digest), f"{row.pipeline}@v{row.version}")
+        for row in connection.execute(select(chunks).where(chunks.c.state == "done")):
+            named[("scores", row.scores_digest)] = f"chunk {row.chunk} of input {row.input_digest[:16]}"
+        is_open = and_(inputs.c.state == "open", inputs.c.checked_digest.is_not(None))
+        for row in connection.execute(select(inputs).where(is_open)):
+            named[("checked", row.checked_digest)] = f"{row.name}, not scored to its end"
+        retired = [(row.pipeline, row.version) for row in versions if (row.pipeline, row.version) not in wanted]
+        results = {(row.kind, row.digest) for row in connection.execute(select(stages))}
+        return References(named, tuple(retired), frozenset(results - named.keys()))
+
+    return database.transact(work)
+
+
+def _needed_versions(connection: Connection, versions: list[Row[tuple[object, ...]]], keep: int | None) -> set[object]:
+    needed: set[object] = set()
+    for row in connection.execute(select(aliases)):
+        needed.add((row.pipeline, row.version))
+    for row in connection.execute(select(alias_changes)):
+        needed |= {(row.pipeline, row.from_version), (row.pipeline, row.to_version)}
+    used = select(chunks.c.pipeline, chunks.c.model_version).where(chunks.c.state == "done").distinct()
+    needed |= {(row.pipeline, row.model_version) for row in connection.execute(used)}
+    for pipeline in {row.pipeline for row in versions}:
+        own = [(row.pipeline, row.version) for row in versions if row.pipeline == pipeline]
+        needed.update(own if keep is None else own[len(own) - keep :] if keep < len(own) else own)
+    return needed
+
+
+def release(database: Database, retired: tuple[tuple[str, int], ...], unneeded: list[Named]) -> None:
+    """Take out the rows of retired versions and of stage results that are about to go; close inputs let go of theirs.
+
+    Rows first, files afterwards: the ledger never names what is not there.
+    """
+
+    def work(connection: Connection) -> None:
+        for pipeline, version in retired:
+            connection.execute(delete(models).where(models.c.pipeline == pipeline, models.c.version == version))
+        for kind, digest in unneeded:
+            connection.execute(delete(stages).where(stages.c.kind == kind, stages.c.digest == digest))
+            closed = and_(inputs.c.checked_digest == digest, or_(inputs.c.state == "done", inputs.c.state == "refused"))
+            connection.execute(update(inputs).where(closed).values(checked_digest=None))
+
+    database.transact(work)
+    failpoint("rows_released")

@@ -1,0 +1,282 @@
+"""`seqcls doctor --repair`: a lost or damaged ledger is rebuilt from the manifests of the artefacts.
+
+In: a pipeline file. Out: what was done, in sentences. Promise: the damaged file is copied beside it, and the copy
+verified, before anything changes; the new ledger takes its place whole, by one rename; chunks that were scored are
+known again, so nothing is scored twice. What no artefact says is lost and named: who moved the champion and why, the
+history of runs, and which stages can be skipped (they run again and find their results).
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import shutil
+import sqlite3
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, insert, select
+
+from seqcls.artefacts import ArtefactStore, Ref, file_digest, fsync_folder, read_manifest, verify
+from seqcls.config import LoadedPipeline, load_pipeline
+from seqcls.errors import Corrupted, SeqclsError
+from seqcls.failpoints import failpoint
+from seqcls.ledger.database import LEDGER, Database, open_database, open_file
+from seqcls.ledger.schema import alias_changes, aliases, chunks, inputs, models, sightings
+from seqcls.registry.versions import CHAMPION, HEADLINE
+from seqcls.scoring.publish import rejects_place
+from seqcls.workspace import output_folder
+
+WHO = "seqcls doctor --repair"
+Tell = Callable[[str], None]
+Version = tuple[str, str, str]
+"""pipeline, digest of the model, digest of its evaluation."""
+
+
+@dataclass
+class Evidence:
+    """What the artefacts say: versions, and the scored chunks in the order of their time."""
+
+    versions: dict[Version, dict[str, Any]] = field(default_factory=dict)
+    chunks: list[tuple[Ref, dict[str, Any]]] = field(default_factory=list)
+    unusable: list[str] = field(default_factory=list)
+
+
+def repair(config: Path, tell: Tell) -> None:
+    """Rebuild the ledger of a pipeline's store, or add to it what it does not know."""
+    loaded = load_pipeline(config)
+    path = loaded.store / LEDGER
+    evidence = gather(ArtefactStore(loaded.store), tell)
+    output = output_folder(config)
+    if loaded.pipeline.ledger_env or is_whole(path):
+        database = open_database(loaded.store, loaded.pipeline.ledger_env, rebuild=True)
+        try:
+            _fill(database, evidence, loaded, output, tell, published_only=True)
+        finally:
+            database.close()
+        return
+    if path.exists():
+        tell(f"the ledger is damaged; it is kept as {_save(path).name}")
+    else:
+        tell("the ledger is gone")
+    _rebuild(path, evidence, loaded, output, tell)
+
+
+def is_whole(path: Path) -> bool:
+    """Whether SQLite finds no fault in a ledger; looks at a copy, since opening a damaged file may change it."""
+    if not path.is_file() or path.stat().st_size == 0:
+        return False
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".tmp-") as name:
+        for source in _files(path):
+            shutil.copyfile(source, Path(name) / source.name)
+        connection = sqlite3.connect(Path(name) / path.name)
+        try:
+            answer = connection.execute("PRAGMA integrity_check").fetchone()[0]
+            return answer == "ok" and bool(connection.execute("SELECT value FROM settings").fetchall())
+        except sqlite3.DatabaseError:
+            return False
+        finally:
+            connection.close()
+
+
+def gather(store: ArtefactStore, tell: Tell) -> Evidence:
+    """Read and verify every evaluation and every chunk of scores."""
+    evidence = Evidence()
+    found = [ref for ref in store.all() if ref.kind in ("evaluation", "scores")]
+    tell(f"reading {len(found)} artefacts")
+    for ref in found:
+        try:
+            manifest = verify(ref)
+            if ref.kind == "scores":
+                evidence.chunks.append((ref, manifest))
+            else:
+                _add_version(store, ref, manifest, evidence)
+        except (SeqclsError, KeyError, ValueError, OSError) as error:
+            evidence.unusable.append(f"{ref.kind} {ref.digest[:16]}: {error}")
+    evidence.chunks.sort(key=lambda item: (item[1]["meta"]["scored_at"], item[0].digest))
+    return evidence
+
+
+def _add_version(store: ArtefactStore, ref: Ref, manifest: dict[str, Any], evidence: Evidence) -> None:
+    made_of = {name: manifest["inputs"][name] for name in ("checked", "splits", "encoded")}
+    model = store.ref("model", manifest["inputs"]["model"])
+    verify(model)
+    pipeline = json.loads((model.folder / "model.json").read_bytes())["pipeline"]
+    metrics = json.loads((ref.folder / "metrics.json").read_bytes())["test"]
+    table = read_manifest(store.ref("checked", made_of["checked"]))["inputs"]["table"]
+    evidence.versions[(pipeline, model.digest, ref.digest)] = {
+        "inputs": json.dumps({"table": table, **made_of}),
+        "metrics": json.dumps({name: metrics[name] for name in HEADLINE}),
+        "registered_at": (ref.folder / "manifest.json").stat().st_mtime,
+    }
+
+
+def number_versions(evidence: Evidence) -> dict[Version, int]:
+    """Versions that scored have the number that stands in their scores; the others come in order of time between."""
+    numbers: dict[Version, int] = {}
+    for _, manifest in evidence.chunks:
+        meta, made_of = manifest["meta"], manifest["inputs"]
+        numbers[(meta["pipeline"], made_of["model"], made_of["evaluation"])] = meta["model_version"]
+    last: dict[str, int] = {}
+    for version in sorted(evidence.versions, key=lambda key: (evidence.versions[key]["registered_at"], key)):
+        pipeline = version[0]
+        if version not in numbers:
+            taken = {number for other, number in numbers.items() if other[0] == pipeline}
+            free = last.get(pipeline, 0) + 1
+            while free in taken:
+                free += 1
+            numbers[version] = free
+        last[pipeline] = numbers[version]
+    return numbers
+
+
+def _save(path: Path) -> Path:
+    """Copy the damaged ledger (and its log) beside it, under a name with its digest; verified."""
+    kept = path.with_name(f"{path.name}.damaged-{file_digest(path)[:12]}")
+    for source in _files(path):
+        target = kept.with_name(kept.name + source.name.removeprefix(path.name))
+        shutil.copyfile(source, target)
+        with open(target, "rb") as file:
+            os.fsync(file.fileno())
+        if file_digest(target) != file_digest(source):
+            raise Corrupted("the copy of the ledger differs from it", where=str(target), next_step="check the disk")
+    fsync_folder(path.parent)
+    failpoint("ledger_saved")
+    return kept
+
+
+def _rebuild(path: Path, evidence: Evidence, loaded: LoadedPipeline, output: Path, tell: Tell) -> None:
+    """Build the new ledger under another name, then put it in place."""
+    fresh = path.with_name(f"{path.name}.rebuilding")
+    for leftover in _files(fresh):
+        leftover.unlink()
+    database = open_file(fresh)
+    try:
+        _fill(database, evidence, loaded, output, tell, published_only=False)
+    finally:
+        database.close()  # SQLite writes its log into the file and removes it
+    failpoint("ledger_rebuilt")
+    for source in _files(path)[1:]:
+        source.unlink()  # the log of the old file must not be replayed into the new one
+    os.replace(fresh, path)
+    fsync_folder(path.parent)
+
+
+def _files(path: Path) -> list[Path]:
+    return [item for item in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))) if item.exists()]
+
+
+def _fill(
+    database: Database, evidence: Evidence, loaded: LoadedPipeline, output: Path, tell: Tell, *, published_only: bool
+) -> None:
+    numbers = number_versions(evidence)
+
+    def work(connection: Connection) -> list[str]:
+        added = _add_models(connection, evidence, numbers)
+        scored = _add_chunks(connection, evidence, loaded.pipeline.name, output, published_only)
+        _add_inputs(connection, evidence, database)
+        return [f"{added} versions, {scored} scored chunks", *_add_champions(connection, evidence, numbers, database)]
+
+    for line in database.transact(work):
+        tell(line)
+    for line in evidence.unusable:
+        tell(f"not usable: {line}")
+
+
+def _add_models(connection: Connection, evidence: Evidence, numbers: dict[Version, int]) -> int:
+    known = {(row.pipeline, row.model_digest, row.evaluation_digest) for row in connection.execute(select(models))}
+    taken = {(row.pipeline, row.version) for row in connection.execute(select(models))}
+    new = [key for key in evidence.versions if key not in known and (key[0], numbers[key]) not in taken]
+    for pipeline, model, evaluation in new:
+        connection.execute(
+            insert(models).values(
+                pipeline=pipeline, version=numbers[(pipeline, model, evaluation)], model_digest=model,
+                evaluation_digest=evaluation, run_id="rebuilt", **evidence.versions[(pipeline, model, evaluation)],
+            )
+        )  # fmt: skip
+    return len(new)
+
+
+def _add_chunks(connection: Connection, evidence: Evidence, pipeline: str, output: Path, published_only: bool) -> int:
+    """One artefact a chunk: the one that was published, else the last one written."""
+    best: dict[tuple[str, str, int], tuple[Ref, dict[str, Any], bool]] = {}
+    for ref, manifest in evidence.chunks:
+        meta = manifest["meta"]
+        key = (meta["pipeline"], manifest["inputs"]["file"], meta["chunk"])
+        published = meta["pipeline"] == pipeline and _is_published(manifest, output)
+        if published or (not published_only and not best.get(key, (None, None, False))[2]):
+            best[key] = (ref, manifest, published)
+    finished = select(chunks).where(chunks.c.state == "done")
+    done = {(row.pipeline, row.input_digest, row.chunk) for row in connection.execute(finished)}
+    new = {key: value for key, value in best.items() if key not in done}
+    for (name, digest, number), (ref, manifest, published) in new.items():
+        meta = manifest["meta"]
+        books = {part: meta[part] for part in ("rows_in", "scored", "rejected", "abstained", "run_id")}
+        mine = and_(chunks.c.pipeline == name, chunks.c.input_digest == digest, chunks.c.chunk == number)
+        connection.execute(delete(chunks).where(mine))  # a claim of before: whoever held it did commit
+        connection.execute(
+            insert(chunks).values(
+                pipeline=name, input_digest=digest, chunk=number, state="done", token=1, lease_until=0.0,
+                owner="rebuilt", model_version=meta["model_version"], scores_digest=ref.digest,
+                committed_at=meta["scored_at"], published_as=meta["published_as"], published=int(published), **books,
+            )
+        )  # fmt: skip
+    return len(new)
+
+
+def _is_published(manifest: dict[str, Any], output: Path) -> bool:
+    place, files = manifest["meta"]["published_as"], manifest["files"]
+    wanted = {output / place: files["scores.parquet"]["sha256"]}
+    if manifest["meta"]["rejected"]:
+        wanted[output / rejects_place(place)] = files["rejects.parquet"]["sha256"]
+    return all(path.is_file() and file_digest(path) == digest for path, digest in wanted.items())
+
+
+def _add_inputs(connection: Connection, evidence: Evidence, database: Database) -> None:
+    """Inputs of the chunks: done when their rows add up, else open with the chunks that they had."""
+    known = {(row.pipeline, row.input_digest) for row in connection.execute(select(inputs))}
+    rows = list(connection.execute(select(chunks).where(chunks.c.state == "done")))
+    for _, manifest in evidence.chunks:
+        meta, digest = manifest["meta"], manifest["inputs"]["file"]
+        own = [row for row in rows if (row.pipeline, row.input_digest) == (meta["pipeline"], digest)]
+        if (meta["pipeline"], digest) in known or not own:
+            continue
+        known.add((meta["pipeline"], digest))
+        sums = {part: sum(getattr(row, part) for row in own) for part in ("rows_in", "scored", "rejected", "abstained")}
+        is_done = sums["rows_in"] == meta["input"]["rows_in"]
+        seen = {"pipeline": meta["pipeline"], "input_digest": digest, "name": meta["input"]["name"]}
+        seen["seen_at"] = database.now(connection)
+        connection.execute(
+            insert(inputs).values(
+                **seen, state="done" if is_done else "open", detail="", checked_digest=manifest["inputs"]["checked"],
+                chunk_rows=meta["input"]["chunk_rows"], **(sums if is_done else {}),
+            )
+        )  # fmt: skip
+        connection.execute(insert(sightings).values(**seen))
+
+
+def _add_champions(
+    connection: Connection, evidence: Evidence, numbers: dict[Version, int], database: Database
+) -> list[str]:
+    """The version that the newest scores used becomes champion where there is none."""
+    newest = {manifest["meta"]["pipeline"]: manifest["meta"]["model_version"] for _, manifest in evidence.chunks}
+    there = {row.pipeline for row in connection.execute(select(aliases))}
+    said = []
+    for pipeline in sorted({key[0] for key in evidence.versions} - there):
+        version = newest.get(pipeline)
+        if version not in [numbers[key] for key in evidence.versions if key[0] == pipeline]:
+            said.append(f"{pipeline}: no scores say who was champion; choose with `seqcls promote CONFIG --version N`")
+            continue
+        move = {"pipeline": pipeline, "alias": CHAMPION, "counter": 1}
+        connection.execute(insert(aliases).values(**move, version=version))
+        connection.execute(
+            insert(alias_changes).values(
+                **move, from_version=None, to_version=version, who=WHO, why="the newest scores used it",
+                changed_at=database.now(connection),
+            )
+        )  # fmt: skip
+        said.append(f"{pipeline}: champion is v{version}, which the newest scores used; `seqcls promote` changes it")
+    return said

@@ -1,0 +1,118 @@
+"""Killed at every named point, twice in a row, then left alone: nothing lost, nothing twice, nothing half."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from seqcls.failpoints import POINTS
+from tests.reliability.invariants import Books, count_final, count_ids, count_visible, model_digests
+from tests.reliability.processes import Nursery
+
+# point -> the commands that pass it
+SCENARIOS: dict[str, tuple[str, ...]] = {
+    "artefact_begun": ("train", "score"),
+    "artefact_written": ("train", "score"),
+    "artefact_published": ("train", "score"),
+    "artefact_condemned": ("gc",),
+    "shard_written": ("train", "score"),
+    "stage_recorded": ("train", "score"),
+    "checkpoint_tensors_written": ("train",),
+    "checkpoint_written": ("train",),
+    "epoch_ended": ("train",),
+    "step_ended": ("train",),
+    "model_registered": ("train",),
+    "alias_set": ("train",),
+    "input_seen": ("score",),
+    "input_opened": ("score",),
+    "input_closed": ("score",),
+    "chunk_claimed": ("score",),
+    "chunk_scored": ("score",),
+    "chunk_committed": ("score",),
+    "scores_copied": ("score",),
+    "scores_published": ("score",),
+    "run_recorded": ("train", "score"),
+    "ledger_saved": ("doctor",),
+    "ledger_rebuilt": ("doctor",),
+    "rows_released": ("gc",),
+}
+OPTIONS = {"gc": ("--age", "0"), "doctor": ("--repair",)}
+
+
+def test_every_failpoint_has_a_scenario() -> None:
+    assert set(SCENARIOS) == POINTS
+
+
+def test_every_failpoint_stands_on_the_road() -> None:
+    code = "".join(path.read_text() for path in (Path(__file__).parents[2] / "seqcls").rglob("*.py"))
+    assert [point for point in POINTS if f'failpoint("{point}")' not in code] == []
+
+
+@pytest.fixture(scope="module")
+def scored(trained: Path, nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project that has scored its night."""
+    folder = tmp_path_factory.mktemp("scored") / "project"
+    shutil.copytree(trained, folder)
+    command = nursery.run("score", folder / "pairs.toml")
+    assert command.status == 0, command.text
+    return folder
+
+
+@pytest.mark.parametrize(
+    ("command", "point"), [(command, point) for point in sorted(POINTS) for command in SCENARIOS.get(point, ())]
+)
+def test_killed_twice_at_a_point_the_next_run_ends_well(
+    command: str,
+    point: str,
+    untrained: Path,
+    trained: Path,
+    scored: Path,
+    nursery: Nursery,
+    copy: Callable[[Path], Path],
+) -> None:
+    config = copy({"train": untrained, "score": trained}.get(command, scored))
+    if command == "doctor":
+        (config.parent / "store" / "ledger.db").write_bytes(b"no database any more" * 300)
+    arguments = (command, config, *OPTIONS.get(command, ()))
+    first = nursery.run(*arguments, failpoint=f"{point}=kill")
+    assert first.status == -signal.SIGKILL, first.text
+    if command != "doctor":
+        assert count_visible(config) == Books()
+    second = nursery.run(*arguments, failpoint=f"{point}=kill")
+    assert second.status in (-signal.SIGKILL, 0), second.text
+    last = nursery.run(*arguments)
+    assert last.status == 0, last.text
+    if command == "train":
+        assert model_digests(config) == model_digests(trained / "pairs.toml")
+        assert not list((config.parent / "store" / "checkpoints").glob("*"))
+    after = nursery.run("score", config)
+    assert after.status == 0 or command == "train", after.text
+    if command != "train":
+        assert count_final(config) == Books()
+        assert count_ids(config) == Books()
+
+
+@pytest.mark.parametrize(("command", "point"), [("train", "checkpoint_written"), ("score", "chunk_committed")])
+def test_the_installed_command_is_killed_and_goes_on(
+    command: str, point: str, untrained: Path, trained: Path, copy: Callable[[Path], Path]
+) -> None:
+    """As the tests above, but with nothing imported beforehand: what a user starts."""
+    config = copy(untrained if command == "train" else trained)
+    call = [sys.executable, "-m", "seqcls", command, str(config)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    killed = subprocess.run(call, env={**environment, "SEQCLS_FAILPOINT": f"{point}=kill@2"}, capture_output=True)
+    assert killed.returncode == -signal.SIGKILL
+    assert count_visible(config) == Books()
+    done = subprocess.run(call, env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    if command == "train":
+        assert model_digests(config) == model_digests(trained / "pairs.toml")
+    else:
+        assert count_final(config) == Books()
