@@ -218,13 +218,15 @@ def _check_classes(found: dict[str, set[str]]) -> None:
         if only:
             raise DataRefused(
                 f"class {', '.join(map(repr, only[:10]))} stands in the {split} split, but not in the training split",
+                where=f"{split} split",
                 expected=f"classes among {', '.join(map(repr, train[:20]))}",
                 next_step="give the training split rows of each class, or name the classes in rules.label_set",
             )
     if len(train) < 2:
         raise DataRefused(
-            f"the training split has {len(train)} class{'es' * (len(train) != 1)}", expected="at least 2 to tell apart",
-            next_step="look at the splits (`seqcls explain`), and at source.label",
+            f"the training split has {len(train)} class{'es' * (len(train) != 1)}", where="train split",
+            expected="at least 2 to tell apart",
+            next_step="look at the splits that `seqcls check` lists, and at source.label",
         )  # fmt: skip
 
 

@@ -28,7 +28,9 @@ def ingest(
 ) -> Ref:
     """Read all files once, in the order given."""
     if not files:
-        raise DataRefused("no files", expected="at least one input file", next_step="name them in source.files")
+        raise DataRefused(
+            "no files", where="source.files", expected="at least one input file", next_step="name them there"
+        )
     _check_names(files)
     reasons = _Reasons()
     with store.write("table") as (draft, done):
@@ -78,7 +80,8 @@ class _Reasons:
 def _check_names(files: list[InputFile]) -> None:
     twice = [name for name, count in Counter(file.name for file in files).items() if count > 1]
     if twice:
-        raise DataRefused(f"the file {twice[0]!r} is listed twice", expected="each file once", next_step="name it once")
+        raise DataRefused(f"the file {twice[0]!r} is listed twice", where="source.files", expected="each file once",
+                          next_step="name it once")  # fmt: skip
 
 
 def _book(file: InputFile, counts: Counts) -> dict[str, Any]:

@@ -63,7 +63,12 @@ def _promote(options: argparse.Namespace) -> None:
     from seqcls.registry.versions import find_version, promote, require_promoted
 
     if options.force and not options.why:
-        raise ConfigRefused("--force needs --why", expected="the reason for going against the gate")
+        raise ConfigRefused(
+            "--force without --why",
+            where="command line",
+            expected="the reason for going against the gate",
+            next_step="add --why TEXT: it is kept with the move",
+        )
     with open_workspace(options.config) as workspace:
         version = find_version(workspace, options.version)
         result = require_promoted(

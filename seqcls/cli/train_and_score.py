@@ -56,7 +56,12 @@ def _init(options: argparse.Namespace) -> None:
             "the file is there already", where=str(options.file), next_step="choose another name, or remove it first"
         ) from None
     except OSError as error:
-        raise ConfigRefused(f"cannot write ({error.strerror})", where=str(options.file)) from None
+        raise ConfigRefused(
+            f"cannot write ({error.strerror})",
+            where=str(options.file),
+            expected="a place for a new file",
+            next_step="choose another folder, or mend its permissions",
+        ) from None
     print(f"wrote {options.file}\nNext: put the names of your files into [source], then `seqcls check {options.file}`")
 
 

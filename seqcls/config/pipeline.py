@@ -160,11 +160,13 @@ def load_pipeline(path: Path | str) -> LoadedPipeline:
             next_step=f"`seqcls init --kind text {path}` writes one",
         ) from None
     if len(raw) > MAX_CONFIG_BYTES:
-        raise ConfigRefused(f"{len(raw)} bytes", where=str(path), expected=f"at most {MAX_CONFIG_BYTES} bytes of TOML")
+        raise ConfigRefused(f"{len(raw)} bytes", where=str(path), expected=f"at most {MAX_CONFIG_BYTES} bytes of TOML",
+                            next_step="name a pipeline file, not a data file")  # fmt: skip
     try:
         data = tomllib.loads(raw.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
-        raise ConfigRefused(f"byte {error.start} is not UTF-8", where=str(path), expected="TOML in UTF-8") from None
+        raise ConfigRefused(f"byte {error.start} is not UTF-8", where=str(path), expected="TOML in UTF-8",
+                            next_step="save the file as UTF-8")  from None  # fmt: skip
     except tomllib.TOMLDecodeError as error:
         raise ConfigRefused(
             f"not TOML: {error}", where=str(path), next_step="compare with the files in configs/"

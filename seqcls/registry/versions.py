@@ -156,7 +156,10 @@ def find_version(workspace: Workspace, version: int | None) -> ModelVersion:
     if version not in known:
         listed = ", ".join(f"v{number}" for number in known) or "none"
         raise ConfigRefused(
-            f"there is no version {version or ''}", where=workspace.pipeline.name, expected=f"one of {listed}"
+            f"there is no version {version or ''}",
+            where=workspace.pipeline.name,
+            expected=f"one of {listed}",
+            next_step=f"`seqcls models {workspace.loaded.path}` lists them with their figures",
         )
     return known[version]
 

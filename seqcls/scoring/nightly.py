@@ -92,6 +92,7 @@ def discover_new(workspace: Workspace) -> Discovery:
             "score.files is empty",
             where=str(workspace.loaded.path),
             expected='files to score, such as files = ["incoming/*.csv"]',
+            next_step="name them under [score]",
         )
     remove_traces(workspace.store, workspace.output)
     found = find_files(score_source(workspace), workspace.folder, list(settings.files), allow_none=True)
@@ -179,5 +180,6 @@ def require_usable(prepared: Prepared) -> None:
         raise DataRefused(
             f"{len(prepared.refused)} file{'s' if len(prepared.refused) > 1 else ''} refused "
             f"(all other files are scored)\n{listed}",
+            where="score.files",
             next_step="mend or remove these files; the next run takes up what has changed",
         )

@@ -25,7 +25,8 @@ def predict_one(workspace: Workspace, version: ModelVersion, text: str) -> dict[
     scorer = open_scorer(workspace, version)
     probabilities, flags = scorer.score(pa.table({"id": ["1"], "sequence": sequence}))
     if not np.isfinite(probabilities).all():
-        raise DataRefused("the network gave no finite numbers for this sequence", where=version.name)
+        raise DataRefused("the network gave no finite numbers for this sequence", where=version.name,
+                          expected="finite logits", next_step="look for extreme values in it")  # fmt: skip
     best = int(probabilities[0].argmax())
     return {
         "label": scorer.labels[best],
@@ -40,7 +41,8 @@ def parse_sequence(kind: Kind, text: str) -> object:
     """text, letters as they are; tokens by blanks; series as numbers by commas or blanks, channels by semicolons."""
     text = text.strip()
     if not text:
-        raise DataRefused("the sequence is empty", where="command line", expected=f"a {kind} sequence")
+        raise DataRefused("the sequence is empty", where="command line", expected=f"a {kind} sequence",
+                          next_step="give it behind the config, in quotes")  # fmt: skip
     if kind == "tokens":
         return text.split()
     if kind != "series":
@@ -54,6 +56,7 @@ def parse_sequence(kind: Kind, text: str) -> object:
             f"channels of {', '.join(str(len(c)) for c in channels)} values",
             where="command line",
             expected="channels of one length",
+            next_step="write ? where a channel has no value",
         )
     return channels
 
@@ -70,5 +73,6 @@ def _number(field: str, position: int) -> float | None:
             f"{field[:40]!r} is not a finite number",
             where=f"command line: value {position}",
             expected="numbers such as 0.5, or ? for missing",
+            next_step="mend this value",
         )
     return value

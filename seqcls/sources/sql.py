@@ -130,6 +130,7 @@ def _engine(source: SourceConfig) -> sa.Engine:
             f"what ${name} holds is no URL",
             where="source.url_env",
             expected="sqlite:///FILE or postgresql+psycopg://...",
+            next_step=f"export {name} again",
         ) from None
     if url.drivername not in _DRIVERS:
         raise ConfigRefused(

@@ -64,7 +64,7 @@ def check_pattern(pattern: str, where: str) -> None:
     except pa.ArrowInvalid as error:
         raise ConfigRefused(
             f"pattern {pattern!r} is not RE2 ({str(error).splitlines()[0]})", where=where,
-            expected="the syntax of RE2: no look-around, no back references",
+            expected="the syntax of RE2: no look-around, no back references", next_step="write it without them",
         ) from None  # fmt: skip
 
 

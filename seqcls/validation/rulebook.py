@@ -162,18 +162,22 @@ def _user_rule(rule: UserRule, kind: Kind) -> Rule:
     where = f"rules.custom ({rule.name})"
     if rule.measure not in MEASURED[kind]:
         raise ConfigRefused(f"{rule.measure!r} is not measured of {kind}", where=where,
-                            expected="one of " + ", ".join(sorted(MEASURED[kind])))  # fmt: skip
+                            expected="one of " + ", ".join(sorted(MEASURED[kind])),
+                            next_step="choose a measure")  # fmt: skip
     if (rule.pattern is not None) != (rule.measure == "matches"):
         raise ConfigRefused(f"measure is {rule.measure!r}, pattern is {rule.pattern!r}", where=where,
-                            expected='a pattern for measure = "matches", and for no other')  # fmt: skip
+                            expected='a pattern for measure = "matches", and for no other',
+                            next_step="add or remove the pattern")  # fmt: skip
     low, high = rule.at_least, rule.at_most
     if rule.pattern is not None:
         check_pattern(rule.pattern, where)
         low = 1.0 if low is None and high is None else low
     if low is None and high is None:
-        raise ConfigRefused("neither at_least nor at_most", where=where, expected="a bound, or both")
+        raise ConfigRefused("neither at_least nor at_most", where=where, expected="a bound, or both",
+                            next_step="give one of them")  # fmt: skip
     if low is not None and high is not None and low > high:
-        raise ConfigRefused(f"at_least {low:g} is above at_most {high:g}", where=where, expected="at_least <= at_most")
+        raise ConfigRefused(f"at_least {low:g} is above at_most {high:g}", where=where, expected="at_least <= at_most",
+                            next_step="swap them, if that was meant")  # fmt: skip
     bounds = " and ".join(
         f"{word} {bound:g}" for word, bound in (("at least", low), ("at most", high)) if bound is not None
     )
