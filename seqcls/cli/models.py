@@ -64,7 +64,7 @@ def _promote(options: argparse.Namespace) -> None:
 
     if options.force and not options.why:
         raise ConfigRefused(
-            "--force without --why",
+            "--force needs --why",
             where="command line",
             expected="the reason for going against the gate",
             next_step="add --why TEXT: it is kept with the move",

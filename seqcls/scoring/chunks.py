@@ -79,7 +79,7 @@ def score_input(
     manifest = verify(checked)
     done = {chunk.chunk for chunk in done_chunks(workspace.ledger, name, digest)}
     scored_now = held = 0
-    for number, rows in _chunks(checked, row.chunk_rows):
+    for number, rows in cut_chunks(checked, row.chunk_rows):
         if number in done:
             continue
         claim = claim_chunk(workspace.ledger, name, digest, number, this_process(), LEASE_SECONDS, is_gone)
@@ -98,7 +98,7 @@ def score_input(
     return _close(workspace, row, manifest["meta"]["rows_in"], complete=held == 0, scored_now=scored_now)
 
 
-def _chunks(checked: Ref, chunk_rows: int) -> Iterator[tuple[int, pa.Table]]:
+def cut_chunks(checked: Ref, chunk_rows: int) -> Iterator[tuple[int, pa.Table]]:
     """(number, accepted rows) of exactly `chunk_rows` rows, the last one shorter; at least one, maybe without rows."""
     waiting: list[pa.Table] = []
     number = rows = 0
