@@ -9,7 +9,10 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel, ValidationError
 
-_UNION_TAGS = frozenset({"text", "series", "dna", "protein", "tokens", "cnn", "rnn", "lstm", "gru", "hybrid"})
+from seqcls.config.model import FAMILIES
+from seqcls.table import KINDS
+
+_UNION_TAGS = frozenset({*KINDS, *FAMILIES})
 
 
 def describe_faults(error: ValidationError, data: dict[str, Any]) -> list[str]:
@@ -48,7 +51,7 @@ def _short(value: object) -> str:
 
 
 def _tags(place: str) -> str:
-    return "cnn, rnn, lstm, gru, hybrid" if place.endswith("model") else "text, series, dna, protein, tokens"
+    return ", ".join(FAMILIES if place.endswith("model") else KINDS)
 
 
 def _tag_place(place: str, fault: Any) -> str:

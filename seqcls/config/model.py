@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 from pydantic import Field
 
@@ -61,4 +61,8 @@ class HybridModel(NetworkConfig):
     bidirectional: bool = True
 
 
-ModelConfig = Annotated[CnnModel | RecurrentModel | HybridModel, Field(discriminator="family")]
+AnyModel = CnnModel | RecurrentModel | HybridModel
+ModelConfig = Annotated[AnyModel, Field(discriminator="family")]
+FAMILIES: tuple[str, ...] = tuple(
+    name for section in get_args(AnyModel) for name in get_args(section.model_fields["family"].annotation)
+)

@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 
 from seqcls.config import load_pipeline, parse_pipeline
+from seqcls.config.model import FAMILIES
 from seqcls.errors import ConfigRefused
 
 GOOD = """
@@ -154,3 +155,9 @@ def test_a_file_that_is_no_config_is_refused(tmp_path: Path, content: bytes, wor
 def test_a_missing_file_says_how_to_make_one(tmp_path: Path) -> None:
     with pytest.raises(ConfigRefused, match="seqcls init"):
         load_pipeline(tmp_path / "none.toml")
+
+
+def test_every_family_of_the_config_has_a_network_and_every_network_a_section() -> None:
+    from seqcls.models import MODELS
+
+    assert tuple(MODELS) == FAMILIES
