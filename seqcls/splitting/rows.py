@@ -1,6 +1,6 @@
 """checked -> what the division needs to know of its rows, about twenty bytes each.
 
-In: the shards of a `checked` artefact. Out: `Rows`. Promise: as many rows as the books say, and none of their text.
+In: the shards of a `checked` artefact. Out: `RowFacts`. Promise: as many rows as the books say, and none of their text.
 Sequences are compared by 64-bit fingerprints: should two different ones collide (once in 10^7 tables of a million
 rows), they land together.
 """
@@ -28,7 +28,7 @@ Splits = npt.NDArray[np.int8]
 
 
 @dataclass
-class Rows:
+class RowFacts:
     """N rows; a column that no row needs is None."""
 
     hashes: Hashes
@@ -42,7 +42,7 @@ class Rows:
     times: npt.NDArray[np.int64] | None
     classes: tuple[str, ...] = ()
 
-    def select(self, mask: npt.NDArray[np.bool_]) -> Rows:
+    def select(self, mask: npt.NDArray[np.bool_]) -> RowFacts:
         """The rows of a mask, without a copy where it is all of them."""
         if mask.all():
             return self
@@ -58,13 +58,13 @@ class Rows:
         )
 
 
-def read_rows(checked: Ref, kind: Kind, config: SplitConfig, expected: int) -> Rows:
+def read_rows(checked: Ref, kind: Kind, config: SplitConfig, expected: int) -> RowFacts:
     """Read the rows of a `checked` artefact, batch by batch."""
     parts = parquet.shards(checked.folder / "rows")
     total = parquet.count_rows(parts)
     if total != expected:
         raise CheckBroken(f"{total} rows, the books say {expected}", where=checked.path, expected="equal numbers")
-    rows = Rows(
+    rows = RowFacts(
         hashes=np.zeros(total, np.uint64),
         labels=np.full(total, -1, np.int32),
         given=np.full(total, NOT_GIVEN, np.int8),
@@ -81,7 +81,7 @@ def read_rows(checked: Ref, kind: Kind, config: SplitConfig, expected: int) -> R
     return rows
 
 
-def _note(rows: Rows, part: slice, batch: pa.Table, kind: Kind, seed: str, classes: dict[str, int]) -> None:
+def _note(rows: RowFacts, part: slice, batch: pa.Table, kind: Kind, seed: str, classes: dict[str, int]) -> None:
     """Write a batch's columns into the rows of `part`; new classes are added to `classes`."""
     rows.hashes[part] = fingerprint_bytes(canonical_bytes(batch["sequence"], kind), seed)
     rows.labels[part] = _codes_of(batch["label"], classes, -1)

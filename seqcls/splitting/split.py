@@ -17,7 +17,7 @@ from seqcls.errors import CheckBroken, DataRefused
 from seqcls.splitting.components import Components, find_components
 from seqcls.splitting.dividing import divide
 from seqcls.splitting.leakage import find_leakage
-from seqcls.splitting.rows import LEFT_OUT, NOT_GIVEN, TEST, TRAIN, VALID, Rows, Splits, read_rows
+from seqcls.splitting.rows import LEFT_OUT, NOT_GIVEN, TEST, TRAIN, VALID, RowFacts, Splits, read_rows
 from seqcls.table import SPLITS
 
 FILE = "splits.parquet"
@@ -53,7 +53,7 @@ def split(checked: Ref, pipeline: Pipeline, store: ArtefactStore) -> Ref:
     return done[0]
 
 
-def _given_and_carved(rows: Rows, config: SplitConfig) -> Splits:
+def _given_and_carved(rows: RowFacts, config: SplitConfig) -> Splits:
     """Given splits stay; what was not given is carved from the training rows (rows without a split are those too)."""
     codes = rows.given.copy()
     codes[codes == NOT_GIVEN] = TRAIN
@@ -67,7 +67,7 @@ def _given_and_carved(rows: Rows, config: SplitConfig) -> Splits:
     return codes
 
 
-def _divide_pool(pool: Rows, method: str, valid: float, test: float) -> Splits:
+def _divide_pool(pool: RowFacts, method: str, valid: float, test: float) -> Splits:
     of_row, keys = find_components(pool.hashes, pool.groups, pool.grouped)
     components = Components(of_row=of_row, keys=keys, labels=pool.labels, times=pool.times)
     return divide(components, method, valid, test)[of_row]
@@ -87,7 +87,7 @@ def _as_names(codes: Splits) -> pa.Array:
     return pa.DictionaryArray.from_arrays(pa.array(codes, mask=codes == LEFT_OUT), pa.array(SPLITS))
 
 
-def _counts(codes: Splits, rows: Rows) -> dict[str, dict[str, int]]:
+def _counts(codes: Splits, rows: RowFacts) -> dict[str, dict[str, int]]:
     """{split: {class: rows}}, classes in sorted order."""
     counts: dict[str, dict[str, int]] = {}
     for code, name in enumerate(SPLITS):
@@ -97,7 +97,7 @@ def _counts(codes: Splits, rows: Rows) -> dict[str, dict[str, int]]:
     return counts
 
 
-def _warnings(codes: Splits, rows: Rows, config: SplitConfig) -> list[str]:
+def _warnings(codes: Splits, rows: RowFacts, config: SplitConfig) -> list[str]:
     present = {code: set(np.unique(rows.labels[codes == code]).tolist()) for code in (TRAIN, VALID, TEST)}
     unseen = sorted(rows.classes[code] for code in (present[VALID] | present[TEST]) - present[TRAIN] if code >= 0)
     found = [f"class {name!r} stands in valid or test without a training row" for name in unseen]

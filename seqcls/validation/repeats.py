@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from seqcls.fingerprints import Hashes
 
-Rows = npt.NDArray[np.int64]
+Places = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]
 ROWS_PER_STEP = 65_536
 
@@ -29,8 +29,8 @@ class Collision(Exception):
 class Repeats:
     """Rows (ascending) whose value stands more than once; groups are numbered in the order of their first rows."""
 
-    rows: Rows
-    groups: Rows
+    rows: Places
+    groups: Places
 
     @property
     def is_first(self) -> Flags:
@@ -66,7 +66,7 @@ def _repeated_hashes(hashes: Hashes, counted: Flags, slices: int, number: int) -
     return np.unique(ordered[1:][ordered[1:] == ordered[:-1]])
 
 
-def _rows_among(hashes: Hashes, counted: Flags, several: Hashes, start: int) -> Rows:
+def _rows_among(hashes: Hashes, counted: Flags, several: Hashes, start: int) -> Places:
     part = hashes[start : start + ROWS_PER_STEP]
     place = np.minimum(np.searchsorted(several, part), len(several) - 1)
     return start + np.flatnonzero((several[place] == part) & counted[start : start + ROWS_PER_STEP])
