@@ -16,7 +16,7 @@ _UNION_TAGS = frozenset({*KINDS, *FAMILIES})
 
 
 def describe_faults(error: ValidationError, data: dict[str, Any]) -> list[str]:
-    """One sentence for each fault, in the order of the file's places."""
+    """One sentence for each fault, in the order of the file's places; sections that do not fit give a line each."""
     return [_describe(fault, data) for fault in error.errors(include_url=False)]
 
 

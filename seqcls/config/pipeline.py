@@ -6,6 +6,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import tomllib
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -48,23 +49,27 @@ class Pipeline(Section):
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Pipeline:
-        series_only = {"ucr", "ts", "arff", "wide", "long"}
-        if self.kind == "series" and self.source.format not in FORMATS_FOR_SERIES:
-            raise ValueError(
-                f"source.format {self.source.format!r} holds no series; "
-                f"use one of {', '.join(sorted(FORMATS_FOR_SERIES))}"
-            )
-        if self.kind != "series" and self.source.format in series_only:
-            raise ValueError(f"source.format {self.source.format!r} holds series, but kind is {self.kind!r}")
-        if self.source.format in ("fasta", "fastq") and self.kind not in ("dna", "protein"):
-            raise ValueError(f"source.format {self.source.format!r} holds dna or protein, but kind is {self.kind!r}")
-        if self.split.method == "time" and self.source.time is None:
-            raise ValueError('split.method = "time" needs source.time, the column of the time')
-        if isinstance(self.encode, ResidueEncode) and self.encode.strand == "both" and self.kind != "dna":
-            raise ValueError('encode.strand = "both" is for dna')
-        if self.model.pooling == "flatten" and self.model.family != "cnn":
-            raise ValueError('model.pooling = "flatten" is for the cnn family')
+        faults = [*self._format_faults(), *self._setting_faults()]
+        if faults:
+            raise ValueError("\n".join(faults))
         return self
+
+    def _format_faults(self) -> Iterator[str]:
+        form = self.source.format
+        if self.kind == "series" and form not in FORMATS_FOR_SERIES:
+            yield f"source.format {form!r} holds no series; use one of {', '.join(sorted(FORMATS_FOR_SERIES))}"
+        if self.kind != "series" and form in ("ucr", "ts", "arff", "wide", "long"):
+            yield f"source.format {form!r} holds series, but kind is {self.kind!r}"
+        if form in ("fasta", "fastq") and self.kind in ("text", "tokens"):
+            yield f"source.format {form!r} holds dna or protein, but kind is {self.kind!r}"
+
+    def _setting_faults(self) -> Iterator[str]:
+        if self.split.method == "time" and self.source.time is None:
+            yield 'split.method = "time" needs source.time, the column of the time'
+        if isinstance(self.encode, ResidueEncode) and self.encode.strand == "both" and self.kind != "dna":
+            yield 'encode.strand = "both" is for dna'
+        if self.model.pooling == "flatten" and self.model.family != "cnn":
+            yield 'model.pooling = "flatten" is for the cnn family'
 
 
 class TextPipeline(Pipeline):
@@ -120,7 +125,8 @@ def parse_pipeline(data: dict[str, object], where: str) -> Pipeline:
     try:
         return _ADAPTER.validate_python(data)
     except ValidationError as error:
-        faults = describe_faults(error, data) + _faults_behind(error, data)
+        described = describe_faults(error, data) + _faults_behind(error, data)
+        faults = [line for fault in described for line in fault.splitlines()]
         raise ConfigRefused(
             f"{len(faults)} fault{'s' if len(faults) > 1 else ''}\n" + "\n".join(f"  {fault}" for fault in faults),
             where=where,

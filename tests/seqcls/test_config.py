@@ -11,6 +11,7 @@ import pytest
 
 from seqcls.config import load_pipeline, parse_pipeline
 from seqcls.config.model import FAMILIES
+from seqcls.config.source import FORMATS_FOR_SERIES
 from seqcls.errors import ConfigRefused
 
 GOOD = """
@@ -161,3 +162,16 @@ def test_every_family_of_the_config_has_a_network_and_every_network_a_section() 
     from seqcls.models import MODELS
 
     assert tuple(MODELS) == FAMILIES
+
+
+def test_all_misfits_between_sections_come_at_once() -> None:
+    data = tomllib.loads(GOOD) | {"split": {"method": "time"}, "model": {"family": "gru", "pooling": "flatten"}}
+    data["source"]["format"] = "fasta"
+    with pytest.raises(ConfigRefused) as caught:
+        parse_pipeline(data, "ecg.toml")
+    assert caught.value.found.splitlines() == [
+        "3 faults",
+        "  source.format 'fasta' holds no series; use one of " + ", ".join(sorted(FORMATS_FOR_SERIES)),
+        '  split.method = "time" needs source.time, the column of the time',
+        '  model.pooling = "flatten" is for the cnn family',
+    ]
