@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import json
 import os
-import socket
 import shutil
 import signal
+import socket
 import subprocess
 import sys
 from pathlib import Path

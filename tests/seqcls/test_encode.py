@@ -88,7 +88,8 @@ def test_the_manifest_counts_rows_cuts_and_unknowns_by_split(tmp_path: Path) -> 
     manifest = verify(encoded)
     assert manifest["meta"] == {
         "rows": {"train": 3, "valid": 1, "test": 1}, "truncated": {"train": 0, "valid": 1, "test": 1},
-        "unknown_share": {"train": 0.0, "valid": 0.0, "test": 0.5}, "left_out": 1, "sources": {"a.csv": "0a"}, "labels": ["no", "yes"],
+        "unknown_share": {"train": 0.0, "valid": 0.0, "test": 0.5}, "left_out": 1, "sources": {"a.csv": "0a"},
+        "labels": ["no", "yes"],
         "encoder": load_encoder(encoded.folder).fingerprint,
     }  # fmt: skip
     assert set(manifest["inputs"]) == {"checked", "splits"}
