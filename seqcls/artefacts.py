@@ -165,12 +165,21 @@ def read_manifest(ref: Ref) -> dict[str, Any]:
 def verify(ref: Ref) -> dict[str, Any]:
     """Compare every file with its digest, and the manifest with the folder's name; returns the manifest."""
     manifest = read_manifest(ref)
-    if _manifest_digest(manifest) != ref.digest:
+    as_written = (ref.folder / MANIFEST).read_bytes() == _render_json(manifest).encode()
+    if _manifest_digest(manifest) != ref.digest or not as_written:
         raise Corrupted(
             "the manifest does not have the digest that the folder is named by",
             where=f"{ref.path}/{MANIFEST}",
             expected=ref.digest,
             next_step="`seqcls doctor` lists good versions to go back to",
+        )
+    extra = {path.relative_to(ref.folder).as_posix() for path in ref.folder.rglob("*") if not path.is_dir()}
+    extra -= {*manifest["files"], MANIFEST}
+    if extra:  # readers take what matches part-*.parquet
+        raise Corrupted(
+            f"a file that the manifest does not name: {min(extra)}",
+            where=ref.path,
+            next_step="move it away: nothing may be added to an artefact",
         )
     for name, facts in manifest["files"].items():
         path = ref.folder / name
@@ -193,9 +202,11 @@ def file_digest(path: Path) -> str:
 
 def write_json(path: Path, data: Any) -> None:
     """Canonical JSON: sorted keys, no NaN (not JSON), so that equal content has equal bytes."""
-    path.write_text(
-        json.dumps(data, sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False) + "\n", encoding="utf-8"
-    )
+    path.write_text(_render_json(data), encoding="utf-8")
+
+
+def _render_json(data: Any) -> str:
+    return json.dumps(data, sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
 
 
 def fsync_folder(folder: Path) -> None:
