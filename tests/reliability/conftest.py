@@ -40,6 +40,16 @@ def trained(untrained: Path, nursery: Nursery, tmp_path_factory: pytest.TempPath
     return folder
 
 
+@pytest.fixture(scope="session")
+def scored(trained: Path, nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project that has scored its night."""
+    folder = tmp_path_factory.mktemp("scored") / "project"
+    shutil.copytree(trained, folder)
+    command = nursery.run("score", folder / "pairs.toml")
+    assert command.status == 0, command.text
+    return folder
+
+
 @pytest.fixture
 def copy(tmp_path: Path) -> Callable[[Path], Path]:
     """A copy of a project; its pipeline file."""
