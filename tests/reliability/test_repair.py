@@ -90,7 +90,8 @@ def test_a_night_that_was_interrupted_before_the_ledger_was_lost_is_scored_to_it
     files = outputs(config)
     lose(ledger_of(config))
     repaired = nursery.run("doctor", config, "--repair")
-    assert repaired.status == (0 if "published" in failpoint else 3) or "champion is v1" in repaired.text, repaired.text
+    assert repaired.status == 0, repaired.text
+    assert "champion is v1" in repaired.text
     done = nursery.run("score", config)
     assert done.status == 0, done.text
     assert files.items() <= outputs(config).items()
