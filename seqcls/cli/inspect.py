@@ -71,7 +71,12 @@ def _repair(options: argparse.Namespace) -> None:
     from seqcls.repair import repair
 
     if options.config is None:
-        raise ConfigRefused("--repair needs a pipeline file", expected="seqcls doctor CONFIG --repair")
+        raise ConfigRefused(
+            "--repair without a pipeline file",
+            where="command line",
+            expected="the file whose store is to be repaired",
+            next_step="`seqcls doctor CONFIG --repair`",
+        )
     repair(options.config, lambda line: print(f"  {line}"))
 
 
