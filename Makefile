@@ -14,7 +14,7 @@ export PREFECT_SERVER_API_HOST = 127.0.0.1
 export PREFECT_SERVER_API_PORT ?= 4200
 SERVER_URL = http://127.0.0.1:$(PREFECT_SERVER_API_PORT)/api
 
-.PHONY: install demo test check lint types layers format server deploy worker clean
+.PHONY: install demo test check lint types layers format soak fuzz server deploy worker clean
 
 install: $(VENV)/.installed
 
@@ -46,6 +46,12 @@ layers: install
 format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+soak: install   # kills, flipped bits, cut files; OPTIONS="--kills 1000 --seconds 3600"
+	$(BIN)/python -m benchmarks.soak $(OPTIONS)
+
+fuzz: install   # damaged input files of every format; OPTIONS="--inputs 1000000 --seed 2"
+	$(BIN)/python -m benchmarks.fuzz $(OPTIONS)
 
 server: install
 	umask 077 && $(BIN)/prefect server start

@@ -23,7 +23,7 @@ BEGIN, END = "<!-- figures: begin (written by benchmarks/record.py) -->", "<!-- 
 def record(section: str, figures: dict[str, Any]) -> None:
     """Replace one section of the JSON file and write the table of the page anew."""
     everything = json.loads(FIGURES.read_text()) if FIGURES.is_file() else {}
-    everything[section] = {**figures, **facts()}
+    everything[section] = {**facts(), **figures}
     FIGURES.write_text(json.dumps(everything, indent=1, sort_keys=True) + "\n")
     before, _, rest = PAGE.read_text().partition(BEGIN)
     _, _, after = rest.partition(END)
