@@ -33,7 +33,7 @@ def main() -> int:
     with tempfile.TemporaryDirectory() as name:
         outcomes = Counter(try_one(Path(name), options.seed, number) for number in range(options.inputs))
     record(
-        "fuzz",
+        f"fuzz, seed {options.seed}",
         {
             "tried": f"damaged input files, {len(SEEDS)} formats",
             "times": options.inputs,

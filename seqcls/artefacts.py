@@ -111,7 +111,8 @@ class ArtefactStore:
 
     def remove_stale(self, older_than_seconds: float = STALE_SECONDS) -> int:
         """Clear temporary folders that killed runs left."""
-        return remove_left_over((self.root / "artefacts").glob("*/.tmp-*"), older_than_seconds)
+        found = [*self.root.glob(".tmp-*"), *(self.root / "artefacts").glob("*/.tmp-*")]
+        return remove_left_over(found, older_than_seconds)
 
     def _publish(self, kind: str, draft: Draft) -> Ref:
         write_json(

@@ -21,6 +21,11 @@ def is_gone(owner: str) -> bool:
     return found == "" or found != start
 
 
+def can_tell(owner: str) -> bool:
+    """Whether `is_gone` is sure of its answer: the owner is of this machine, and the machine shows its processes."""
+    return owner.rsplit(":", 2)[0] == socket.gethostname() and Path("/proc/self/stat").exists()
+
+
 def _start_time(pid: int) -> str:
     """Clock ticks from boot to the start of a process; '' when there is none (or it is a zombie)."""
     try:

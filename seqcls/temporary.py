@@ -12,8 +12,10 @@ import time
 import uuid
 from collections.abc import Iterable
 from pathlib import Path
+from types import TracebackType
 
-from seqcls.owner import is_gone, this_process
+from seqcls.errors import WorldFailed
+from seqcls.owner import can_tell, is_gone, this_process
 
 PREFIX = ".tmp-"
 STALE_SECONDS = 24 * 3600
@@ -26,8 +28,9 @@ def temporary_name() -> str:
 
 def is_left_over(path: Path, older_than_seconds: float = STALE_SECONDS) -> bool:
     """Whether nobody writes it any more."""
-    if is_gone(path.name.removeprefix(PREFIX).rpartition("~")[0].replace("~", ":")):
-        return True
+    owner = path.name.removeprefix(PREFIX).rpartition("~")[0].replace("~", ":")
+    if can_tell(owner):
+        return is_gone(owner)
     try:
         newest = max(item.stat().st_mtime for item in (path, *path.rglob("*")))
     except FileNotFoundError:  # it went, or grew, while we looked: somebody is at work
@@ -40,9 +43,26 @@ def remove_left_over(paths: Iterable[Path], older_than_seconds: float = STALE_SE
     removed = 0
     for path in paths:
         if is_left_over(path, older_than_seconds):
-            if path.is_dir() and not path.is_symlink():
-                shutil.rmtree(path, ignore_errors=True)  # two runs may clear up at once
-            else:
-                path.unlink(missing_ok=True)
+            _remove(path)
             removed += 1
     return removed
+
+
+def _remove(path: Path) -> None:
+    try:
+        if path.is_dir() and not path.is_symlink():
+            shutil.rmtree(path, onerror=_unless_gone)
+        else:
+            path.unlink(missing_ok=True)
+    except OSError as error:
+        raise WorldFailed(
+            f"cannot clear what a killed run left ({error.strerror or error})",
+            where=str(path),
+            next_step="mend the permissions or the disk, then run the same command again",
+        ) from error
+
+
+def _unless_gone(_call: object, _path: str, problem: tuple[type[BaseException], BaseException, TracebackType]) -> None:
+    """Two runs may clear up at once: what the other removed is removed."""
+    if not isinstance(problem[1], FileNotFoundError):
+        raise problem[1]
