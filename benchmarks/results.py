@@ -41,14 +41,12 @@ def main() -> None:
         print("\n".join(experiment.name for experiment in experiments))
         return
     path = results_file()
-    rows = read_rows(path)
     if not options.table:
         for new in run_all(experiments, options.seeds, options.jobs):
-            rows = merge(rows, new)
-            write_rows(path, rows)
+            write_rows(path, merge(read_rows(path), new))  # read again: another run may have added its own
             for row in new:
                 print(f"{row['name']} seed {row['seed']}: accuracy {float(str(row['accuracy'])):.4f}", flush=True)
-    write_tables(rows)
+    write_tables(read_rows(path))
 
 
 def choose(known: list[Experiment], wanted: list[str] | None, parser: argparse.ArgumentParser) -> list[Experiment]:

@@ -13,7 +13,7 @@ from typing import Any
 from benchmarks.runs import CONFIGS, Changes
 
 SWEEP = {
-    "text": "sms-spam",
+    "text": "trec",
     "series": "japanese-vowels",
     "dna": "splice",
     "protein": "amp-scanner",
