@@ -6,7 +6,6 @@ the validation rows, well below what was measured, so that a test fails by a fau
 
 from __future__ import annotations
 
-import csv
 import tomllib
 from pathlib import Path
 
@@ -74,10 +73,10 @@ def test_the_page_shows_what_the_results_file_holds() -> None:
     files = sorted((ROOT / "benchmarks" / "results").glob("results-*.csv"))
     assert files, "benchmarks/results has no results"
     page = (ROOT / "docs" / "results.md").read_text("utf-8")
-    rows = [row for file in files for row in csv.DictReader(file.open(encoding="utf-8", newline=""))]
+    rows = [row for file in files for row in results.read_rows(file)]
     assert results_table.table(results_table.TUNED_HEAD, rows, results_table.tuned_line, sweep=False) in page
     assert results_table.table(results_table.SWEEP_HEAD, rows, results_table.sweep_line, sweep=True) in page
-    swept_rows = [row for row in rows if row["name"].startswith("sweep-")]
+    swept_rows = [row for row in rows if str(row["name"]).startswith("sweep-")]
     assert {(row["kind"], row["family"]) for row in swept_rows} == {(kind, name) for kind in SWEEP for name in MODELS}
 
 
