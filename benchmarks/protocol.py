@@ -11,6 +11,7 @@ import os
 import random
 import select
 import signal
+import sqlite3
 import tempfile
 import time
 import traceback
@@ -91,6 +92,7 @@ def _run_store(folder: Path, trials: int, rng: random.Random, tally: Tally) -> N
             tally.forgotten += acknowledged.setdefault(int(chunk), digest) != digest
         if (folder / "store" / "ledger.db").is_file():
             tally.books += count_visible(config)
+        if acknowledged:
             tally.forgotten += _count_forgotten(config, acknowledged)
     with open_workspace(config) as workspace:
         remove_traces(workspace.store, workspace.output)
@@ -109,8 +111,9 @@ def _warm_up() -> None:
 
 
 def _count_forgotten(config: Path, acknowledged: dict[int, str]) -> int:
-    with open_workspace(config) as workspace:
-        rows = {row.chunk: row.scores_digest for row in done_chunks(workspace.ledger, workspace.pipeline.name)}
+    with sqlite3.connect(config.parent / "store" / "ledger.db") as connection:
+        rows = dict(connection.execute("SELECT chunk, scores_digest FROM chunks WHERE state = 'done'"))
+    connection.close()
     return sum(rows.get(chunk) != digest for chunk, digest in acknowledged.items())
 
 
