@@ -73,4 +73,7 @@ def _next_steps() -> list[str]:
 
 
 if __name__ == "__main__":
-    main()
+    try:
+        main()
+    except KeyboardInterrupt:
+        raise SystemExit("demo: interrupted; `make demo` again starts it from the beginning") from None

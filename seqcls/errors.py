@@ -14,6 +14,8 @@ Each message tells four things: what was found, where, what was expected, what t
 
 from __future__ import annotations
 
+LINE_END = "\n"
+
 
 class SeqclsError(Exception):
     """`found` says what is there; `where` is file:row:column; `expected` and `next_step` are sentences."""
@@ -30,7 +32,7 @@ class SeqclsError(Exception):
         if self.expected:
             text += f"; expected {self.expected}"
         if self.next_step:
-            text += f". Next: {self.next_step}"
+            text += f"{LINE_END if LINE_END in text else '. '}Next: {self.next_step}"
         return text
 
 

@@ -19,6 +19,11 @@ def escape(text: object) -> str:
     return html.escape(str(text)).replace("|", "\\|").replace("\n", " ").replace("[", "\\[").replace("`", "&#96;")
 
 
+def plural(count: int, noun: str) -> str:
+    """1 file, 2 files."""
+    return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
+
+
 def after_training(outcome: TrainOutcome, config: str) -> str:
     """Figures, places, next step."""
     test = outcome.metrics["test"]
@@ -31,6 +36,7 @@ def after_training(outcome: TrainOutcome, config: str) -> str:
         f"{outcome.model}: balanced accuracy {test['balanced_accuracy']:.3f} (95 % {low:.3f} to {high:.3f}), "
         f"accuracy {test['accuracy']:.3f}; {beside}",
         f"rows: {outcome.rows['in']} in, {outcome.rows['accepted']} accepted, {outcome.rows['rejected']} rejected",
+        *_beside_the_baseline(outcome.metrics.get("against_linear")),
         f"report:  {outcome.report}",
         f"rejects: {outcome.rejects}",
     ]
@@ -46,13 +52,24 @@ def after_training(outcome: TrainOutcome, config: str) -> str:
     return "\n".join(lines)
 
 
+def _beside_the_baseline(found: dict[str, float] | None) -> list[str]:
+    """A note when the network earns nothing over word or letter counts; `found` compares them on the same rows."""
+    if found is None or found["low"] > 0:
+        return []
+    verdict = "does worse than" if found["high"] < 0 else "is not shown to do better than"
+    return [
+        f"note: the network {verdict} the linear baseline on the test rows (difference {found['estimate']:+.3f}); "
+        "more epochs or more rows may help"
+    ]
+
+
 def after_scoring(night: Night, files: Published, output: Path | str, config: str) -> str:
     """Books, places, next step."""
     rows = night.rows
     lines = [
         f"{rows.rows_in} rows in = {rows.scored} scored + {rows.rejected} rejected + {rows.abstained} abstained, "
         f"by {night.model}",
-        f"scores:  {output} ({len(files.scores)} new files)",
+        f"scores:  {output} ({plural(len(files.scores), 'new file')}, Parquet)",
     ]
     if files.rejects:
         lines.append(f"rejects: {Path(output) / 'rejects'} (each row with its reasons)")
@@ -127,5 +144,7 @@ def checks_text(report: CheckReport) -> list[str]:
     for check in report.checks:
         if check.found:
             places = ", ".join(check.examples[:3])
-            lines.append(f"{check.rule} ({check.policy}): {check.found} rows, expected {check.expected}: {places}")
+            lines.append(
+                f"{check.rule} ({check.policy}): {plural(check.found, 'row')}, expected {check.expected}: {places}"
+            )
     return lines + [f"warning: {warning}" for warning in report.warnings]

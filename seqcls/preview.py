@@ -3,50 +3,69 @@
 from __future__ import annotations
 
 from seqcls.artefacts import Ref, read_manifest
-from seqcls.messages import checks_text
+from seqcls.messages import checks_text, plural
 from seqcls.parquet import iterate, shards
 from seqcls.stages import encode_stage, ingest_stage, split_stage, validate_stage
+from seqcls.table import SPLITS
 from seqcls.validation.checks import read_checks
 from seqcls.workspace import Workspace
 
 SHOWN_CHARACTERS = 100
+FILES, CLASSES, POINTS = 10, 10, 5
 
 
-def preview(workspace: Workspace, rows: int) -> str:
+def preview(workspace: Workspace, rows: int, config: str) -> str:
     """Text: files, first rows, checks, splits, encoding, the network's size, the next step."""
     pipeline = workspace.pipeline
     table = ingest_stage(workspace).ref
     meta = read_manifest(table)["meta"]
     lines = [
-        f"{pipeline.name}: {pipeline.kind}, {len(meta['files'])} files, {meta['rows_in']} rows, "
-        f"{meta['rejected']} unreadable"
+        f"{pipeline.name}: {pipeline.kind}, {plural(len(meta['files']), 'file')}, {meta['rows_in']} rows, "
+        f"{meta['rejected']} unreadable",
+        "files:",
     ]
-    lines += [f"  {file['name']}: {file['rows_in']} rows, {file['rejected']} unreadable" for file in meta["files"][:10]]
+    files = meta["files"]
+    lines += [f"  {file['name']}: {file['rows_in']} rows, {file['rejected']} unreadable" for file in files[:FILES]]
+    lines += [f"  and {len(files) - FILES} more"] if len(files) > FILES else []
     lines += ["first rows:", *_first_rows(workspace, rows)]
     checked = validate_stage(workspace, table).ref
     lines += ["checks:", *_checks(checked)]
     splits = split_stage(workspace, checked).ref
-    for name, classes in read_manifest(splits)["meta"]["counts"].items():
-        lines.append(
-            f"{name + ':':7} {sum(classes.values())} rows: "
-            + ", ".join(f"{label} {count}" for label, count in classes.items())
-        )
+    lines += ["splits:", *_splits(read_manifest(splits)["meta"]["counts"])]
     encoded = encode_stage(workspace, checked, splits).ref
-    lines += _network(workspace, encoded)
-    lines.append(f"would train {pipeline.model.family} for at most {pipeline.train.epochs} epochs, then ask the gate.")
-    lines.append(f"Next: `seqcls train {workspace.loaded.path}`")
+    lines += ["training:", *_network(workspace, encoded)]
+    lines.append(f"Next: `seqcls train {config}`")
     return "\n".join(lines)
 
 
 def _first_rows(workspace: Workspace, rows: int) -> list[str]:
     table = ingest_stage(workspace).ref
-    head = next(iterate(shards(table.folder / "rows"))).slice(0, rows)
-    shown = []
-    for row in head.to_pylist():
-        text = repr(row["sequence"])
-        cut = text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "..."
-        shown.append(f"  {row['id']}  label={row['label']}  {cut}")
-    return shown
+    head = next(iterate(shards(table.folder / "rows"))).slice(0, rows).to_pylist()
+    ids, labels = (max((len(str(row[name])) for row in head), default=0) for name in ("id", "label"))
+    return [f"  {row['id']:<{ids}}  {row['label']!s:<{labels}}  {_shorten(row['sequence'])}" for row in head]
+
+
+def _shorten(sequence: object) -> str:
+    """Text as it stands, tokens with blanks between, a series as its size and the start of each channel."""
+    if isinstance(sequence, list) and sequence and isinstance(sequence[0], list):
+        size = f"{plural(len(sequence), 'channel')} of {plural(len(sequence[0]), 'point')}: "
+        text = size + "; ".join(" ".join(f"{x:.4g}" for x in channel[:POINTS]) + " ..." for channel in sequence)
+    elif isinstance(sequence, list):
+        text = " ".join(map(str, sequence))
+    else:
+        text = repr(sequence)
+    return text if len(text) <= SHOWN_CHARACTERS else text[:SHOWN_CHARACTERS] + "..."
+
+
+def _splits(counts: dict[str, dict[str, int]]) -> list[str]:
+    """One line a split, in the order in which they are used."""
+    lines = []
+    for name in (name for name in SPLITS if name in counts):
+        classes = counts[name]
+        shown = [f"{label} {count}" for label, count in list(classes.items())[:CLASSES]]
+        shown += [f"{len(classes) - CLASSES} more classes"] if len(classes) > CLASSES else []
+        lines.append(f"  {name:<5} {sum(classes.values()):>6} rows: {', '.join(shown)}")
+    return lines
 
 
 def _checks(checked: Ref) -> list[str]:
@@ -62,9 +81,10 @@ def _network(workspace: Workspace, encoded: Ref) -> list[str]:
     meta = read_manifest(encoded)["meta"]
     network = build_model(workspace.pipeline.model, encoder.inputs, len(encoder.labels))
     parameters = sum(p.numel() for p in network.parameters())
-    share = meta["unknown_share"].get("valid", 0.0)
+    cut, share = sum(meta["truncated"].values()), meta["unknown_share"].get("valid", 0.0)
+    unknown = "" if workspace.pipeline.kind == "series" else f"; unknown share of validation {share:.2%}"
     return [
-        f"encoded: at most {encoder.inputs.max_length} positions; {sum(meta['truncated'].values())} rows cut; "
-        f"unknown share of validation {share:.2%}",
-        f"network: {workspace.pipeline.model.family}, {parameters:,} parameters, {len(encoder.labels)} classes",
+        f"  encoded: at most {encoder.inputs.max_length} positions; {plural(cut, 'row')} cut{unknown}",
+        f"  network: {workspace.pipeline.model.family}, {parameters:,} parameters, {len(encoder.labels)} classes",
+        f"  would train for at most {workspace.pipeline.train.epochs} epochs, then ask the gate",
     ]

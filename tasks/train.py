@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import time
 from typing import Any
 from uuid import UUID
 
-from prefect import task
+from prefect import get_run_logger, task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from seqcls.artefacts import Ref
@@ -14,16 +15,20 @@ from seqcls.workspace import open_workspace
 from tasks.policy import HOUR, STAGE
 from tasks.show import artifact_key
 
+SECONDS_BETWEEN_LINES = 30.0  # of the log; an epoch takes from a tenth of a second to an hour
+
 
 class EpochBar:
-    """A progress artifact that moves at the end of each epoch."""
+    """A progress artifact that moves at the end of each epoch; a line in the log every half a minute."""
 
     def __init__(self, pipeline: str) -> None:
         self.pipeline, self.artifact, self.epoch = pipeline, None, 0
+        self.told = time.monotonic()
 
     artifact: UUID | None
 
     def __call__(self, progress: Any) -> None:
+        self._tell(progress)
         if progress.epoch == self.epoch and progress.rows_done < progress.rows_total:
             return
         share = 100.0 * progress.epoch / progress.epochs
@@ -34,6 +39,15 @@ class EpochBar:
         elif progress.epoch != self.epoch:
             update_progress_artifact(self.artifact, share)
         self.epoch = progress.epoch
+
+    def _tell(self, progress: Any) -> None:
+        if time.monotonic() - self.told < SECONDS_BETWEEN_LINES:
+            return
+        self.told = time.monotonic()
+        get_run_logger().info(
+            f"epoch {progress.epoch} of at most {progress.epochs}, {progress.rows_done} of {progress.rows_total} rows, "
+            f"loss {progress.train_loss:.4f}, {progress.rows_per_second:.0f} rows/s"
+        )
 
 
 @task(**STAGE, timeout_seconds=24 * HOUR)

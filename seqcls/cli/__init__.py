@@ -3,18 +3,32 @@
 from __future__ import annotations
 
 import argparse
+import difflib
 import os
+import re
 import signal
 import sys
 from collections.abc import Sequence
+from typing import NoReturn
 
 from seqcls import __version__
 from seqcls.cli import inspect, models, train_and_score
 from seqcls.errors import SeqclsError
 
 
+class Parser(argparse.ArgumentParser):
+    """Names the nearest known word beside a wrong one, and says where help is."""
+
+    def error(self, message: str) -> NoReturn:
+        wrong, known = re.search(r"invalid choice: '([^']*)'", message), re.search(r"choose from (.*)\)", message)
+        if wrong and known:
+            near = difflib.get_close_matches(wrong[1], re.findall(r"[\w-]+", known[1]), n=1, cutoff=0.5)
+            message += f"; did you mean '{near[0]}'?" if near else ""
+        super().error(f"{message}. Next: `{self.prog} --help`")
+
+
 def build_parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(
+    parser = Parser(
         prog="seqcls",
         description="Train sequence classifiers and score new sequences with them, every row accounted for.",
     )

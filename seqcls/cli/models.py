@@ -40,7 +40,10 @@ def _models(options: argparse.Namespace) -> None:
         name = workspace.pipeline.name
         current = get_alias(workspace.ledger, name, CHAMPION).version
         versions = list_models(workspace.ledger, name)
-        table = Table(title=f"{name}: {len(versions)} versions")
+        if not versions:
+            print(f"{name}: no versions yet. Next: `seqcls train {options.config}`")
+            return
+        table = Table(title=f"{name}: {len(versions)} version{'s' if len(versions) > 1 else ''}")
         for column in ("version", "registered", "accuracy", "balanced accuracy", "macro-F1", "MCC", "digest", ""):
             table.add_column(column)
         for item in versions:
@@ -55,8 +58,6 @@ def _models(options: argparse.Namespace) -> None:
         console.print(
             f"  {_time(move.changed_at)}  {before} -> v{move.to_version}  by {move.who}: {move.why}", markup=False
         )
-    if not versions:
-        console.print(f"Next: `seqcls train {options.config}`", markup=False)
 
 
 def _promote(options: argparse.Namespace) -> None:

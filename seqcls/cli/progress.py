@@ -6,20 +6,27 @@ from typing import Any
 
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
+from rich.status import Status
+
+TRAINING = ("ingest", "validate", "split", "encode", "train", "evaluate")
+SCORING = ("discover", "validate", "score", "publish")
 
 
 class Teller:
-    """Tells what is going on, on standard error."""
+    """Tells what is going on, on standard error: the stages that are done, and in a terminal the one that runs."""
 
-    def __init__(self, quiet: bool) -> None:
+    def __init__(self, quiet: bool, stages: tuple[str, ...]) -> None:
         self.quiet = quiet
+        self.stages = stages
         self.console = Console(stderr=True, highlight=False, quiet=quiet)
         self._bar: Progress | None = None
         self._task: Any = None
+        self._spinner: Status | None = None
 
     def stage(self, name: str, what: str) -> None:
         self._stop()
         self.console.print(f"  [bold]{name:<10}[/bold] {what}")
+        self._spin(self.stages[self.stages.index(name) + 1 :])
 
     def epoch(self, progress: Any) -> None:
         """A training's progress: epochs, loss, rows/s."""
@@ -45,6 +52,7 @@ class Teller:
         if self.quiet or not self.console.is_terminal:
             return
         if self._bar is None:
+            self._stop()
             columns = (
                 TextColumn("  [bold]{task.description:<10}[/bold]"),
                 BarColumn(),
@@ -57,12 +65,21 @@ class Teller:
             self._task = self._bar.add_task(name, total=total, text=text)
         self._bar.update(self._task, completed=done, text=text)
 
+    def _spin(self, ahead: tuple[str, ...]) -> None:
+        if ahead and not self.quiet and self.console.is_terminal:
+            self._spinner = self.console.status(f"[bold]{ahead[0]}[/bold] ...")
+            self._spinner.start()
+
     def _stop(self) -> None:
+        if self._spinner is not None:
+            self._spinner.stop()
+            self._spinner = None
         if self._bar is not None:
             self._bar.stop()
             self._bar = None
 
     def __enter__(self) -> Teller:
+        self._spin(self.stages)
         return self
 
     def __exit__(self, *_error: object) -> None:

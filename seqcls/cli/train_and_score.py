@@ -6,11 +6,18 @@ import argparse
 import json
 import sys
 from pathlib import Path
+from typing import Any
 
-from seqcls.cli.progress import Teller
+from seqcls.cli.progress import SCORING, TRAINING, Teller
+from seqcls.cli.show import at_least_one, show
 from seqcls.errors import ConfigRefused
 from seqcls.table import KINDS
 from seqcls.workspace import open_workspace
+
+FLAGS = {
+    "many_unknown": "many_unknown: the model has seen few of these words or letters in training; trust it less",
+    "truncated": "truncated: longer than [encode].max_length; the model saw only a part",
+}
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -21,7 +28,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
     check = commands.add_parser("check", help="read and validate everything, train nothing: what would happen?")
     check.add_argument("config", type=Path)
-    check.add_argument("--rows", type=int, default=3, help="rows shown (default 3)")
+    check.add_argument("--rows", type=at_least_one, default=3, help="rows shown (default 3)")
     check.set_defaults(run=_check)
 
     train = commands.add_parser("train", help="raw files in, a promoted model out")
@@ -69,16 +76,19 @@ def _check(options: argparse.Namespace) -> None:
     from seqcls.preview import preview
 
     with open_workspace(options.config) as workspace:
-        print(preview(workspace, options.rows))
+        show(preview(workspace, options.rows, str(options.config)))
 
 
 def _train(options: argparse.Namespace) -> None:
     from seqcls.messages import after_training
     from seqcls.road import train_pipeline
 
-    with open_workspace(options.config) as workspace, Teller(options.json) as teller:
+    with open_workspace(options.config) as workspace, Teller(options.json, TRAINING) as teller:
         outcome = train_pipeline(workspace, tell=teller.stage, progress=teller.epoch)
-        print(json.dumps(outcome.summary()) if options.json else after_training(outcome, str(options.config)))
+    if options.json:
+        print(json.dumps(outcome.summary()))
+    else:
+        show(after_training(outcome, str(options.config)))
 
 
 def _score(options: argparse.Namespace) -> None:
@@ -86,14 +96,13 @@ def _score(options: argparse.Namespace) -> None:
     from seqcls.road import score_pipeline
     from seqcls.scoring.nightly import require_usable
 
-    with open_workspace(options.config) as workspace, Teller(options.json) as teller:
+    with open_workspace(options.config) as workspace, Teller(options.json, SCORING) as teller:
         outcome = score_pipeline(workspace, tell=teller.stage, progress=teller.rows)
-        print(
-            json.dumps(outcome.summary())
-            if options.json
-            else after_scoring(outcome.night, outcome.files, outcome.output, str(options.config))
-        )
-        require_usable(outcome.prepared)
+    if options.json:
+        print(json.dumps(outcome.summary()))
+    else:
+        show(after_scoring(outcome.night, outcome.files, outcome.output, str(options.config)))
+    require_usable(outcome.prepared)
 
 
 def _predict(options: argparse.Namespace) -> None:
@@ -107,11 +116,10 @@ def _predict(options: argparse.Namespace) -> None:
     print(json.dumps(answer) if options.json else _show_answer(answer))
 
 
-def _show_answer(answer: dict[str, object]) -> str:
+def _show_answer(answer: dict[str, Any]) -> str:
     probabilities = answer["probabilities"]
-    assert isinstance(probabilities, dict)
     lines = [f"{answer['label']}  ({answer['confidence']:.3f}, {answer['model']})"]
     lines += [f"  {value:.3f}  {name}" for name, value in sorted(probabilities.items(), key=lambda item: -item[1])]
     if answer["flags"]:
-        lines.append(f"  flags: {answer['flags']}")
+        lines += [f"  note: {FLAGS.get(flag, flag)}" for flag in answer["flags"]]
     return "\n".join(lines)

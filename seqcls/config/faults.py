@@ -41,6 +41,8 @@ def _describe(fault: Any, data: dict[str, Any]) -> str:
         case "value_error":
             text = str(fault["ctx"]["error"])
             return f"{place}: {text}" if place else text
+        case "string_pattern_mismatch":
+            return f"{place}: {_short(found)} does not fit; {_about(place, data)}"
     text = fault["msg"][:1].lower() + fault["msg"][1:]
     return f"{place}: {_short(found)}: {text}"
 

@@ -19,6 +19,7 @@ from seqcls.config.model import ModelConfig
 from seqcls.config.rules import ResidueRules, RulesConfig, SeriesRules, TextRules, TokenRules
 from seqcls.config.source import FORMATS_FOR_SERIES, SourceConfig
 from seqcls.config.train import PromoteConfig, ScoreConfig, SplitConfig, TrainConfig
+from seqcls.config.unreadable import not_toml, other_file
 from seqcls.errors import ConfigRefused
 from seqcls.table import KINDS, Kind
 
@@ -163,7 +164,8 @@ def load_pipeline(path: Path | str) -> LoadedPipeline:
         raise ConfigRefused(
             f"cannot read the file ({error.strerror})",
             where=str(path),
-            next_step=f"`seqcls init --kind text {path}` writes one",
+            expected="a pipeline file (TOML)",
+            next_step=other_file(path),
         ) from None
     if len(raw) > MAX_CONFIG_BYTES:
         raise ConfigRefused(f"{len(raw)} bytes", where=str(path), expected=f"at most {MAX_CONFIG_BYTES} bytes of TOML",
@@ -174,9 +176,7 @@ def load_pipeline(path: Path | str) -> LoadedPipeline:
         raise ConfigRefused(f"byte {error.start} is not UTF-8", where=str(path), expected="TOML in UTF-8",
                             next_step="save the file as UTF-8")  from None  # fmt: skip
     except tomllib.TOMLDecodeError as error:
-        raise ConfigRefused(
-            f"not TOML: {error}", where=str(path), next_step="compare with the files in configs/"
-        ) from None
+        raise ConfigRefused(not_toml(raw, error), where=str(path), next_step="mend that line") from None
     return LoadedPipeline(pipeline=parse_pipeline(data, str(path)), folder=path.resolve().parent, path=path.resolve())
 
 

@@ -68,9 +68,13 @@ class Database:
                 where=self.name,
                 next_step="put a backup in its place, or rebuild it with `seqcls doctor CONFIG --repair`",
             )
-        return WorldFailed(
-            f"the ledger did not answer ({cause})", where=self.name, next_step="run the same command again"
+        # SQLite on a full disk says "disk is full", or "disk I/O error" when its shared memory cannot grow
+        step = (
+            "free space on that disk, then run the same command again"
+            if "disk" in cause
+            else "run the same command again"
         )
+        return WorldFailed(f"the ledger did not answer ({cause})", where=self.name, next_step=step)
 
     def close(self) -> None:
         self.engine.dispose()

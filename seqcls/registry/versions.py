@@ -140,7 +140,12 @@ def champion(workspace: Workspace) -> ModelVersion:
     found = _at(workspace, get_alias(workspace.ledger, workspace.pipeline.name, CHAMPION))
     if found is None:
         versions = list_models(workspace.ledger, workspace.pipeline.name)
-        step = "`seqcls promote CONFIG --version N`" if versions else f"`seqcls train {workspace.loaded.path}`"
+        config = workspace.loaded.path
+        step = (
+            f"`seqcls models {config}` shows the versions, `seqcls promote {config} --version N` makes one champion"
+            if versions
+            else f"`seqcls train {config}`"
+        )
         raise ConfigRefused(
             "no model is champion yet", where=workspace.pipeline.name, expected="a promoted model", next_step=step
         )
@@ -154,12 +159,14 @@ def find_version(workspace: Workspace, version: int | None) -> ModelVersion:
     if version is None and versions:
         return versions[-1]
     if version not in known:
-        listed = ", ".join(f"v{number}" for number in known) or "none"
+        config = workspace.loaded.path
         raise ConfigRefused(
-            f"there is no version {version or ''}",
+            "there is no version yet" if version is None else f"there is no version {version}",
             where=workspace.pipeline.name,
-            expected=f"one of {listed}",
-            next_step=f"`seqcls models {workspace.loaded.path}` lists them with their figures",
+            expected="one of " + ", ".join(f"v{number}" for number in known) if known else "a trained model",
+            next_step=f"`seqcls models {config}` lists them with their figures"
+            if known
+            else f"`seqcls train {config}`",
         )
     return known[version]
 

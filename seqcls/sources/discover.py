@@ -18,6 +18,7 @@ from seqcls.errors import DataRefused, WorldFailed
 from seqcls.table import InputFile, Split
 
 UNFINISHED = (".tmp", ".part")
+EXPECTED_FILES = "at least one file (hidden ones and names ending in .tmp or .part are left out)"
 _WILD = frozenset("*?[")
 
 
@@ -63,9 +64,15 @@ def find_paths(folder: Path, patterns: list[str], *, allow_none: bool = False) -
     """Paths in the order of the patterns, those of one pattern sorted; each once."""
     found: dict[Path, None] = {}
     for pattern in patterns:
-        matches = _match(folder, pattern)
-        if not matches and not allow_none:
-            raise _nothing_found(folder, pattern)
+        try:
+            matches = _match(folder, pattern)
+            if not matches and not allow_none:
+                raise _nothing_found(folder, pattern)
+        except OSError as error:
+            raise WorldFailed(
+                f"cannot look into the folder {error.filename} ({error.strerror})", where=f"source.files {pattern}",
+                expected=EXPECTED_FILES, next_step="mend its permissions",
+            ) from None  # fmt: skip
         found.update(dict.fromkeys(matches))
     return list(found)
 
@@ -97,6 +104,7 @@ def _match(folder: Path, pattern: str) -> list[Path]:
     fixed = Path(*_before_wildcard(base))
     if fixed == base or not fixed.is_dir():
         return []
+    os.scandir(fixed).close()  # raises where glob would silently see nothing
     matches: list[Path] = []
     for path in sorted(fixed.glob(str(base.relative_to(fixed)))):
         if path.is_dir():
@@ -116,6 +124,7 @@ def _before_wildcard(path: Path) -> list[str]:
 
 
 def _walk(base: Path) -> list[Path]:
+    os.scandir(base).close()  # raises where rglob would silently see nothing
     return sorted(_plain(path) for path in base.rglob("*") if not path.is_dir() and not _is_hidden(path, base))
 
 
@@ -191,11 +200,17 @@ def _nothing_found(folder: Path, pattern: str) -> DataRefused:
     wanted = base.name
     while not parent.is_dir():
         parent, wanted = parent.parent, parent.name
+    if base.is_dir():
+        return DataRefused(
+            "the folder holds no files", where=f"source.files {pattern}", expected=EXPECTED_FILES,
+            next_step="put the files there, or name another folder",
+        )  # fmt: skip
     there = sorted(path.name for path in parent.iterdir() if not path.name.startswith("."))
     near = difflib.get_close_matches(wanted, there, n=3, cutoff=0.4)
+    gone = "" if parent == base.parent else f" (there is no folder {wanted}/)"
     shown = "the nearest names are " + ", ".join(near) if near else "there are " + (", ".join(there[:8]) or "no files")
     return DataRefused(
-        f"no file matches {pattern!r}; in {parent.name or parent}/ {shown}", where=f"source.files {pattern}",
-        expected="at least one file (hidden ones and names ending in .tmp or .part are left out)",
+        f"no file matches {pattern!r}{gone}; in {parent.name or parent}/ {shown}", where=f"source.files {pattern}",
+        expected=EXPECTED_FILES,
         next_step="correct the name; it is relative to the folder of the config file",
     )  # fmt: skip

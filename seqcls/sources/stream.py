@@ -170,6 +170,12 @@ def refuse_other_formats(reading: Reading, head: bytes) -> None:
     name = next((name for magic, name in _MAGIC if head.startswith(magic)), None)
     if head[257:262] == b"ustar":
         name = "tar"
+    if name == "zip" and (b"[Content_Types].xml" in head or b"xl/" in head):
+        raise reading.refuse(
+            "looks like an Excel workbook",
+            expected=f"text, since source.format is {reading.source.format!r}",
+            next_step="save the sheet as CSV (UTF-8) and name that file",
+        )
     if name == "gzip" and not reading.file.path.name.endswith(".gz"):
         raise reading.refuse(
             "looks like gzip",

@@ -18,6 +18,17 @@ from seqcls.errors import BudgetExceeded, Corrupted, DataRefused
 
 CHECKS = "checks.json"
 SHOWN = 10
+# Rule -> the setting that is usually wrong when most rows break it.
+USUAL_CAUSES = {
+    "encoding": 'the files seem to be in another encoding than source.encoding (files from Windows: "cp1252")',
+    "missing_label": "source.label (or label_from, label_pattern) seems to name a place where no class stands",
+    "unknown_label": "rules.label_set does not name the classes that stand in the files",
+    "duplicate_id": "source.id names a column that repeats: leave it out, and the id is FILE:ROW",
+    "time": "source.time names a column that holds no ISO 8601 time (2026-01-31, 2026-01-31T08:00:00Z)",
+    "empty": "source.sequence names a column that is mostly blank",
+    "alphabet": "`kind` does not fit the letters of these sequences (dna, protein, text?)",
+    "length": "rules.min_length and max_length do not fit the sequences",
+}
 
 
 class CheckResult(BaseModel):
@@ -101,8 +112,15 @@ def find_stop(
         rules = ", ".join(f"{name} {count}" for name, count in reasons.most_common(SHOWN))
         return Stop(BudgetExceeded, f"{report.rejected} of {report.rows_in} rows ({share:.2%}) are rejected: {rules}",
                     "first " + ", ".join(first), f"at most {budget:.2%} (rules.reject_budget)",
-                    "mend the source, or raise the budget")  # fmt: skip
+                    _advice(reasons))  # fmt: skip
     return _too_little(report) if labelled else None
+
+
+def _advice(reasons: Counter[str]) -> str:
+    """What is mostly wrong where most rows break the same rule: a setting rather than the rows."""
+    [(rule, count)] = reasons.most_common(1)
+    usual = USUAL_CAUSES.get(rule) if 2 * count > reasons.total() else None
+    return f"{usual}; mend it, or raise the budget" if usual else "mend the source, or raise the budget"
 
 
 def _too_little(report: CheckReport) -> Stop | None:

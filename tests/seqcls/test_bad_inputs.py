@@ -27,10 +27,10 @@ from tests.mutations import GOOD, HEAD, SEEDS, mutate, parquet, read_mutated
 from tests.seqcls.reading_files import read, read_bytes
 
 
-def zipped() -> bytes:
+def zipped(name: str = "../../escape.csv") -> bytes:
     out = io.BytesIO()
     with zipfile.ZipFile(out, "w") as archive:
-        archive.writestr("../../escape.csv", GOOD)
+        archive.writestr(name, GOOD)
     return out.getvalue()
 
 
@@ -103,6 +103,7 @@ REFUSED: dict[str, tuple[bytes, dict[str, Any], str]] = {
     "Parquet under the name of csv": (parquet(), {}, "looks like Parquet; expected text"),
     "gzip without its ending": (gzip.compress(GOOD), {}, r"looks like gzip.*rename the file to NAME.gz"),
     "a zip archive": (zipped(), {}, "looks like zip.*unpack"),
+    "an Excel workbook": (zipped("[Content_Types].xml"), {}, "looks like an Excel workbook.*save the sheet as CSV"),
     "a tar archive": (tarred(), {}, "looks like tar.*unpack"),
     "UTF-16": (GOOD.decode().encode("utf-16"), {}, 'looks like UTF-16.*encoding = "utf-16"'),
     "UTF-16 without a mark": (GOOD.decode().encode("utf-16-le"), {}, "looks like UTF-16"),

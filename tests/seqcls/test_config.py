@@ -33,7 +33,7 @@ epochs = 5
 # (place and new value, words that the message must contain)
 MISTAKES: list[tuple[str, Any, list[str]]] = [
     ("nmae", "ecg", ["nmae: unknown key", "did you mean 'name'"]),
-    ("name", "My ECG", ["name:", "'My ECG'", "pattern"]),
+    ("name", "My ECG", ["name:", "'My ECG'", "Lower-case letters, digits and hyphens"]),
     ("name", 7, ["name: 7", "valid string"]),
     ("kind", "serie", ["kind: 'serie' is not known", "did you mean 'series'"]),
     ("kind", "text", ["source.format 'wide' holds series, but kind is 'text'"]),

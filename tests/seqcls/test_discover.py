@@ -72,7 +72,7 @@ def test_no_match_names_the_nearest(tmp_path: Path) -> None:
 
 def test_an_empty_folder_is_no_match(tmp_path: Path) -> None:
     (tmp_path / "in").mkdir()
-    with pytest.raises(DataRefused, match="no file matches 'in'"):
+    with pytest.raises(DataRefused, match="the folder holds no files"):
         names(tmp_path, "in")
 
 

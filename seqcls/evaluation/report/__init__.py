@@ -15,12 +15,8 @@ from seqcls.evaluation.report.figures import as_data_uri
 from seqcls.evaluation.report.page import draw, write_page
 
 __all__ = ["Evaluation", "Facts", "as_data_uri", "card_with_figures", "gather_facts", "write_report"]
-ON_THE_CARD = {
-    "loss": "Loss",
-    "scores": "Validation figures",
-    "confusion": "Confusion matrix",
-    "calibration": "Calibration",
-}
+AFTER_THE_HEADLINE = {"confusion": "Confusion matrix", "loss": "Loss", "scores": "Validation figures"}
+AT_THE_END = {"calibration": "Calibration"}
 
 
 def write_report(folder: Path, evaluation: Evaluation, facts: Facts) -> None:
@@ -34,12 +30,17 @@ def write_report(folder: Path, evaluation: Evaluation, facts: Facts) -> None:
 
 
 def card_with_figures(evaluation: Ref) -> str:
-    """The model card of an `evaluation` artefact with its figures inside, for the Prefect UI."""
+    """The model card of an `evaluation` artefact for the Prefect UI: what one looks for first stands first."""
     card = (evaluation.folder / "model_card.md").read_text(encoding="utf-8")
     card = re.sub(r"\A---\n.*?\n---\n+", "", card, flags=re.DOTALL)
-    shown = [
+    headline, section, rest = card.partition("\n## ")
+    first, last = _figures(evaluation, AFTER_THE_HEADLINE), _figures(evaluation, AT_THE_END)
+    return "\n\n".join([headline.rstrip(), *first]) + "\n" + section + "\n\n".join([rest, *last]) + "\n"
+
+
+def _figures(evaluation: Ref, titles: dict[str, str]) -> list[str]:
+    return [
         f"![{title}]({as_data_uri(path.read_text(encoding='utf-8'))})"
-        for name, title in ON_THE_CARD.items()
+        for name, title in titles.items()
         if (path := evaluation.folder / "figures" / f"{name}.svg").is_file()
     ]
-    return card + "\n" + "\n\n".join(shown) + "\n"

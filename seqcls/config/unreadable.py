@@ -1,0 +1,47 @@
+"""A pipeline file that cannot be read, or is no TOML: what to name or to mend instead. Only words."""
+
+from __future__ import annotations
+
+import difflib
+import re
+import tomllib
+from pathlib import Path
+
+SHOWN_OF_A_LINE = 100
+
+
+def other_file(path: Path) -> str:
+    """What to name instead of a file that cannot be read."""
+    if path.is_dir():
+        there = sorted(item.name for item in path.glob("*.toml"))
+        return (
+            f"name one of its files: {', '.join(there)}" if there else f"`seqcls init --kind text {path / 'my.toml'}`"
+        )
+    if path.exists():
+        return "mend its permissions"
+    if not path.parent.is_dir():
+        return f"there is no folder {path.parent}: correct the name"
+    there = sorted(item.name for item in path.parent.glob("*.toml"))
+    near = difflib.get_close_matches(path.name, there, n=3, cutoff=0.4) or there[:3]
+    named = f"did you mean {', '.join(near)}? Else " if near else ""
+    return f"{named}`seqcls init --kind text {path}` writes one"
+
+
+def not_toml(raw: bytes, error: tomllib.TOMLDecodeError) -> str:
+    """The line itself beside the words of the parser, and what is usually wrong with such a line."""
+    found = re.search(r"\(at line (\d+), column \d+\)", str(error))
+    if found is None:
+        return f"not TOML: {error}"
+    line = raw.decode("utf-8-sig").splitlines()[int(found[1]) - 1].partition(" #")[0].strip()
+    value = line.partition("=")[2].strip()
+    if "=" not in line and not line.startswith("["):
+        hint = ": no `key = value`; is this a data file?"
+    elif value.lower() in ("yes", "no", "on", "off", "true", "false"):
+        hint = ": yes and no are written true and false"
+    elif value.count('"') % 2:
+        hint = ": a quote is missing"
+    elif value and (value[0].isalpha() or value[0] in "/."):
+        hint = ": text needs quotes"
+    else:
+        hint = ""
+    return f"not TOML: {error}{hint}\n  {found[1]} | {line[:SHOWN_OF_A_LINE]}"
