@@ -56,10 +56,12 @@ def _beside_the_baseline(found: dict[str, float] | None) -> list[str]:
     """A note when the network earns nothing over word or letter counts; `found` compares them on the same rows."""
     if found is None or found["low"] > 0:
         return []
-    verdict = "does worse than" if found["high"] < 0 else "is not shown to do better than"
+    worse = found["high"] < 0
+    verdict = "does worse than" if worse else "is not shown to do better than"
+    advice = "train longer, or use the simpler model" if worse else "the simpler model may be enough here"
     return [
-        f"note: the network {verdict} the linear baseline on the test rows (difference {found['estimate']:+.3f}); "
-        "more epochs or more rows may help"
+        f"note: the network {verdict} the linear baseline on the test rows "
+        f"(difference {found['estimate']:+.3f}): {advice}"
     ]
 
 

@@ -23,8 +23,8 @@ class Parser(argparse.ArgumentParser):
         wrong, known = re.search(r"invalid choice: '([^']*)'", message), re.search(r"choose from (.*)\)", message)
         if wrong and known:
             near = difflib.get_close_matches(wrong[1], re.findall(r"[\w-]+", known[1]), n=1, cutoff=0.5)
-            message += f"; did you mean '{near[0]}'?" if near else ""
-        super().error(f"{message}. Next: `{self.prog} --help`")
+            message += f"; did you mean '{near[0]}'" if near else ""
+        super().error(f"{message}{'?' if 'did you mean' in message else '.'} Next: `{self.prog} --help`")
 
 
 def build_parser() -> argparse.ArgumentParser:
