@@ -20,7 +20,8 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 WARM = (
-    "seqcls.cli", "seqcls.road", "seqcls.messages", "seqcls.doctor", "seqcls.repair", "seqcls.evidence", "seqcls.housekeeping",
+    "seqcls.cli", "seqcls.road", "seqcls.messages", "seqcls.doctor", "seqcls.repair", "seqcls.evidence",
+    "seqcls.housekeeping",
     "seqcls.encode", "seqcls.ingest", "seqcls.validation.validate", "seqcls.validation.expectations",
     "seqcls.splitting.split", "seqcls.training.train", "seqcls.evaluation.evaluate", "seqcls.models.package",
     "seqcls.scoring.nightly", "seqcls.scoring.lineage", "seqcls.sources.delimited", "great_expectations",
