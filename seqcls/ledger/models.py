@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from sqlalchemy import Connection, Row, and_, func, insert, select, update
+from sqlalchemy.exc import IntegrityError
 
 from seqcls.errors import WorldFailed
 from seqcls.ledger.database import Database
@@ -119,10 +120,12 @@ def _compare_and_set(connection: Connection, pipeline: str, alias: str, seen: Al
     """Whether the alias was in the state `seen`; only then it is set."""
     here = and_(aliases.c.pipeline == pipeline, aliases.c.alias == alias)
     if seen.counter == 0:
-        if connection.execute(select(aliases.c.counter).where(here)).first() is not None:
-            return False
         values = {"pipeline": pipeline, "alias": alias, "version": now.version, "counter": now.counter}
-        connection.execute(insert(aliases).values(**values))
+        try:  # to look first would not do: on PostgreSQL two may look at once, and both see nothing
+            with connection.begin_nested():
+                connection.execute(insert(aliases).values(**values))
+        except IntegrityError:
+            return False
         return True
     unmoved = and_(here, aliases.c.counter == seen.counter)
     moved = connection.execute(update(aliases).where(unmoved).values(version=now.version, counter=now.counter))

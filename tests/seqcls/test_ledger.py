@@ -6,9 +6,11 @@ import multiprocessing
 import os
 import stat
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from sqlalchemy import insert, text
 
 from seqcls.errors import ConfigRefused, Corrupted
 from seqcls.ledger import Database, open_database
@@ -26,6 +28,7 @@ from seqcls.ledger.chunks import (
     sum_chunks,
 )
 from seqcls.ledger.models import AliasMoved, AliasState, add_model, alias_history, get_alias, list_models, set_alias
+from seqcls.ledger.schema import aliases
 from seqcls.ledger.stages import find_stage, record_stage
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -181,6 +184,26 @@ def test_racing_processes_lose_no_update_and_see_no_error(place: tuple[Path, str
     assert [move.counter for move in moves] == list(range(1, workers * times + 1))
     assert [move.from_version for move in moves[1:]] == [move.to_version for move in moves[:-1]]
     database.close()
+
+
+@pytest.mark.parametrize("place", ["postgresql"], indirect=True)
+def test_of_two_first_moves_at_once_the_second_is_told_that_it_was_late(
+    place: tuple[Path, str | None], ledger: Database
+) -> None:
+    """SQLite lets one writer in; on PostgreSQL both look before either has committed."""
+    other = open_database(*place)
+    version = add_model(ledger, "race", "m", "e", {}, {}, "r").version
+    nobody = AliasState(None, 0)
+    with ThreadPoolExecutor(1) as pool:
+        with ledger.engine.begin() as first:
+            values = {"pipeline": "race", "alias": "champion", "version": version, "counter": 1}
+            first.execute(insert(aliases).values(**values))
+            second = pool.submit(set_alias, other, "race", "champion", nobody, version, "b", "race")
+            while not second.done() and not first.execute(text("SELECT 1 FROM pg_locks WHERE NOT granted")).first():
+                pass
+        with pytest.raises(AliasMoved):
+            second.result(60)
+    other.close()
 
 
 def test_the_sqlite_ledger_is_private(tmp_path: Path) -> None:
