@@ -22,11 +22,17 @@ def build_model(config: ModelConfig, inputs: InputSpec, classes: int) -> nn.Modu
     """A fresh network: Batch -> logits (B, classes). Weights come from torch's global random state."""
     if config.family not in MODELS:
         raise ConfigRefused(
-            f"{config.family!r} is not known", where="model.family", expected=f"one of {', '.join(MODELS)}"
+            f"{config.family!r} is not known",
+            where="model.family",
+            expected=f"one of {', '.join(MODELS)}",
+            next_step="choose another family in [model]",
         )
     if config.pooling == "flatten" and config.family != "cnn":
         raise ConfigRefused(
-            'pooling "flatten" is for the cnn family', where="model.pooling", expected="last, mean, max or attention"
+            'pooling "flatten" is for the cnn family',
+            where="model.pooling",
+            expected="last, mean, max or attention",
+            next_step="choose another pooling in [model]",
         )
     network = MODELS[config.family](config, inputs, classes)
     return network if inputs.complement is None else BothStrands(network, inputs.complement)

@@ -96,7 +96,8 @@ class LossSums:
             self.total += loss
             if not np.isfinite(loss):
                 raise DataRefused(
-                    f"the loss is {loss} at epoch {self.epoch + 1}, step {self.step}",
+                    f"the loss is {loss}",
+                    where=f"epoch {self.epoch + 1}, step {self.step}",
                     expected="a finite number",
                     next_step="lower train.learning_rate or train.clip, or set encode.normalise if values are huge",
                 )
