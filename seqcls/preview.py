@@ -27,7 +27,7 @@ def preview(workspace: Workspace, rows: int, config: str) -> str:
     files = meta["files"]
     lines += [f"  {file['name']}: {file['rows_in']} rows, {file['rejected']} unreadable" for file in files[:FILES]]
     lines += [f"  and {len(files) - FILES} more"] if len(files) > FILES else []
-    lines += ["first rows:", *_first_rows(workspace, rows)]
+    lines += ["first rows:", *_first_rows(table, rows)]
     checked = validate_stage(workspace, table).ref
     lines += ["checks:", *_checks(checked)]
     splits = split_stage(workspace, checked).ref
@@ -38,8 +38,7 @@ def preview(workspace: Workspace, rows: int, config: str) -> str:
     return "\n".join(lines)
 
 
-def _first_rows(workspace: Workspace, rows: int) -> list[str]:
-    table = ingest_stage(workspace).ref
+def _first_rows(table: Ref, rows: int) -> list[str]:
     head = next(iterate(shards(table.folder / "rows"))).slice(0, rows).to_pylist()
     ids, labels = (max((len(str(row[name])) for row in head), default=0) for name in ("id", "label"))
     return [f"  {row['id']:<{ids}}  {row['label']!s:<{labels}}  {_shorten(row['sequence'])}" for row in head]

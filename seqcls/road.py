@@ -115,7 +115,7 @@ def finish_training(
     started = time.perf_counter()
     version = registry.register(workspace, model, evaluation, inputs, run_id)
     promotion = registry.consider(workspace, version)
-    facts = {result.stage: result for result in done}
+    trained = next(result for result in done if result.stage == "train")
     counts = read_manifest(inputs["checked"])["meta"]
     outcome = TrainOutcome(
         pipeline=workspace.pipeline.name,
@@ -127,7 +127,7 @@ def finish_training(
         rows={"in": counts["rows_in"], "accepted": counts["accepted"], "rejected": counts["rejected"]},
         seconds={result.stage: result.seconds for result in done} | {"promote": time.perf_counter() - started},
         reused=tuple(result.stage for result in done if result.reused),
-        train_rows_per_second=float(facts["train"].facts.get("rows_per_second", 0.0)) if "train" in facts else 0.0,
+        train_rows_per_second=float(trained.facts["rows_per_second"]),
         report=str(evaluation.folder / "report.html"),
         rejects=str(inputs["checked"].folder / "rejects.parquet"),
     )

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from seqcls.evaluation.probabilities import softmax
 from seqcls.ledger.models import ModelVersion
@@ -36,7 +37,7 @@ class Scorer:
         from seqcls.models.package import predict_logits
 
         encoded = self.encoder.encode(rows["sequence"].combine_chunks())
-        lengths = pa.compute.list_value_length(encoded.sequence)
+        lengths = pc.list_value_length(encoded.sequence)
         columns = {"id": rows["id"], "sequence": encoded.sequence}
         split = EncodedSplit.from_arrow(pa.table(columns), self.encoder.inputs)
         logits = predict_logits(self.model.model, split, self.encoder.inputs, self.batch_size)

@@ -47,7 +47,7 @@ class StageResult(BaseModel):
 def ingest_files(workspace: Workspace, files: list[InputFile], *, labelled: bool) -> StageResult:
     """Files -> `table`."""
     pipeline = workspace.pipeline
-    source = pipeline.source if labelled else (pipeline.score.source or pipeline.source)
+    source = pipeline.source if labelled else pipeline.score_source
 
     def build() -> Built:
         from seqcls.ingest import ingest

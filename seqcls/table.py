@@ -9,7 +9,6 @@ D features, K classes, N rows of a table.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
@@ -96,11 +95,6 @@ class Counts:
         return self.rows_in == self.accepted + self.rejected
 
 
-def empty_rejects() -> pa.Table:
-    """A rejects table without rows."""
-    return REJECTS.empty_table()
-
-
 def rejects_table(rows: list[dict[str, object]]) -> pa.Table:
     """Rows of rejects -> Arrow; `raw` is cut at RAW_LIMIT."""
     for row in rows:
@@ -123,6 +117,3 @@ def reject(
         "reasons": [reason],
         "raw": raw,
     }
-
-
-SourceBatches = Iterator[SourceBatch]

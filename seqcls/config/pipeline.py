@@ -48,6 +48,11 @@ class Pipeline(Section):
     promote: PromoteConfig = PromoteConfig()
     score: ScoreConfig = ScoreConfig()
 
+    @property
+    def score_source(self) -> SourceConfig:
+        """What new files look like: [score.source], or [source]."""
+        return self.score.source or self.source
+
     @model_validator(mode="after")
     def _parts_fit(self) -> Pipeline:
         faults = [*self._format_faults(), *self._setting_faults()]

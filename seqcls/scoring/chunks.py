@@ -30,6 +30,7 @@ from seqcls.ledger.chunks import (
 from seqcls.ledger.models import ModelVersion
 from seqcls.owner import is_gone, this_process
 from seqcls.parquet import iterate, read_parquet, shards, write_parquet
+from seqcls.registry.versions import champion
 from seqcls.scorer import Scorer, open_scorer
 from seqcls.scoring.score_table import score_rows
 from seqcls.table import REJECTS
@@ -54,13 +55,12 @@ class ScoredInput:
 class ScorerCache:
     """The champion's scorer; opened again when the champion changes, between chunks only."""
 
-    def __init__(self, workspace: Workspace, resolve: Callable[[Workspace], ModelVersion]) -> None:
-        self.workspace, self._resolve, self._scorer = workspace, resolve, None
-
-    _scorer: Scorer | None
+    def __init__(self, workspace: Workspace) -> None:
+        self.workspace = workspace
+        self._scorer: Scorer | None = None
 
     def current(self) -> Scorer:
-        version = self._resolve(self.workspace)
+        version = champion(self.workspace)
         if self._scorer is None or self._scorer.version != version:
             self._scorer = open_scorer(self.workspace, version)
         return self._scorer

@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from seqcls.config.source import SourceConfig
 from seqcls.errors import CheckBroken, ConfigRefused, DataRefused
 from seqcls.failpoints import failpoint
 from seqcls.ledger.chunks import close_input, list_inputs, open_input, see_input
@@ -79,11 +79,6 @@ class Night(_Record):
     """Inputs with chunks that another run holds."""
 
 
-def score_source(workspace: Workspace) -> SourceConfig:
-    """What new files look like: [score.source], or [source]."""
-    return workspace.pipeline.score.source or workspace.pipeline.source
-
-
 def discover_new(workspace: Workspace) -> Discovery:
     """List the score folders and tell new content from known."""
     settings = workspace.pipeline.score
@@ -95,7 +90,7 @@ def discover_new(workspace: Workspace) -> Discovery:
             next_step="name them under [score]",
         )
     remove_traces(workspace.store, workspace.output)
-    found = find_files(score_source(workspace), workspace.folder, list(settings.files), allow_none=True)
+    found = find_files(workspace.pipeline.score_source, workspace.folder, list(settings.files), allow_none=True)
     known = {
         row.input_digest: row for row in list_inputs(workspace.ledger, workspace.pipeline.name) if row.state == "done"
     }
@@ -135,8 +130,6 @@ def prepare_new(workspace: Workspace, discovery: Discovery) -> Prepared:
 
 
 def _prepare(workspace: Workspace, file: NewFile) -> None:
-    from pathlib import Path
-
     table = ingest_files(workspace, [InputFile(Path(file.path), file.name, file.digest, file.size)], labelled=False)
     checked = validate_stage(workspace, table.ref, labelled=False)
     open_input(
@@ -151,7 +144,7 @@ def score_prepared(
     """Score every prepared input with the champion, chunk by chunk."""
     started = time.perf_counter()
     rows = {row.input_digest: row for row in list_inputs(workspace.ledger, workspace.pipeline.name)}
-    scorers = ScorerCache(workspace, champion)
+    scorers = ScorerCache(workspace)
     results = [score_input(workspace, rows[digest], scorers, run_id, progress) for digest in prepared.inputs]
     seconds = time.perf_counter() - started
     totals = NightRows(

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -103,11 +103,6 @@ class Records:
 
 def add_problem(problems: Problems, index: int, column: str, rule: str, reason: str) -> None:
     problems.setdefault(index, []).append((column, rule, reason))
-
-
-def merge_problems(target: Problems, more: Mapping[int, list[Problem]]) -> None:
-    for index, reasons in more.items():
-        target.setdefault(index, []).extend(reasons)
 
 
 def role_columns(reading: Reading, found: list[str]) -> dict[Role, str]:

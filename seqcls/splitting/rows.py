@@ -17,7 +17,13 @@ from seqcls import parquet
 from seqcls.artefacts import Ref
 from seqcls.config.train import SplitConfig
 from seqcls.errors import CheckBroken, DataRefused
-from seqcls.fingerprints import Hashes, canonical_bytes, fingerprint_bytes, normalise_text, one_array
+from seqcls.fingerprints import (
+    Hashes,
+    fingerprint_bytes,
+    fingerprint_sequences,
+    normalise_text,
+    one_array,
+)
 from seqcls.splitting.components import Numbers
 from seqcls.table import SPLITS, Kind
 
@@ -83,7 +89,7 @@ def read_rows(checked: Ref, kind: Kind, config: SplitConfig, expected: int) -> R
 
 def _note(rows: RowFacts, part: slice, batch: pa.Table, kind: Kind, seed: str, classes: dict[str, int]) -> None:
     """Write a batch's columns into the rows of `part`; new classes are added to `classes`."""
-    rows.hashes[part] = fingerprint_bytes(canonical_bytes(batch["sequence"], kind), seed)
+    rows.hashes[part] = fingerprint_sequences(batch["sequence"], kind, seed)
     rows.labels[part] = _codes_of(batch["label"], classes, -1)
     rows.given[part] = _codes_of(batch["split"], {name: code for code, name in enumerate(SPLITS)}, NOT_GIVEN)
     if rows.normalised is not None:

@@ -12,7 +12,7 @@ import pytest
 from seqcls import parquet
 from seqcls.artefacts import ArtefactStore, Ref
 from seqcls.config import Pipeline, parse_pipeline
-from seqcls.table import Kind, empty_rejects, reject, rejects_table, table_schema
+from seqcls.table import REJECTS, Kind, reject, rejects_table, table_schema
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 
@@ -60,7 +60,7 @@ def write_table(store: ArtefactStore, kind: Kind, rows: pa.Table, source_rejects
         with parquet.ShardWriter(draft.folder / "rows", table_schema(kind)) as writer:
             for part in halves(rows):
                 writer.write(part)
-        parquet.write_parquet(draft.folder / "rejects.parquet", rejects_table(own) if own else empty_rejects())
+        parquet.write_parquet(draft.folder / "rejects.parquet", rejects_table(own) if own else REJECTS.empty_table())
         draft.meta |= {
             "rows_in": rows.num_rows + source_rejects,
             "accepted": rows.num_rows,
