@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.trained_projects import copy, nursery, scored, trained, untrained  # noqa: F401 (fixtures)
+
 for name, value in {
     "DO_NOT_TRACK": "1",
     "PREFECT_SERVER_ANALYTICS_ENABLED": "false",

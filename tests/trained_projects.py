@@ -1,4 +1,4 @@
-"""One nursery and one trained project for all tests of this folder; each test gets a copy."""
+"""One nursery and one trained project for all tests that need them; each test gets a copy."""
 
 from __future__ import annotations
 
