@@ -40,7 +40,7 @@ class Scorer:
         lengths = pc.list_value_length(encoded.sequence)
         columns = {"id": rows["id"], "sequence": encoded.sequence}
         split = EncodedSplit.from_arrow(pa.table(columns), self.encoder.inputs)
-        logits = predict_logits(self.model.model, split, self.encoder.inputs, self.batch_size)
+        logits = predict_logits(self.model, split, self.batch_size)
         per_position = max(self.encoder.inputs.channels, 1)
         unknown_share = encoded.unknown.to_numpy() / np.maximum(
             lengths.to_numpy(zero_copy_only=False) / per_position, 1

@@ -23,6 +23,8 @@ class NetworkConfig(Section):
     """Share of units dropped before the last layer, and between layers."""
     embedding_dropout: Rate = 0.0
     """Share of embedding units dropped, whole positions at a time."""
+    members: Annotated[int, Field(ge=1, le=32)] = 1
+    """Networks of this kind, each from weights of its own; their mean probability is the answer (a seed ensemble)."""
 
 
 class CnnModel(NetworkConfig):

@@ -230,7 +230,7 @@ def _predict_with(batch_size: int) -> Predict:
         from seqcls.models.package import load_model, predict_logits
 
         loaded = load_model(model)
-        return predict_logits(loaded.model, EncodedSplit.open(encoded, split), loaded.inputs, batch_size)
+        return predict_logits(loaded, EncodedSplit.open(encoded, split), batch_size)
 
     return predict
 

@@ -7,6 +7,7 @@ from torch import nn
 from seqcls.config.model import ModelConfig
 from seqcls.encoders.spec import InputSpec
 from seqcls.errors import ConfigRefused
+from seqcls.models.ensemble import Ensemble
 from seqcls.models.network import BothStrands, CnnNetwork, HybridNetwork, Network, RecurrentNetwork
 
 MODELS: dict[str, type[Network]] = {
@@ -34,5 +35,8 @@ def build_model(config: ModelConfig, inputs: InputSpec, classes: int) -> nn.Modu
             expected="last, mean, max or attention",
             next_step="choose another pooling in [model]",
         )
+    if config.members > 1:
+        one = config.model_copy(update={"members": 1})
+        return Ensemble(lambda: build_model(one, inputs, classes), config.members)
     network = MODELS[config.family](config, inputs, classes)
     return network if inputs.complement is None else BothStrands(network, inputs.complement)

@@ -7,6 +7,7 @@ read; nothing of the file decides what code runs; equal weights and facts give e
 from __future__ import annotations
 
 import hashlib
+import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -24,7 +25,6 @@ from seqcls.config.model import ModelConfig
 from seqcls.encoders.spec import InputSpec
 from seqcls.errors import Corrupted, DataRefused
 from seqcls.models import build_model
-from seqcls.models.network import BothStrands, Network
 from seqcls.table import Kind
 
 FORMAT_VERSION = 1
@@ -157,14 +157,13 @@ def _shape(tensor: Tensor) -> str:
     return f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"
 
 
-def predict_logits(model: nn.Module, split: EncodedSplit, spec: InputSpec, batch_size: int) -> npt.NDArray[np.float32]:
+def predict_logits(loaded: LoadedModel, split: EncodedSplit, batch_size: int) -> npt.NDArray[np.float32]:
     """(N, K); inside, rows are taken by length, so that little of a batch is padding."""
-    network = model.network if isinstance(model, BothStrands) else model
-    assert isinstance(network, Network)
-    assert not model.training, "dropout would still be on"
-    device = next(model.parameters()).device
-    logits = np.zeros((len(split), network.classes.out_features), np.float32)
+    assert not loaded.model.training, "dropout would still be on"
+    weights = itertools.chain(loaded.model.parameters(), loaded.model.buffers())
+    device = next(weights).device
+    logits = np.zeros((len(split), len(loaded.labels)), np.float32)
     with torch.inference_mode():
-        for batch in Batches(split, spec, batch_size, seed=0, shuffle=False).iterate(0):
-            logits[batch.rows.numpy()] = model(batch.to(device)).float().cpu().numpy()
+        for batch in Batches(split, loaded.inputs, batch_size, seed=0, shuffle=False).iterate(0):
+            logits[batch.rows.numpy()] = loaded.model(batch.to(device)).float().cpu().numpy()
     return logits

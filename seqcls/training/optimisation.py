@@ -31,13 +31,18 @@ def class_weights(labels: npt.NDArray[np.int64], classes: int, power: float = 1.
 
 
 class Objective:
-    """Cross-entropy summed over the rows of a batch, with label smoothing and weights of classes."""
+    """Cross-entropy summed over the rows of a batch, with label smoothing and weights of classes.
+
+    Logits of an ensemble in training, (M, B, K), give the mean loss of its members: each is judged alone.
+    """
 
     def __init__(self, smoothing: float, weights: npt.NDArray[np.float64] | None, device: torch.device) -> None:
         self.smoothing = smoothing
         self.weights = None if weights is None else torch.tensor(weights, dtype=torch.float32, device=device)
 
     def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
+        if logits.ndim == 3:
+            return self(logits.flatten(0, 1), labels.repeat(len(logits))) / len(logits)
         return F.cross_entropy(logits, labels, self.weights, reduction="sum", label_smoothing=self.smoothing)
 
 

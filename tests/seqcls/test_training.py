@@ -42,7 +42,7 @@ def test_a_network_learns_and_its_artefact_scores_the_test_rows(tmp_path: Path) 
     best = min(history, key=lambda record: record["valid_loss"])["epoch"]
     assert manifest["meta"] == {"family": "gru", "parameters": parameters, "epochs": len(history), "best_epoch": best}
     test = EncodedSplit.open(encoded, "test")
-    logits = predict_logits(loaded.model, test, loaded.inputs, 16)
+    logits = predict_logits(loaded, test, 16)
     assert (logits.argmax(1) == test.labels).mean() > 0.9
     assert [p.epoch for p in seen if p.epoch_ended] == list(range(1, len(history) + 1))
     assert all(p.rows_done == p.rows_total == 160 for p in seen if p.epoch_ended)
@@ -54,7 +54,7 @@ def test_the_weights_are_those_of_the_best_epoch(tmp_path: Path) -> None:
     history = json.loads((result.ref.folder / "history.json").read_text())
     loaded = load_model(result.ref)
     valid = EncodedSplit.open(make_encoded(tmp_path), "valid")
-    logits = torch.from_numpy(predict_logits(loaded.model, valid, loaded.inputs, 64))
+    logits = torch.from_numpy(predict_logits(loaded, valid, 64))
     loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(valid.labels)).item()
     assert loss == pytest.approx(history[loaded.manifest.best_epoch - 1]["valid_loss"], rel=1e-5)
     assert loss == pytest.approx(min(record["valid_loss"] for record in history), rel=1e-5)
@@ -131,7 +131,7 @@ def test_balance_helps_a_rare_class(tmp_path: Path, balance: str) -> None:
             train_settings |= {"epochs": 10, "monitor": "macro_f1", "patience": 10}
         ref = train(encoded, make_pipeline(model, train_settings), ArtefactStore(tmp_path)).ref
         loaded = load_model(ref)
-        logits = predict_logits(loaded.model, EncodedSplit.open(encoded, "valid"), loaded.inputs, 64)[0]
+        logits = predict_logits(loaded, EncodedSplit.open(encoded, "valid"), 64)[0]
         chances[setting] = np.exp(logits) / np.exp(logits).sum()
     np.testing.assert_allclose(chances["none"], [0.9, 0.06, 0.04], atol=0.05)
     assert chances[balance][0] < 0.7
