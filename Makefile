@@ -47,7 +47,8 @@ format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-soak: install   # kills, flipped bits, cut files; OPTIONS="--kills 1000 --seconds 3600"
+soak: install   # every fault of docs/faults.md, kills, flipped bits, cut files; OPTIONS="--kills 1000 --seconds 3600"
+	$(BIN)/python -m benchmarks.faults --run
 	$(BIN)/python -m benchmarks.soak $(OPTIONS)
 
 fuzz: install   # damaged input files of every format; OPTIONS="--inputs 1000000 --seed 2"
