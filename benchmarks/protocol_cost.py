@@ -1,0 +1,145 @@
+"""What exactly-once costs: the same model scores the same rows with the whole protocol, and in a plain loop.
+
+`python -m benchmarks.protocol_cost [--rows 200000] [--pairs 3] [--family cnn]`: a night of simulated DNA is ingested
+and checked once. Then, in turns in this one process: the road of `seqcls score` from there on (chunks with leases,
+artefacts with digests and fsync, ledger, publication), and a loop that reads the same rows, makes the same columns with
+the same Scorer and writes one Parquet file. The turns alternate who comes first, since the machine has other things to
+do. Writes docs/reliability.json. Exit code 1 when the protocol leaves less than 0.9 of the plain loop's rows a second,
+or when the two did not write the same labels.
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import statistics
+import tempfile
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pyarrow.csv
+import pyarrow.parquet as pq
+
+from benchmarks.record import record
+from seqcls.ledger.chunks import list_inputs
+from seqcls.ledger.models import list_models
+from seqcls.ledger.stages import new_run_id
+from seqcls.parquet import iterate, read_parquet, shards
+from seqcls.registry.versions import promote
+from seqcls.road import finish_scoring, train_pipeline
+from seqcls.scorer import open_scorer
+from seqcls.scoring.nightly import Prepared, discover_new, prepare_new, score_prepared
+from seqcls.scoring.score_table import score_rows, scores_schema
+from seqcls.simulate import dna
+from seqcls.workspace import Workspace, open_workspace
+
+LEAST = 0.9
+TRAINING_ROWS = 2_000
+CONFIG = """
+name = "night"
+kind = "dna"
+[source]
+format = "csv"
+files = ["train.csv"]
+id = "id"
+[model]
+family = "{family}"
+[train]
+epochs = 1
+threads = 1
+[score]
+files = ["night.csv"]
+"""
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=200_000)
+    parser.add_argument("--pairs", type=int, default=3, help="turns of each of the two")
+    parser.add_argument("--family", default="cnn", help="of the network; every other setting is the default")
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory() as name:
+        config, prepared = prepare(Path(name) / "night", options.rows, options.family)
+        seconds: dict[str, list[float]] = {"protocol": [], "plain": []}
+        for turn in range(options.pairs):
+            copy = Path(shutil.copytree(config.parent, Path(name) / f"turn{turn}")) / config.name
+            order = ("protocol", "plain") if turn % 2 == 0 else ("plain", "protocol")
+            for how in order:
+                seconds[how].append(score_by_protocol(copy, prepared) if how == "protocol" else score_plainly(copy))
+            different = count_different(copy)
+            shutil.rmtree(copy.parent)
+            print(f"turn {turn}: { ({how: round(times[-1], 2) for how, times in seconds.items()}) }")
+    ratios = [plain / protocol for plain, protocol in zip(seconds["plain"], seconds["protocol"], strict=True)]
+    ratio = statistics.median(ratios)
+    wrong = {f"ratio under {LEAST}": int(ratio < LEAST), "rows with another label": different}
+    record(
+        "cost of the protocol",
+        {
+            "tried": f"rows of a night of DNA scored ({options.family}) with leases, digests, fsync, ledger and publication, "
+            f"and in a plain loop in the same run: {ratio:.2f} of its rows a second",
+            "times": options.rows,
+            "ratio": round(ratio, 3),
+            "ratios": [round(value, 3) for value in ratios],
+            "seconds": {how: [round(value, 2) for value in times] for how, times in seconds.items()},
+            "wrong": wrong,
+            "seed": 0,
+        },
+    )
+    return int(any(wrong.values()))
+
+
+def prepare(folder: Path, rows: int, family: str) -> tuple[Path, Prepared]:
+    """A champion, and a night that is read and checked but not scored."""
+    folder.mkdir()
+    pyarrow.csv.write_csv(dna.generate(TRAINING_ROWS, seed=0), folder / "train.csv")
+    night = dna.generate(rows, seed=1, prefix="n").drop_columns("label")
+    pyarrow.csv.write_csv(night, folder / "night.csv")
+    config = folder / "night.toml"
+    config.write_text(CONFIG.format(family=family))
+    with open_workspace(config) as workspace:
+        train_pipeline(workspace)
+        promote(workspace, list_models(workspace.ledger)[0], force=True, why="to be measured")
+        return config, prepare_new(workspace, discover_new(workspace))
+
+
+def score_by_protocol(config: Path, prepared: Prepared) -> float:
+    """Seconds of all that `seqcls score` does after the checks."""
+    began = time.perf_counter()
+    with open_workspace(config) as workspace:
+        run_id = new_run_id()
+        finish_scoring(workspace, score_prepared(workspace, prepared, run_id), run_id)
+    return time.perf_counter() - began
+
+
+def score_plainly(config: Path) -> float:
+    """Seconds of a loop as one would write it in a notebook, with the same columns."""
+    began = time.perf_counter()
+    with open_workspace(config) as workspace:
+        scorer = open_scorer(workspace, list_models(workspace.ledger)[0])
+        with pq.ParquetWriter(config.parent / "plain.parquet", scores_schema(scorer.labels)) as writer:
+            for rows in iterate(checked_shards(workspace), rows=workspace.pipeline.score.chunk_rows):
+                scores, _ = score_rows(rows, scorer, 0.0, "plain", datetime.now(UTC))
+                writer.write_table(scores)
+    return time.perf_counter() - began
+
+
+def checked_shards(workspace: Workspace) -> list[Path]:
+    """The rows of the night, as the checks left them."""
+    (night,) = list_inputs(workspace.ledger, workspace.pipeline.name)
+    return shards(workspace.store.ref("checked", night.checked_digest).folder / "rows")
+
+
+def count_different(config: Path) -> int:
+    """Rows to which the two gave different labels, or that only one of them has."""
+    files = sorted((config.parent / "scores").glob("model=*/*/*.parquet"))
+    published = read_parquet(files, ["id", "label"]).sort_by("id")
+    plain = read_parquet(config.parent / "plain.parquet", ["id", "label"]).sort_by("id")
+    if not published["id"].equals(plain["id"]):
+        return max(published.num_rows, plain.num_rows)
+    pairs = zip(published["label"].to_pylist(), plain["label"].to_pylist(), strict=True)
+    return sum(one != other for one, other in pairs)
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
