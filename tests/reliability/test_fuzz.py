@@ -12,7 +12,7 @@ from tests.mutations import read_mutated
 
 def test_what_the_fuzz_found_stays_mended(tmp_path: Path) -> None:
     for path in sorted(fuzz.CRASHES.glob("*")):
-        assert read_mutated(tmp_path, path.name.partition("-")[0], path.read_bytes()) in ("read", "refused")
+        assert read_mutated(tmp_path, path.name.rpartition("-")[0], path.read_bytes()) in ("read", "refused")
 
 
 def test_an_input_is_decided_by_seed_and_number(tmp_path: Path) -> None:
@@ -29,3 +29,14 @@ def test_a_foreign_exception_is_a_crash_and_its_input_is_kept(tmp_path: Path, mo
     monkeypatch.setattr(fuzz, "CRASHES", tmp_path / "crashes")
     assert fuzz.try_one(tmp_path, 1, 1) == "crashed"
     assert len(list((tmp_path / "crashes").iterdir())) == 1
+
+
+def test_a_kept_crash_is_made_as_small_as_it_can_be_while_it_fails() -> None:
+    tried: list[bytes] = []
+
+    def fails(data: bytes) -> bool:
+        tried.append(data)
+        return b"x" in data and b"y" in data
+
+    assert fuzz.shrink(b"aaaaaaaaxbbbbbbbbbbbbbbybbb", fails) == b"xy"
+    assert len(tried) < 60

@@ -24,6 +24,7 @@ from seqcls.sources import blocks, read_file
 from seqcls.sources.discover import find_files
 from seqcls.table import Kind
 from tests.mutations import GOOD, HEAD, SEEDS, mutate, parquet, read_mutated
+from tests.real_seeds import REAL_ROADS, read_real_seeds
 from tests.seqcls.reading_files import read, read_bytes
 
 
@@ -358,10 +359,19 @@ MUTATIONS = 160
 
 @pytest.mark.parametrize("format", SEEDS)
 def test_mutated_files_are_read_with_balanced_books_or_refused(format: str, tmp_path: Path) -> None:
-    seed = SEEDS[format][1]
+    seed = SEEDS[format]
     rng = random.Random(f"seqcls {format}")
     outcomes = {"read": 0, "refused": 0}
     for _ in range(MUTATIONS):
         outcomes[read_mutated(tmp_path, format, mutate(seed, rng))] += 1
     assert outcomes["read"] > 0 if format not in ("gz", "parquet") else outcomes["refused"] > 0
     shutil.rmtree(tmp_path)
+
+
+@pytest.mark.parametrize("road", REAL_ROADS)
+def test_real_rows_mutated_are_read_with_balanced_books_or_refused(road: str, tmp_path: Path, real_data: Path) -> None:
+    seed = read_real_seeds()[road]
+    assert read_mutated(tmp_path, f"real_{road}", seed) == "read"
+    rng = random.Random(f"seqcls real {road}")
+    for _ in range(MUTATIONS // 8):
+        read_mutated(tmp_path, f"real_{road}", mutate(seed, rng))
