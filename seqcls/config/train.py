@@ -54,11 +54,27 @@ class TrainConfig(Section):
     """Rare classes: weigh their loss, or draw them more often."""
     balance_power: Annotated[float, Field(ge=0, le=1, strict=False)] = 1.0
     """How far `balance` goes: 1 makes classes count equally, 0.5 is the square root (for classes of a few rows)."""
+    loss: Literal["cross_entropy", "logit_adjusted", "class_balanced"] = "cross_entropy"
+    """Rare classes by the loss: adjusted aims at balanced accuracy, class_balanced weighs by effective rows."""
+    loss_tau: Annotated[float, Field(ge=0, le=10, strict=False)] = 1.0
+    """How far `logit_adjusted` goes: 1 is the theory's value for balanced accuracy, 0 is cross_entropy."""
+    loss_beta: Annotated[float, Field(ge=0, lt=1, strict=False)] = 0.999
+    """`class_balanced`: 0 is cross_entropy, near 1 weighs by 1 / rows; 1 / (1 - beta) is the most effective rows."""
+    calibrate: bool = False
+    """Fit a temperature on the validation split, so that probabilities can be read as chances; labels stay."""
     label_smoothing: Share = 0.0
     checkpoint_seconds: Annotated[float, Field(gt=0, strict=False)] = 60.0
     """Longest time between checkpoints within an epoch, seconds; each epoch's end makes one too."""
     threads: Annotated[int, Field(ge=0)] = 0
     """Processor threads; 0 for all. Weights repeat bit for bit at the same number."""
+
+    @model_validator(mode="after")
+    def _corrected_once(self) -> TrainConfig:
+        if self.loss != "cross_entropy" and self.balance != "none":
+            raise ValueError(
+                f'balance = "{self.balance}" and loss = "{self.loss}" both favour rare classes; use one of the two'
+            )
+        return self
 
 
 class Floor(Section):
@@ -97,6 +113,8 @@ class ScoreConfig(Section):
     batch_size: Positive = 256
     abstain_below: Share = 0.0
     """Rows whose largest probability is smaller get no label."""
+    abstain_precision: Annotated[float, Field(gt=0, lt=1, strict=False)] | None = None
+    """Rows get no label where needed so that the labels given are right at this share, as validation shows."""
     reject_budget: Share = 0.5
     """Largest share of a file's rows that may be rejected; more refuses the file."""
     stable_seconds: Annotated[float, Field(ge=0, strict=False)] = 0.0

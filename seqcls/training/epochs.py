@@ -24,8 +24,9 @@ from seqcls.failpoints import failpoint
 from seqcls.models import build_model
 from seqcls.training import checkpoints
 from seqcls.training.checkpoints import Scalars
+from seqcls.training.imbalance import class_weights, loss_shift, loss_weights
 from seqcls.training.monitor import EpochRecord, Figures, LossSums, Progress, ProgressCall, figures, is_better, watched
-from seqcls.training.optimisation import Objective, Optimiser, class_weights, learning_rate_at
+from seqcls.training.optimisation import Objective, Optimiser, learning_rate_at
 from seqcls.training.seeding import random_state, set_random_state
 
 TICK_SECONDS = 0.25
@@ -66,13 +67,17 @@ class Run:
         self.inputs, self.labels = read_inputs(encoded.folder)
         train_rows, valid_rows = EncodedSplit.open(encoded, "train"), EncodedSplit.open(encoded, "valid")
         check_rows(encoded, train_rows.labels, valid_rows.labels, self.labels)
-        weights = class_weights(train_rows.labels, len(self.labels), self.config.balance_power)
-        chances = weights[train_rows.labels] if self.config.balance == "sampling" else None
+        known, classes = train_rows.labels, len(self.labels)
+        weights = class_weights(known, classes, self.config.balance_power)
+        chances = weights[known] if self.config.balance == "sampling" else None
         size = self.config.batch_size
         self.train_batches = Batches(train_rows, self.inputs, size, pipeline.seed, shuffle=True, weights=chances)
         self.valid_batches = Batches(valid_rows, self.inputs, max(size, VALID_BATCH), pipeline.seed, shuffle=False)
         self.objective = Objective(
-            self.config.label_smoothing, weights if self.config.balance == "weights" else None, device
+            self.config.label_smoothing,
+            loss_weights(self.config, known, classes),
+            device,
+            loss_shift(self.config, known, classes),
         )
         self.model = build_model(pipeline.model, self.inputs, len(self.labels)).to(device)
         self.optimiser = Optimiser(self.model, self.config, self.config.epochs * self.train_batches.steps)

@@ -18,31 +18,27 @@ from torch import Tensor, nn
 from seqcls.config.train import TrainConfig
 
 
-def class_weights(labels: npt.NDArray[np.int64], classes: int, power: float = 1.0) -> npt.NDArray[np.float64]:
-    """(N,) -> (K,): (N / (present classes * rows of the class)) ** power, scaled to mean 1 over the rows; absent: 0.
-
-    A power below 1 spares a class of two rows a weight of hundreds (square root: Mahajan et al. 2018, section 2.2).
-    """
-    rows = np.bincount(labels, minlength=classes).astype(np.float64)
-    present = rows > 0
-    weights = np.zeros(classes)
-    weights[present] = (len(labels) / (present.sum() * rows[present])) ** power
-    return weights if power == 1 else weights * len(labels) / (weights * rows).sum()
-
-
 class Objective:
-    """Cross-entropy summed over the rows of a batch, with label smoothing and weights of classes.
+    """Cross-entropy summed over the rows of a batch, with label smoothing, weights of classes and shifts of logits.
 
     Logits of an ensemble in training, (M, B, K), give the mean loss of its members: each is judged alone.
     """
 
-    def __init__(self, smoothing: float, weights: npt.NDArray[np.float64] | None, device: torch.device) -> None:
+    def __init__(
+        self,
+        smoothing: float,
+        weights: npt.NDArray[np.float64] | None,
+        device: torch.device,
+        shift: npt.NDArray[np.float64] | None = None,
+    ) -> None:
         self.smoothing = smoothing
         self.weights = None if weights is None else torch.tensor(weights, dtype=torch.float32, device=device)
+        self.shift = None if shift is None else torch.tensor(shift, dtype=torch.float32, device=device)
 
     def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
         if logits.ndim == 3:
             return self(logits.flatten(0, 1), labels.repeat(len(logits))) / len(logits)
+        logits = logits if self.shift is None else logits + self.shift
         return F.cross_entropy(logits, labels, self.weights, reduction="sum", label_smoothing=self.smoothing)
 
 

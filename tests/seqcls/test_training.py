@@ -18,8 +18,9 @@ from seqcls.config.train import TrainConfig
 from seqcls.errors import ConfigRefused, DataRefused
 from seqcls.models import build_model
 from seqcls.models.package import load_model, predict_logits
+from seqcls.training.imbalance import class_weights
 from seqcls.training.monitor import Progress, figures, is_better
-from seqcls.training.optimisation import Objective, Optimiser, class_weights, learning_rate_at
+from seqcls.training.optimisation import Objective, Optimiser, learning_rate_at
 from seqcls.training.train import train
 from tests.seqcls.encoded_examples import SPECS, encoded_table, write_encoded
 from tests.seqcls.training_examples import FAMILIES, LABELS, make_encoded, make_pipeline, train_example
