@@ -76,8 +76,8 @@ def main() -> int:
     record(
         "cost of the protocol",
         {
-            "tried": f"rows of a night of DNA scored ({options.family}) with leases, digests, fsync, ledger and publication, "
-            f"and in a plain loop in the same run: {ratio:.2f} of its rows a second",
+            "tried": f"rows of a night of DNA scored ({options.family}) with leases, digests, fsync, ledger and "
+            f"publication, and in a plain loop in the same run: {ratio:.2f} of its rows a second",
             "times": options.rows,
             "ratio": round(ratio, 3),
             "ratios": [round(value, 3) for value in ratios],

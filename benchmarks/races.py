@@ -81,8 +81,8 @@ def race_on(name: str, processes: int, transactions: int) -> bool:
     record(
         f"races on {name}",
         {
-            "tried": f"writes of {processes} processes at once to one ledger on {name}: versions, moves of the champion, "
-            "chunks that all of them want",
+            "tried": f"writes of {processes} processes at once to one ledger on {name}: versions, moves of the "
+            "champion, chunks that all of them want",
             "times": writes.total(),
             "writes": dict(writes),
             "moves_looked_at_again": sum(one.late for one in told),
