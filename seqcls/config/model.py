@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal, get_args
+from typing import Annotated, ClassVar, Literal, get_args
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from seqcls.config.base import Positive, Section
 
@@ -23,8 +23,12 @@ class NetworkConfig(Section):
     """Share of units dropped before the last layer, and between layers."""
     embedding_dropout: Rate = 0.0
     """Share of embedding units dropped, whole positions at a time."""
+    word_dropout: Rate = 0.0
+    """Share of words, tokens or k-mers that training reads as unknown, drawn anew each time."""
     members: Annotated[int, Field(ge=1, le=32)] = 1
     """Networks of this kind, each from weights of its own; their mean probability is the answer (a seed ensemble)."""
+    series_only: ClassVar[bool] = False
+    """Whether the family has no meaning for anything but series; no key of the file."""
 
 
 class CnnModel(NetworkConfig):
@@ -63,7 +67,93 @@ class HybridModel(NetworkConfig):
     bidirectional: bool = True
 
 
-AnyModel = CnnModel | RecurrentModel | HybridModel
+class InceptionModel(NetworkConfig):
+    """InceptionTime (Fawaz et al. 2020)."""
+
+    family: Literal["inception"] = "inception"
+    filters: Positive = 32
+    """Filters of each of the four branches of a module."""
+    kernel: Positive = 40
+    """Positions that the longest filters see; the others see a half and a quarter of them."""
+    depth: Positive = 6
+    """Modules; a shortcut passes every three."""
+    pooling: Pooling = "mean"
+
+
+class LiteModel(NetworkConfig):
+    """LITE (Ismail-Fawaz et al. 2023)."""
+
+    family: Literal["lite"] = "lite"
+    filters: Positive = 32
+    """Filters of each learnt layer; 17 made by hand stand beside the first."""
+    kernel: Positive = 40
+    """Positions that the longest filters see; the others see a half and a quarter of them."""
+    pooling: Pooling = "mean"
+    series_only: ClassVar[bool] = True
+
+
+class ResnetModel(NetworkConfig):
+    """ResNet for series (Wang et al. 2017)."""
+
+    family: Literal["resnet"] = "resnet"
+    filters: Annotated[list[Positive], Field(min_length=1, max_length=12)] = [64, 128, 128]
+    """Filters of each block, first to last: depth is the length of the list."""
+    kernels: Annotated[list[Positive], Field(min_length=1, max_length=6)] = [8, 5, 3]
+    """Positions that the convolutions within a block see, first to last."""
+    pooling: Pooling = "mean"
+
+
+class _WithHeads(NetworkConfig):
+    width: Positive = 64
+    """Width of the vectors that attend to each other, of all heads together."""
+    heads: Positive = 4
+    """Parts of the width that attend separately."""
+    depth: Positive = 2
+    """Blocks of attention and feed-forward layers."""
+
+    @model_validator(mode="after")
+    def _heads_are_even_parts(self) -> _WithHeads:
+        step = 2 * self.heads  # positions turn pairs of numbers within a head
+        if self.width % step:
+            near = -(-self.width // step) * step
+            raise ValueError(f"width {self.width} is no multiple of 2 * heads; set width = {near}, or other heads")
+        return self
+
+
+class AttentionModel(_WithHeads):
+    """Convolutions, then attention (after Kelley et al. 2016, Ullah and Ben-Hur 2021, Avsec et al. 2021)."""
+
+    family: Literal["attention"] = "attention"
+    filters: Annotated[list[Positive], Field(min_length=1, max_length=12)] = [64]
+    """Filters of each convolution before the attention, first to last."""
+    kernel: Positive = 9
+    """Positions each filter sees."""
+    pool: Positive = 4
+    """Positions joined by max pooling after each convolution; 1 for none."""
+    padding: Literal["same", "valid"] = "same"
+    normalise: Literal["none", "batch"] = "batch"
+    depth: Positive = 1
+    """Blocks of attention and feed-forward layers."""
+    pooling: Pooling = "attention"
+
+
+class TransformerModel(_WithHeads):
+    """A small pre-norm encoder (Vaswani et al. 2017, Xiong et al. 2020)."""
+
+    family: Literal["transformer"] = "transformer"
+    pooling: Pooling = "mean"
+
+
+AnyModel = (
+    CnnModel
+    | RecurrentModel
+    | HybridModel
+    | InceptionModel
+    | LiteModel
+    | ResnetModel
+    | AttentionModel
+    | TransformerModel
+)
 ModelConfig = Annotated[AnyModel, Field(discriminator="family")]
 FAMILIES: tuple[str, ...] = tuple(
     name for section in get_args(AnyModel) for name in get_args(section.model_fields["family"].annotation)

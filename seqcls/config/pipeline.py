@@ -76,6 +76,10 @@ class Pipeline(Section):
             yield 'encode.strand = "both" is for dna'
         if self.model.pooling == "flatten" and self.model.family != "cnn":
             yield 'model.pooling = "flatten" is for the cnn family'
+        if self.model.series_only and self.kind != "series":
+            yield f'model.family = "{self.model.family}" is for series, but kind is {self.kind!r}'
+        if self.model.word_dropout and (self.kind == "series" or getattr(self.encode, "unit", "") == "residues"):
+            yield "model.word_dropout is for words, tokens and k-mers; model.embedding_dropout serves every kind"
 
 
 class TextPipeline(Pipeline):

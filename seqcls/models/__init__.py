@@ -8,7 +8,11 @@ from seqcls.config.model import ModelConfig
 from seqcls.encoders.spec import InputSpec
 from seqcls.errors import ConfigRefused
 from seqcls.models.ensemble import Ensemble
+from seqcls.models.inception import InceptionNetwork
+from seqcls.models.lite import LiteNetwork
 from seqcls.models.network import BothStrands, CnnNetwork, HybridNetwork, Network, RecurrentNetwork
+from seqcls.models.residual import ResnetNetwork
+from seqcls.models.transformer import AttentionNetwork, TransformerNetwork
 
 MODELS: dict[str, type[Network]] = {
     "cnn": CnnNetwork,
@@ -16,6 +20,11 @@ MODELS: dict[str, type[Network]] = {
     "lstm": RecurrentNetwork,
     "gru": RecurrentNetwork,
     "hybrid": HybridNetwork,
+    "inception": InceptionNetwork,
+    "lite": LiteNetwork,
+    "resnet": ResnetNetwork,
+    "attention": AttentionNetwork,
+    "transformer": TransformerNetwork,
 }
 
 
@@ -38,5 +47,24 @@ def build_model(config: ModelConfig, inputs: InputSpec, classes: int) -> nn.Modu
     if config.members > 1:
         one = config.model_copy(update={"members": 1})
         return Ensemble(lambda: build_model(one, inputs, classes), config.members)
+    _refuse_misfits(config, inputs)
     network = MODELS[config.family](config, inputs, classes)
     return network if inputs.complement is None else BothStrands(network, inputs.complement)
+
+
+def _refuse_misfits(config: ModelConfig, inputs: InputSpec) -> None:
+    """What a family or a setting has no meaning for."""
+    if config.series_only and inputs.form != "values":
+        raise ConfigRefused(
+            f'family "{config.family}" for sequences of tokens',
+            where="model.family",
+            expected="a series: its filters look for rises, falls and peaks of values",
+            next_step=f"choose one of {', '.join(name for name in MODELS if name != config.family)} in [model]",
+        )
+    if config.word_dropout and (inputs.form == "values" or inputs.composition is not None):
+        raise ConfigRefused(
+            f"word dropout of {config.word_dropout} without words",
+            where="model.word_dropout",
+            expected="words, tokens or k-mers: only they have an index that stands for the unknown",
+            next_step="set model.word_dropout = 0; model.embedding_dropout serves every kind",
+        )

@@ -11,6 +11,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqcls.batches import Batch
+from seqcls.encoders.base import PADDING, UNKNOWN
 from seqcls.encoders.spec import InputSpec
 
 
@@ -51,9 +52,9 @@ class InputLayer(nn.Module):
     simulated DNA at 0.75 after ten epochs, where 1 reached 0.95 (docs/simulated-data.md).
     """
 
-    def __init__(self, inputs: InputSpec, width: int, dropout: float) -> None:
+    def __init__(self, inputs: InputSpec, width: int, dropout: float, word_dropout: float = 0.0) -> None:
         super().__init__()
-        self.dropout = dropout
+        self.dropout, self.word_dropout = dropout, word_dropout
         self.is_values = inputs.form == "values"
         self.embedding: nn.Embedding | None = None
         self.symbols: nn.Parameter | None = None
@@ -80,11 +81,21 @@ class InputLayer(nn.Module):
             return torch.cat(parts, dim=2) if len(parts) > 1 else parts[0]
         assert batch.tokens is not None
         if self.embedding is not None:
-            vectors: Tensor = self.embedding(batch.tokens)
+            vectors: Tensor = self.embedding(self._some_unknown(batch.tokens))
             return vectors
         assert self.symbols is not None
         assert isinstance(self.composition, Tensor)
         return F.embedding(batch.tokens, self.composition @ self.symbols, padding_idx=0)
+
+    def _some_unknown(self, tokens: Tensor) -> Tensor:
+        """In training some words become the unknown one, so that it gets a meaning and no word carries all of it.
+
+        Iyyer et al. 2015, section 3.2, drop the word; here its place stays, so that order and length do too.
+        """
+        if not self.training or self.word_dropout == 0:
+            return tokens
+        dropped = torch.rand(tokens.shape, device=tokens.device) < self.word_dropout
+        return tokens.masked_fill(dropped & (tokens != PADDING), UNKNOWN)
 
 
 class MaskedBatchNorm(nn.Module):

@@ -25,7 +25,7 @@ class Network(nn.Module):
 
     def __init__(self, config: ModelConfig, inputs: InputSpec, classes: int) -> None:
         super().__init__()
-        self.inputs = InputLayer(inputs, config.embedding, config.embedding_dropout)
+        self.inputs = InputLayer(inputs, config.embedding, config.embedding_dropout, config.word_dropout)
         self.body, width, positions = self.make_body(config, self.inputs.width, inputs.max_length)
         self.pooling = make_pooling(config.pooling, width, positions, bool(getattr(config, "bidirectional", False)))
         self.dropout = config.dropout
