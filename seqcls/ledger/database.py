@@ -44,7 +44,9 @@ class Database:
                 with self.engine.begin() as connection:
                     return work(connection)
             except IntegrityError:
-                raise
+                # On PostgreSQL two may look before either has written: who is late looks again, and finds the row.
+                if self.is_sqlite or attempt == ATTEMPTS:
+                    raise
             except DatabaseError as error:
                 if not _is_busy(error) or attempt == ATTEMPTS:
                     raise self._translate(error) from error
