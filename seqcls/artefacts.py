@@ -8,6 +8,7 @@ temporary folder is left, which `remove_stale` clears.
 
 from __future__ import annotations
 
+import errno
 import hashlib
 import json
 import os
@@ -21,7 +22,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from seqcls.errors import CheckBroken, Corrupted, WorldFailed
+from seqcls.errors import CheckBroken, Corrupted, WorldFailed, remedy
 from seqcls.failpoints import failpoint
 from seqcls.temporary import STALE_SECONDS, remove_left_over, temporary_name
 
@@ -72,12 +73,19 @@ class ArtefactStore:
             done.append(self._publish(kind, draft))
         except OSError as error:
             raise WorldFailed(
-                f"{error.strerror or error} while writing a {kind} artefact",
+                f"{error.strerror or error} while writing a {kind} artefact{self._room(error)}",
                 where=str(error.filename or draft.folder),
-                next_step="free space or mend the permissions, then run the same command again",
+                expected="a disk and limits that let it be written",
+                next_step=f"{remedy(error)}, then run the same command again",
             ) from error
         finally:
             shutil.rmtree(draft.folder, ignore_errors=True)
+
+    def _room(self, error: OSError) -> str:
+        """How much is free, when that is the trouble."""
+        if error.errno not in (errno.ENOSPC, errno.EDQUOT) or not self.root.is_dir():
+            return ""
+        return f" ({shutil.disk_usage(self.root).free / 1e6:.1f} MB free)"
 
     def ref(self, kind: str, digest: str) -> Ref:
         return Ref(kind=kind, digest=digest, path=str(self.root / "artefacts" / kind / digest))

@@ -14,6 +14,8 @@ Each message tells four things: what was found, where, what was expected, what t
 
 from __future__ import annotations
 
+import errno
+
 LINE_END = "\n"
 
 
@@ -73,3 +75,30 @@ class Corrupted(WorldFailed):
     """Bytes on disk are not the bytes that were written."""
 
     retryable = False
+
+
+_REMEDIES = {
+    errno.ENOSPC: "free space on that disk",
+    errno.EDQUOT: "free space within the quota",
+    errno.EROFS: "mount that disk for writing",
+    errno.EACCES: "mend the permissions",
+    errno.EPERM: "mend the permissions",
+    errno.EFBIG: "raise the limit on file sizes (ulimit -f)",
+    errno.EMFILE: "raise the limit on open files (ulimit -n)",
+    errno.ENFILE: "close programs that hold many files open",
+    errno.ENAMETOOLONG: "choose a shorter name",
+    errno.EIO: "look after the disk: it reports errors (dmesg)",
+    errno.ENOTDIR: "move that file away: a folder is needed there",
+    errno.EEXIST: "move that file away: a folder is needed there",
+    errno.EISDIR: "move that folder away: a file is needed there",
+    errno.ELOOP: "remove that link",
+    errno.ENOMEM: "give the run more memory",
+}
+
+OF_THE_WORLD = frozenset({errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.EINTR, errno.ESTALE})
+"""Errors of the operating system that say nothing about the file at which they struck."""
+
+
+def remedy(error: OSError) -> str:
+    """What a person can do about an error of the operating system."""
+    return _REMEDIES.get(error.errno or 0, "free space or mend the permissions")

@@ -20,6 +20,7 @@ from seqcls.config import config_digest
 from seqcls.errors import Corrupted
 from seqcls.failpoints import failpoint
 from seqcls.ledger.stages import find_stage, record_stage
+from seqcls.memory import enough_memory
 from seqcls.sources.discover import source_files
 from seqcls.table import InputFile
 from seqcls.workspace import Workspace
@@ -27,6 +28,12 @@ from seqcls.workspace import Workspace
 # Raise a stage's number when its code changes what it writes: old artefacts are then made again.
 VERSIONS = {"ingest": 1, "validate": 2, "split": 1, "encode": 2, "train": 1, "evaluate": 1}
 
+# What makes a stage need less memory.
+_SMALLER = {
+    "encode": "lower encode.max_length or encode.vocabulary",
+    "train": "lower train.batch_size or encode.max_length",
+    "evaluate": "lower encode.max_length",
+}
 
 # What a stage made, and what is known of the making that is no part of the artefact.
 Built = tuple[Ref, dict[str, Any]]
@@ -152,7 +159,8 @@ def run_stage(workspace: Workspace, stage: str, key: str, build: Callable[[], Bu
             os.utime(ref.folder)  # in use: `seqcls gc` passes over what is young
             return StageResult(stage=stage, ref=ref, reused=True, seconds=float(facts.get("seconds", 0.0)), facts=facts)
     started = time.perf_counter()
-    ref, facts = build()
+    with enough_memory(f"stage {stage}", _SMALLER.get(stage, "name fewer or smaller files")):
+        ref, facts = build()
     seconds = time.perf_counter() - started
     record_stage(workspace.ledger, key, stage, ref.kind, ref.digest, {**facts, "seconds": seconds})
     failpoint("stage_recorded")

@@ -13,7 +13,7 @@ from typing import NoReturn
 
 from seqcls import __version__
 from seqcls.cli import inspect, models, train_and_score
-from seqcls.errors import SeqclsError
+from seqcls.errors import SeqclsError, WorldFailed, remedy
 
 
 class Parser(argparse.ArgumentParser):
@@ -47,6 +47,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     options = build_parser().parse_args(arguments)
     try:
         options.run(options)
+        sys.stdout.flush()  # a full disk under the output must not wait for the interpreter's end
     except SeqclsError as error:
         if options.debug:
             raise
@@ -56,6 +57,25 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print("seqcls: interrupted; run the same command again to go on where it stopped", file=sys.stderr)
         return 130
     except BrokenPipeError:
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _silence()
         return 0
+    except (OSError, MemoryError) as error:  # from where nothing else can be said of it
+        if options.debug:
+            raise
+        _silence()
+        print(f"seqcls: {_from_the_world(error, options.command)}", file=sys.stderr)
+        return WorldFailed.exit_code
     return 0
+
+
+def _silence() -> None:
+    """Standard output cannot be written any more: what Python still holds of it must not fail again at its end."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _from_the_world(error: OSError | MemoryError, command: str) -> WorldFailed:
+    if isinstance(error, OSError):
+        found, place, step = error.strerror or str(error), str(error.filename or f"seqcls {command}"), remedy(error)
+    else:
+        found, place, step = "the memory does not suffice", f"seqcls {command}", "give the run more memory"
+    return WorldFailed(found, where=place, next_step=f"{step}, then run the same command again")

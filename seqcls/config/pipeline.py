@@ -20,7 +20,7 @@ from seqcls.config.rules import ResidueRules, RulesConfig, SeriesRules, TextRule
 from seqcls.config.source import FORMATS_FOR_SERIES, SourceConfig
 from seqcls.config.train import PromoteConfig, ScoreConfig, SplitConfig, TrainConfig
 from seqcls.config.unreadable import not_toml, other_file
-from seqcls.errors import ConfigRefused
+from seqcls.errors import OF_THE_WORLD, ConfigRefused, WorldFailed, remedy
 from seqcls.table import KINDS, Kind
 
 PipelineName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
@@ -167,9 +167,20 @@ def _faults_behind(error: ValidationError, data: dict[str, object]) -> list[str]
 def load_pipeline(path: Path | str) -> LoadedPipeline:
     """Read one TOML file."""
     path = Path(path)
+    data = _parse_toml(_read_bytes(path), path)
+    return LoadedPipeline(pipeline=parse_pipeline(data, str(path)), folder=path.resolve().parent, path=path.resolve())
+
+
+def _read_bytes(path: Path) -> bytes:
+    if "\0" in str(path):
+        raise ConfigRefused("a NUL in the name of the file", where=repr(str(path))[:100], expected="a file name",
+                            next_step="name a pipeline file")  # fmt: skip
     try:
         raw = path.read_bytes()
     except OSError as error:
+        if error.errno in OF_THE_WORLD:
+            raise WorldFailed(f"cannot read the file ({error.strerror})", where=str(path), expected="a pipeline file",
+                              next_step=f"{remedy(error)}, then run the same command again") from error  # fmt: skip
         raise ConfigRefused(
             f"cannot read the file ({error.strerror})",
             where=str(path),
@@ -179,14 +190,21 @@ def load_pipeline(path: Path | str) -> LoadedPipeline:
     if len(raw) > MAX_CONFIG_BYTES:
         raise ConfigRefused(f"{len(raw)} bytes", where=str(path), expected=f"at most {MAX_CONFIG_BYTES} bytes of TOML",
                             next_step="name a pipeline file, not a data file")  # fmt: skip
+    return raw
+
+
+def _parse_toml(raw: bytes, path: Path) -> dict[str, object]:
     try:
-        data = tomllib.loads(raw.decode("utf-8-sig"))
+        return tomllib.loads(raw.decode("utf-8-sig"))
     except UnicodeDecodeError as error:
         raise ConfigRefused(f"byte {error.start} is not UTF-8", where=str(path), expected="TOML in UTF-8",
                             next_step="save the file as UTF-8")  from None  # fmt: skip
     except tomllib.TOMLDecodeError as error:
         raise ConfigRefused(not_toml(raw, error), where=str(path), next_step="mend that line") from None
-    return LoadedPipeline(pipeline=parse_pipeline(data, str(path)), folder=path.resolve().parent, path=path.resolve())
+    except (RecursionError, ValueError) as error:  # a thousand brackets in each other; a number of 5,000 digits
+        raise ConfigRefused(f"cannot be read as TOML ({str(error)[:100]})", where=str(path),
+                            expected="lists, tables and numbers as people write them",
+                            next_step="name a pipeline file, or mend it") from None  # fmt: skip
 
 
 def config_digest(*parts: Section | str | int) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import os
 import re
 import tomllib
 from pathlib import Path
@@ -12,14 +13,14 @@ SHOWN_OF_A_LINE = 100
 
 def other_file(path: Path) -> str:
     """What to name instead of a file that cannot be read."""
-    if path.is_dir():
+    if os.path.isdir(path):  # unlike Path.is_dir, it says no to a name that is too long
         there = sorted(item.name for item in path.glob("*.toml"))
         return (
             f"name one of its files: {', '.join(there)}" if there else f"`seqcls init --kind text {path / 'my.toml'}`"
         )
-    if path.exists():
+    if os.path.exists(path):
         return "mend its permissions"
-    if not path.parent.is_dir():
+    if not os.path.isdir(path.parent):
         return f"there is no folder {path.parent}: correct the name"
     there = sorted(item.name for item in path.parent.glob("*.toml"))
     near = difflib.get_close_matches(path.name, there, n=3, cutoff=0.4) or there[:3]

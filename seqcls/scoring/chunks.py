@@ -28,6 +28,7 @@ from seqcls.ledger.chunks import (
     sum_chunks,
 )
 from seqcls.ledger.models import ModelVersion
+from seqcls.memory import enough_memory
 from seqcls.owner import is_gone, this_process
 from seqcls.parquet import iterate, read_parquet, shards, write_parquet
 from seqcls.registry.versions import champion
@@ -88,7 +89,8 @@ def score_input(
             continue
         failpoint("chunk_claimed")
         facts = {"name": row.name, "chunk_rows": row.chunk_rows, "rows_in": manifest["meta"]["rows_in"]}
-        result = _score_chunk(workspace, claim, checked, rows, scorers.current(), run_id, facts)
+        with enough_memory("scoring", "lower score.batch_size or score.chunk_rows"):
+            result = _score_chunk(workspace, claim, checked, rows, scorers.current(), run_id, facts)
         if result is None:
             held += 1
             continue
@@ -129,7 +131,7 @@ def _score_chunk(
         committed = commit_chunk(workspace.ledger, claim, result)
         failpoint("chunk_committed")
         return result if committed else None
-    except Exception:
+    except BaseException:  # also when interrupted: the next runner, maybe elsewhere, need not wait for the lease
         release_chunk(workspace.ledger, claim)
         raise
 
