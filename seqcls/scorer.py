@@ -45,7 +45,9 @@ class Scorer:
         unknown_share = encoded.unknown.to_numpy() / np.maximum(
             lengths.to_numpy(zero_copy_only=False) / per_position, 1
         )
-        return softmax(logits), _flags(encoded.truncated.to_numpy(zero_copy_only=False), unknown_share)
+        return softmax(logits, self.model.manifest.temperature), _flags(
+            encoded.truncated.to_numpy(zero_copy_only=False), unknown_share
+        )
 
     def probabilities(self, rows: pa.Table) -> np.ndarray:
         return self.score(rows)[0]

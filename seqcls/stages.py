@@ -26,7 +26,7 @@ from seqcls.table import InputFile
 from seqcls.workspace import Workspace
 
 # Raise a stage's number when its code changes what it writes: old artefacts are then made again.
-VERSIONS = {"ingest": 1, "validate": 2, "split": 1, "encode": 2, "train": 1, "evaluate": 1}
+VERSIONS = {"ingest": 1, "validate": 2, "split": 1, "encode": 2, "train": 2, "evaluate": 2}
 
 # What makes a stage need less memory.
 _SMALLER = {
@@ -34,6 +34,7 @@ _SMALLER = {
     "train": "lower train.batch_size or encode.max_length",
     "evaluate": "lower encode.max_length",
 }
+
 
 # What a stage made, and what is known of the making that is no part of the artefact.
 Built = tuple[Ref, dict[str, Any]]
@@ -145,7 +146,8 @@ def evaluate_stage(workspace: Workspace, model: Ref, encoded: Ref, checked: Ref,
         return evaluate(model, encoded, checked, splits, pipeline, workspace.store), {}
 
     inputs = (ref.digest for ref in (model, encoded, checked, splits))
-    return run_stage(workspace, "evaluate", config_digest(pipeline.name, pipeline.kind, *inputs), build)
+    wanted = repr(pipeline.score.abstain_precision)
+    return run_stage(workspace, "evaluate", config_digest(pipeline.name, pipeline.kind, wanted, *inputs), build)
 
 
 def run_stage(workspace: Workspace, stage: str, key: str, build: Callable[[], Built]) -> StageResult:

@@ -19,8 +19,9 @@ import pyarrow.compute as pc
 
 from seqcls.artefacts import ArtefactStore, Draft, Ref, write_json
 from seqcls.config import Pipeline
-from seqcls.errors import CheckBroken, DataRefused
+from seqcls.errors import CheckBroken, ConfigRefused, DataRefused
 from seqcls.evaluation import baselines
+from seqcls.evaluation.calibration import Abstention, Calibration, choose_abstention, measure_calibration
 from seqcls.evaluation.intervals import bootstrap, paired_difference
 from seqcls.evaluation.metrics import Floats, Integers, Metrics, compute_metrics
 from seqcls.evaluation.probabilities import softmax
@@ -58,6 +59,8 @@ class Answers:
     ids: pa.ChunkedArray
     labels: Integers
     probabilities: Floats
+    logits: Floats | None = None
+    """What the probabilities were made of."""
 
 
 def evaluate(
@@ -74,7 +77,8 @@ def evaluate(
     """Predict validation and test, compare with the baselines, write everything down."""
     names = read_names(encoded)
     predict = predict or _predict_with(pipeline.score.batch_size)
-    test, valid = (_answer(predict, model, encoded, split, len(names)) for split in ("test", "valid"))
+    temperature = read_temperature(model)
+    test, valid = (_answer(predict, model, encoded, split, len(names), temperature) for split in ("test", "valid"))
     if not len(test.labels):
         raise DataRefused(
             "no test rows",
@@ -88,6 +92,7 @@ def evaluate(
     raw_test = read_rows(checked, _is_split(membership, "test"), names)
     check_same_rows(raw_test, test, "test")
     evaluation = build_evaluation(model.digest, test, valid, train, raw_test.sequences, train_labels, names, pipeline)
+    evaluation = evaluation.model_copy(update=judge_confidence(test, valid, temperature, names, pipeline))
     inputs = {"model": model, "encoded": encoded, "checked": checked, "splits": splits}
     known = gather_facts(model, encoded, checked, splits, pipeline, facts)
     with store.write("evaluation") as (draft, done):
@@ -127,6 +132,26 @@ def build_evaluation(
     )
 
 
+def judge_confidence(
+    test: Answers, valid: Answers, temperature: float, names: list[str], pipeline: Pipeline
+) -> dict[str, Calibration | Abstention | None]:
+    """What the temperature changed, and the threshold of `score.abstain_precision`: None where not asked for."""
+    wanted = pipeline.score.abstain_precision
+    if wanted is not None and not len(valid.labels):
+        raise ConfigRefused(
+            "no validation rows to choose a threshold on",
+            where="score.abstain_precision",
+            expected="a validation split",
+            next_step="set split.valid = 0.1, or choose score.abstain_below yourself",
+        )
+    kept = [(one.labels, one.probabilities) for one in (valid, test)]
+    known = [(one.labels, one.logits) if len(one.labels) and one.logits is not None else None for one in (valid, test)]
+    return {
+        "calibration": measure_calibration(temperature, known[0], known[1], names) if known[1] else None,
+        "abstention": None if wanted is None else choose_abstention(kept[0], kept[1], wanted),
+    }
+
+
 def write_evaluation(draft: Draft, evaluation: Evaluation, test: Answers, facts: Facts) -> None:
     """All files of the artefact."""
     names = pa.array([one.name for one in evaluation.test.classes], pa.string())
@@ -150,6 +175,12 @@ def predictions_table(test: Answers, names: pa.Array) -> pa.Table:
         pa.ListArray.from_arrays(offsets, flat),
     ]
     return pa.table(columns, schema=PREDICTIONS)
+
+
+def read_temperature(model: Ref) -> float:
+    """What the model's logits are divided by; 1 for artefacts that do not say."""
+    manifest = json.loads((model.folder / "model.json").read_bytes())
+    return float(manifest.get("temperature", 1.0))
 
 
 def read_names(encoded: Ref) -> list[str]:
@@ -217,11 +248,11 @@ def _encoded_column(encoded: Ref, split: Split, column: str) -> pa.ChunkedArray:
     return read_parquet(shards(encoded.folder / split), [column])[column]
 
 
-def _answer(predict: Predict, model: Ref, encoded: Ref, split: Split, classes: int) -> Answers:
+def _answer(predict: Predict, model: Ref, encoded: Ref, split: Split, classes: int, temperature: float) -> Answers:
     table = read_parquet(shards(encoded.folder / split), ["id", "label"])
     labels = table["label"].to_numpy().astype(np.int64)
     logits = predict(model, encoded, split) if len(labels) else np.zeros((0, classes))
-    return Answers(table["id"], labels, softmax(logits))
+    return Answers(table["id"], labels, softmax(logits, temperature), logits)
 
 
 def _predict_with(batch_size: int) -> Predict:

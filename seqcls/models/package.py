@@ -50,6 +50,8 @@ class ModelManifest(BaseModel):
     parameters: int
     best_epoch: int
     weights_sha256: str
+    temperature: float = 1.0
+    """What logits are divided by before the softmax (`train.calibrate`); 1 in artefacts of before."""
 
 
 @dataclass(frozen=True)

@@ -55,6 +55,7 @@ def decide(workspace: Workspace, challenger: ModelVersion, champion: ModelVersio
     checks = [*floor_checks(rules, metrics), *class_checks(rules, metrics)]
     if rules.beat_baseline:
         checks.append(baseline_check(rules, metrics))
+    checks += abstention_checks(metrics)
     if champion is not None and champion.model_digest != challenger.model_digest:
         checks.append(_compare(workspace, rules, challenger, champion))
     return Decision(model=challenger.name, champion=champion.name if champion else None, checks=tuple(checks))
@@ -104,6 +105,22 @@ def baseline_check(rules: PromoteConfig, metrics: dict[str, Any]) -> Check:
         found=_number(found),
         expected=f"more than {trivial:.4f}",
     )
+
+
+def abstention_checks(metrics: dict[str, Any]) -> list[Check]:
+    """With `score.abstain_precision`: some labels can be given at that precision."""
+    found = metrics.get("abstention")
+    if found is None:
+        return []
+    kept = f"{found['kept']} of {found['rows']} validation rows get a label, {found['right']} of them rightly"
+    return [
+        Check(
+            rule="precision of the labels given",
+            passed=found["threshold"] is not None,
+            found="no threshold shows it on validation" if found["threshold"] is None else kept,
+            expected=f"at least {found['wanted']:g} from some confidence on",
+        )
+    ]
 
 
 def _compare(workspace: Workspace, rules: PromoteConfig, challenger: ModelVersion, champion: ModelVersion) -> Check:

@@ -33,6 +33,7 @@ from seqcls.owner import is_gone, this_process
 from seqcls.parquet import iterate, read_parquet, shards, write_parquet
 from seqcls.registry.versions import champion
 from seqcls.scorer import Scorer, open_scorer
+from seqcls.scoring.abstaining import least_confidence
 from seqcls.scoring.score_table import score_rows
 from seqcls.table import REJECTS
 from seqcls.workspace import Workspace
@@ -122,7 +123,7 @@ def _score_chunk(
     try:
         now = datetime.now(UTC)
         early = read_parquet(checked.folder / "rejects.parquet") if claim.chunk == 0 else REJECTS.empty_table()
-        scores, late = score_rows(rows, scorer, workspace.pipeline.score.abstain_below, run_id, now)
+        scores, late = score_rows(rows, scorer, least_confidence(workspace, scorer.version), run_id, now)
         result = _write(
             workspace, claim, scores, pa.concat_tables([early, late]), rows.num_rows + early.num_rows, scorer.version,
             run_id, now, {**facts, "checked": checked.digest},

@@ -40,7 +40,8 @@ def effective_weights(labels: npt.NDArray[np.int64], classes: int, beta: float) 
 def prior_shift(labels: npt.NDArray[np.int64], classes: int, tau: float) -> Floats:
     """(N,) -> (K,): tau * ln(share of the class); a class without a row counts as half a row, so that it is finite."""
     rows = np.maximum(np.bincount(labels, minlength=classes), 0.5)
-    return tau * np.log(rows / rows.sum())
+    shift: Floats = tau * np.log(rows / rows.sum())
+    return shift
 
 
 def loss_weights(config: TrainConfig, labels: npt.NDArray[np.int64], classes: int) -> Floats | None:
@@ -56,4 +57,5 @@ def loss_shift(config: TrainConfig, labels: npt.NDArray[np.int64], classes: int)
 
 
 def _with_mean_one(weights: Floats, rows: Floats) -> Floats:
-    return weights * rows.sum() / (weights * rows).sum()
+    scaled: Floats = weights * rows.sum() / (weights * rows).sum()
+    return scaled

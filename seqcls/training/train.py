@@ -15,13 +15,22 @@ from dataclasses import dataclass
 import torch
 
 from seqcls.artefacts import ArtefactStore, Ref, write_json
-from seqcls.batches import ENCODER_FILE
+from seqcls.batches import ENCODER_FILE, EncodedSplit
 from seqcls.config.pipeline import Pipeline
-from seqcls.models.package import FORMAT_VERSION, ModelManifest, weights_bytes, write_model
+from seqcls.errors import ConfigRefused
+from seqcls.models.package import (
+    FORMAT_VERSION,
+    LoadedModel,
+    ModelManifest,
+    predict_logits,
+    weights_bytes,
+    write_model,
+)
 from seqcls.training import checkpoints
-from seqcls.training.epochs import Run
+from seqcls.training.epochs import VALID_BATCH, Run
 from seqcls.training.monitor import ProgressCall
 from seqcls.training.seeding import choose_device, reproducible, threads_of
+from seqcls.training.temperature import fit_temperature
 
 TOKENIZER_FILE = "tokenizer.json"
 
@@ -70,6 +79,8 @@ def _publish(run: Run, encoded: Ref, pipeline: Pipeline, store: ArtefactStore, t
         best_epoch=run.at.best_epoch,
         weights_sha256=hashlib.sha256(weights).hexdigest(),
     )
+    if pipeline.train.calibrate:
+        manifest = manifest.model_copy(update={"temperature": _fit_temperature(run, encoded, manifest)})
     with store.write("model") as (draft, done):
         write_model(draft.folder, weights, manifest)
         for name in (ENCODER_FILE, TOKENIZER_FILE):
@@ -84,3 +95,18 @@ def _publish(run: Run, encoded: Ref, pipeline: Pipeline, store: ArtefactStore, t
             "best_epoch": manifest.best_epoch,
         }
     return done[0]
+
+
+def _fit_temperature(run: Run, encoded: Ref, manifest: ModelManifest) -> float:
+    """The temperature of the weights that are kept, on the validation rows."""
+    valid = EncodedSplit.open(encoded, "valid")
+    if not len(valid):
+        raise ConfigRefused(
+            "no validation rows to fit a temperature on",
+            where="train.calibrate",
+            expected="a validation split",
+            next_step="set split.valid = 0.1, or train.calibrate = false",
+        )
+    run.model.load_state_dict(run.best)
+    loaded = LoadedModel(run.model.eval(), run.labels, run.inputs, manifest.model, manifest)
+    return fit_temperature(predict_logits(loaded, valid, VALID_BATCH), valid.labels)

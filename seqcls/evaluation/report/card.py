@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 from seqcls.evaluation.report.facts import Evaluation, Facts, NoBaseline
 from seqcls.evaluation.report.tables import FIGURES, HEADLINE, linear_figures, number
-from seqcls.evaluation.report.words import LIMITS, spoken, verdict
+from seqcls.evaluation.report.words import LIMITS, confidence_lines, spoken, verdict
 from seqcls.table import SPLITS
 
 MOST_CLASSES = 50
@@ -26,7 +26,7 @@ def write_card(evaluation: Evaluation, facts: Facts) -> str:
         "## Intended use",
         _use(evaluation, facts),
         "## Figures",
-        _figures(evaluation),
+        "\n\n".join([_figures(evaluation), *(plain(line) for line in confidence_lines(evaluation))]),
         "## Classes",
         _classes(evaluation),
         "## Data",

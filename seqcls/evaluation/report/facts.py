@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from seqcls.artefacts import Ref, read_manifest
 from seqcls.config import Pipeline
+from seqcls.evaluation.calibration import Abstention, Calibration
 from seqcls.evaluation.intervals import Difference
 from seqcls.evaluation.metrics import Metrics, Record
 from seqcls.parquet import read_parquet
@@ -49,6 +50,10 @@ class Evaluation(Record):
     """Training rows that the linear baseline was fitted on."""
     against_linear: Difference | None
     """Linear baseline (a) against the network (b), on the same test rows."""
+    calibration: Calibration | None = None
+    """None where the model has no temperature."""
+    abstention: Abstention | None = None
+    """None without `score.abstain_precision`."""
 
 
 class Facts(Record):

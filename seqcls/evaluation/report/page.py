@@ -10,7 +10,7 @@ from seqcls.evaluation.report import figures, tables
 from seqcls.evaluation.report.facts import Evaluation, Facts, NoBaseline
 from seqcls.evaluation.report.style import STYLE
 from seqcls.evaluation.report.tables import text
-from seqcls.evaluation.report.words import LIMITS, MEANINGS, spoken, verdict
+from seqcls.evaluation.report.words import LIMITS, MEANINGS, confidence_lines, spoken, verdict
 
 SECTIONS = {
     "figures": "All figures",
@@ -32,7 +32,7 @@ def write_page(evaluation: Evaluation, facts: Facts, drawn: dict[str, str]) -> s
         "learning": _learning(facts, drawn),
         "classes": _classes(evaluation),
         "mistakes": _mistakes(evaluation),
-        "trust": _trust(drawn),
+        "trust": _trust(evaluation, drawn),
         "data": _data(facts),
         "again": _again(facts),
         "limits": "<ul>" + "".join(f"<li>{text(line)}</li>" for line in LIMITS) + "</ul>",
@@ -100,8 +100,10 @@ def _mistakes(evaluation: Evaluation) -> str:
     )
 
 
-def _trust(drawn: dict[str, str]) -> str:
+def _trust(evaluation: Evaluation, drawn: dict[str, str]) -> str:
+    notes = "".join(f"<p>{text(line)}</p>" for line in confidence_lines(evaluation))
     return (
+        f"{notes}"
         "<p>Confidence is the largest probability of a row. Points on the dashed line mean that it can be read as the "
         "chance of being right; below the line the network is too sure. The numbers count rows.</p>"
         f'<div class="pair"><div class="card">{drawn["calibration"]}</div>'

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from seqcls.evaluation.calibration import Abstention
 from seqcls.evaluation.report.facts import Evaluation
 
 MEANINGS = {
@@ -23,7 +24,8 @@ LIMITS = (
     "The test split was opened for this report. Choosing between models by it makes it a validation split.",
     "Classes with few test rows have figures of little weight: look at the number of rows first.",
     "The network answers with one of its classes whatever it is given; it does not know what it has never seen.",
-    "Probabilities are as the network gives them; the calibration figure shows how far they can be read as chances.",
+    "Probabilities are as the network gives them, over one temperature where it has one; the calibration figure shows "
+    "how far they can be read as chances.",
 )
 
 
@@ -49,6 +51,35 @@ def verdict(evaluation: Evaluation) -> tuple[str, str, str]:
     if found.high < 0:
         return "worse", "The network is worse than the linear baseline: use the simpler model, or train longer.", detail
     return "open", "The network is not shown to be better than the linear baseline.", detail
+
+
+def confidence_lines(evaluation: Evaluation) -> list[str]:
+    """What the temperature changed, and from which confidence on rows get a label."""
+    lines = []
+    if (found := evaluation.calibration) is not None:
+        lines.append(
+            f"Temperature {found.temperature:.3f}, fitted on validation: calibration error on the test rows "
+            f"{found.test_before.ece:.3f} before, {found.test_after.ece:.3f} after; log loss "
+            f"{found.test_before.log_loss:.3f} before, {found.test_after.log_loss:.3f} after."
+        )
+    if (chosen := evaluation.abstention) is not None:
+        lines.append(_abstention_line(chosen))
+    return lines
+
+
+def _abstention_line(found: Abstention) -> str:
+    if found.threshold is None:
+        return (
+            f"No threshold shows that {found.wanted:.1%} of the labels given are right: {found.rows:,} validation rows "
+            "are too few, or too many of them are wrong. Scoring with this wish is refused."
+        )
+    test = f"{found.test_right / found.test_kept:.1%} of them rightly" if found.test_kept else "so there is no share"
+    return (
+        f"Rows get a label from a confidence of {found.threshold:.3f} on, so that {found.wanted:.1%} of the labels are "
+        f"right. On validation {found.abstained_share:.1%} of {found.rows:,} rows get none, and {found.right:,} of "
+        f"{found.kept:,} labels are right, which proves {found.bound:.1%}; of {found.test_rows:,} test rows "
+        f"{found.test_kept:,} get a label, {test}."
+    )
 
 
 def spoken(facts: Mapping[str, str]) -> dict[str, str]:
