@@ -63,6 +63,10 @@ class TrainConfig(Section):
     calibrate: bool = False
     """Fit a temperature on the validation split, so that probabilities can be read as chances; labels stay."""
     label_smoothing: Share = 0.0
+    average: Literal["none", "ema"] = "none"
+    """ema: judge and keep an average of the weights over the last steps instead of the weights themselves."""
+    average_half_life: Annotated[float, Field(gt=0, le=1000, strict=False)] = 1.0
+    """`ema`: epochs after which weights count half in the average."""
     checkpoint_seconds: Annotated[float, Field(gt=0, strict=False)] = 60.0
     """Longest time between checkpoints within an epoch, seconds; each epoch's end makes one too."""
     threads: Annotated[int, Field(ge=0)] = 0

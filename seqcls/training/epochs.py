@@ -23,6 +23,7 @@ from seqcls.errors import ConfigRefused, DataRefused
 from seqcls.failpoints import failpoint
 from seqcls.models import build_model
 from seqcls.training import checkpoints
+from seqcls.training.averaging import WeightAverage
 from seqcls.training.checkpoints import Scalars
 from seqcls.training.imbalance import class_weights, loss_shift, loss_weights
 from seqcls.training.monitor import EpochRecord, Figures, LossSums, Progress, ProgressCall, figures, is_better, watched
@@ -81,11 +82,19 @@ class Run:
         )
         self.model = build_model(pipeline.model, self.inputs, len(self.labels)).to(device)
         self.optimiser = Optimiser(self.model, self.config, self.config.epochs * self.train_batches.steps)
+        self.average: WeightAverage | None = None
+        if self.config.average == "ema":
+            self.average = WeightAverage(self.model, self.config.average_half_life * self.train_batches.steps)
         self.at = Scalars()
         self.best: dict[str, Tensor] = {}
         self.rows, self.seconds = 0, 0.0
         self.ticked = self.saved = time.perf_counter()
         self.resume()
+
+    @property
+    def judged(self) -> nn.Module:
+        """The network that is measured and kept: with `train.average` the one that holds the average."""
+        return self.model if self.average is None else self.average.network
 
     @property
     def finished(self) -> bool:
@@ -98,6 +107,8 @@ class Run:
         rows_before = sums.rows
 
         def after_step(batch: Batch, logits: Tensor) -> None:  # noqa: ARG001 - the training rows are not measured
+            if self.average is not None:
+                self.average.add(self.model)
             failpoint("step_ended")
             now = time.perf_counter()
             if now - self.ticked >= TICK_SECONDS or now - self.saved >= self.config.checkpoint_seconds:
@@ -127,7 +138,7 @@ class Run:
             labels.append(batch.labels)
             predictions.append(logits.argmax(1))
 
-        run_epoch(self.model, self.valid_batches, self.objective, sums, self.device, None, after_step)
+        run_epoch(self.judged, self.valid_batches, self.objective, sums, self.device, None, after_step)
         truth, guess = torch.cat(labels).cpu().numpy(), torch.cat(predictions).cpu().numpy()
         return sums.mean, figures(truth, guess, len(self.labels))
 
@@ -143,7 +154,7 @@ class Run:
         value = watched(record, self.config.monitor)
         if is_better(value, self.at.best, self.config.monitor):
             self.at.best, self.at.best_epoch, self.at.stale = value, self.at.epoch, 0
-            self.best = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+            self.best = {name: tensor.clone() for name, tensor in self.judged.state_dict().items()}
         else:
             self.at.stale += 1
         failpoint("epoch_ended")
@@ -171,9 +182,11 @@ class Run:
         )
 
     def save(self) -> None:
-        """Commit where the run stands; the best weights are left out while they are the present ones."""
+        """Commit where the run stands; the best weights are left out while they are those judged last."""
         began = time.perf_counter()
         tensors = {f"weights/{name}": tensor for name, tensor in self.model.state_dict().items()}
+        if self.average is not None:
+            tensors |= {f"average/{name}": tensor for name, tensor in self.average.tensors().items()}
         if not (self.at.step == 0 and self.at.best_epoch == self.at.epoch):
             tensors |= {f"best/{name}": tensor for name, tensor in self.best.items()}
         tensors |= {f"optimiser/{name}": tensor for name, tensor in self.optimiser.tensors().items()}
@@ -189,7 +202,9 @@ class Run:
             return
         self.at = found.scalars
         self.model.load_state_dict(found.part("weights"))
-        self.best = found.part("best") or found.part("weights")
+        if self.average is not None:
+            self.average.set_tensors(found.part("average"), self.at.epoch * self.train_batches.steps + self.at.step)
+        self.best = found.part("best") or found.part("weights" if self.average is None else "average")
         if self.at.best is None:
             self.best = {}
         self.optimiser.set_tensors(found.part("optimiser"))
