@@ -1,56 +1,57 @@
-"""`make deploy`: everything the server needs, idempotently: work pool, deployments of prefect.yaml, the automation
-that ends runs whose worker died (a self-hosted server leaves them Running for ever)."""
+"""`make deploy`: everything the server needs, idempotently: work pool, deployments of prefect.yaml, the automations
+that end runs whose process or worker died (flows/zombies.py). Says where the server's own settings are not ours."""
 
 from __future__ import annotations
 
 import subprocess
 import sys
-from datetime import timedelta
 from pathlib import Path
 
-from prefect.automations import Automation
-from prefect.client.orchestration import get_client
+from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.actions import WorkPoolCreate
-from prefect.events.actions import ChangeFlowRunState
-from prefect.events.schemas.automations import EventTrigger, Posture
-from prefect.events.schemas.events import ResourceSpecification
 from prefect.exceptions import ObjectAlreadyExists
-from prefect.states import StateType
+from prefect.settings.context import get_current_settings
+
+from flows.zombies import install_zombie_automations
 
 HOME = Path(__file__).parents[1]
 POOL = "seqcls"
-ZOMBIES = "seqcls: crash runs without heartbeat"
-HEARTBEAT_SECONDS = 30  # [tool.prefect.flows] in pyproject.toml
 
 
 def main() -> None:
     with get_client(sync_client=True) as client:
-        try:
-            client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
-        except ObjectAlreadyExists:
-            print(f"work pool {POOL}: there already")
-    install_zombie_automation()
+        make_pool(client)
+        for complaint in compare_settings(client):
+            print(complaint)
+    for name, done in install_zombie_automations():
+        print(f"automation {name!r}: {done}")
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
     subprocess.run(command, check=True, cwd=HOME)  # noqa: S603 (fixed words)
     print("Next: `make worker` in another terminal; the UI shows schedules and runs.")
 
 
-def install_zombie_automation() -> None:
-    """No event of a run for three heartbeats after a heartbeat: its process is gone."""
-    with get_client(sync_client=True) as client:
-        if client.read_automations_by_name(ZOMBIES):
-            return
-    trigger = EventTrigger(
-        after={"prefect.flow-run.heartbeat"},
-        expect={"prefect.flow-run.*"},
-        match=ResourceSpecification({"prefect.resource.id": ["prefect.flow-run.*"]}),
-        for_each={"prefect.resource.id"},
-        posture=Posture.Proactive,
-        threshold=1,
-        within=timedelta(seconds=3 * HEARTBEAT_SECONDS),
-    )
-    action = ChangeFlowRunState(state=StateType.CRASHED, message="no heartbeat: the worker or the machine died")
-    Automation(name=ZOMBIES, trigger=trigger, actions=[action]).create()
+def make_pool(client: SyncPrefectClient) -> None:
+    try:
+        client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
+    except ObjectAlreadyExists:
+        print(f"work pool {POOL}: there already")
+
+
+def compare_settings(client: SyncPrefectClient) -> list[str]:
+    """A line for each setting of pyproject.toml that the server does not run with: it was started elsewhere."""
+    ours = get_current_settings().server.concurrency
+    answer = client.request("GET", "/admin/settings")
+    answer.raise_for_status()
+    theirs = answer.json()["server"]["concurrency"]
+    return [
+        f"the server runs with {name} = {theirs[name]!r} instead of {wanted!r}: start it in this folder, or set "
+        f"PREFECT_SERVER_CONCURRENCY_{name.upper()}"
+        for name, wanted in (
+            ("lease_storage", ours.lease_storage),
+            ("initial_deployment_lease_duration", ours.initial_deployment_lease_duration),
+        )
+        if theirs[name] != wanted
+    ]
 
 
 if __name__ == "__main__":

@@ -80,7 +80,7 @@ def count_ids(config: Path) -> Books:
 
 def visible_files(project: Path) -> list[Path]:
     """What a reader of the output folder sees."""
-    return sorted(path for path in (project / "scores").rglob("*") if path.is_file() and path.name[0] != ".")
+    return sorted(path for path in (project / "scores").rglob("*") if path.is_file() and path.name[0] not in "._")
 
 
 def committed_digests(project: Path) -> set[str]:

@@ -1,0 +1,95 @@
+"""Runs that nobody executes any more are ended: a self-hosted server would leave them Running, or Pending, for ever.
+
+In: a Prefect server. Out: two automations on it, made, brought up to date, or left as they are; never two of a name.
+Promise: a run whose process is gone is Crashed within three heartbeats, and its place under a concurrency limit is free
+again; one whose worker died before the process began, within ten minutes. Who is too slow only loses the name of
+the run: what it writes is guarded by leases of our own (seqcls/ledger/chunks.py), not by the states of Prefect.
+After docs.prefect.io/v3/advanced/detect-zombie-flows, which covers neither Pending nor Cancelling.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import timedelta
+
+from prefect.client.orchestration import SyncPrefectClient, get_client
+from prefect.client.schemas.objects import StateType
+from prefect.events.actions import ChangeFlowRunState
+from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
+from prefect.events.schemas.events import ResourceSpecification
+from prefect.settings.context import get_current_settings
+
+HEARTBEATS = 3  # without a sign of life; one or two may be late when the machine or the database is busy
+STARTING = timedelta(minutes=10)  # from Pending to Running: on a busy machine a process takes half a minute to start
+ANY_EVENT = "prefect.flow-run.*"
+# The states count as signs of life too: a run killed in its first second has sent no heartbeat yet.
+SIGNS_OF_LIFE = ("heartbeat", "Running", "Retrying", "Cancelling")
+BEFORE_THE_PROCESS = ("Pending", "Submitting", "InfrastructurePending")
+
+
+def silence_allowed() -> timedelta:
+    """How long a run may be silent: three times [tool.prefect.flows] heartbeat_frequency of pyproject.toml."""
+    seconds = get_current_settings().flows.heartbeat_frequency
+    assert seconds is not None, "pyproject.toml sets it"
+    return HEARTBEATS * timedelta(seconds=seconds)
+
+
+def zombie_automations(silence: timedelta, starting: timedelta = STARTING) -> list[AutomationCore]:
+    """The two automations: for runs whose process died, and for those whose process never began."""
+    return [
+        _crash_after(
+            "seqcls: crash runs without heartbeat",
+            SIGNS_OF_LIFE,
+            silence,
+            "no heartbeat: the process, its worker or the machine died; the next run goes on from what is committed",
+        ),
+        _crash_after(
+            "seqcls: crash runs that never start",
+            BEFORE_THE_PROCESS,
+            starting,
+            "taken by a worker, but no process began: the worker died; the next run does the work",
+        ),
+    ]
+
+
+def _crash_after(name: str, events: tuple[str, ...], silence: timedelta, message: str) -> AutomationCore:
+    """After one of these events of a run, and then none of any kind for a while: Crashed."""
+    trigger = EventTrigger(
+        after={f"prefect.flow-run.{event}" for event in events},
+        expect={ANY_EVENT},
+        match=ResourceSpecification({"prefect.resource.id": [ANY_EVENT]}),
+        for_each={"prefect.resource.id"},
+        posture=Posture.Proactive,
+        threshold=1,
+        within=silence,
+    )
+    crash = ChangeFlowRunState(state=StateType.CRASHED, message=message)
+    # Said although it is the default: an update sends what was said, and one may be switched off in the UI.
+    return AutomationCore(name=name, enabled=True, trigger=trigger, actions=[crash])
+
+
+def install_zombie_automations(
+    silence: timedelta | None = None, starting: timedelta = STARTING
+) -> Iterator[tuple[str, str]]:
+    """(name, what was done) of each; a second automation of a name, left by two set-ups at once, is removed."""
+    with get_client(sync_client=True) as client:
+        for wanted in zombie_automations(silence or silence_allowed(), starting):
+            yield wanted.name, _install(client, wanted)
+
+
+def _install(client: SyncPrefectClient, wanted: AutomationCore) -> str:
+    found = sorted(client.read_automations_by_name(wanted.name), key=lambda item: str(item.id))
+    if not found:
+        client.create_automation(wanted)
+        return "made"
+    for second in found[1:]:
+        client.delete_automation(second.id)
+    if _facts(found[0]) == _facts(wanted):
+        return "there already" if len(found) == 1 else "there already, second one removed"
+    client.update_automation(found[0].id, wanted)
+    return "brought up to date"
+
+
+def _facts(automation: AutomationCore) -> dict[str, object]:
+    """What was asked for, without what the server adds."""
+    return automation.model_dump(include={"enabled", "trigger", "actions"})
