@@ -84,6 +84,8 @@ class SourceConfig(Section):
     query: str | None = None
     """sql: one SELECT statement, instead of `table`; needs `order_by`-stable rows for repeatable ids."""
 
+    checksums: bool = False
+    """Whether each file comes with FILE.sha256 (as sha256sum writes it); without it, or with another, it is refused."""
     max_row_bytes: Positive = 8_000_000
     """Longest row read, bytes; a longer one is rejected."""
     max_file_bytes: Positive = 50_000_000_000

@@ -12,6 +12,7 @@ from pathlib import Path
 from seqcls.config.source import SourceConfig
 from seqcls.errors import CheckBroken
 from seqcls.sources.arff import read_arff
+from seqcls.sources.checksums import check_checksum
 from seqcls.sources.columnar import read_parquet_source
 from seqcls.sources.delimited import read_delimited
 from seqcls.sources.fasta import read_fasta
@@ -44,6 +45,8 @@ FORMATS: dict[str, Callable[[Reading], Iterator[SourceBatch]]] = {
     "fasta": read_fasta,
     "fastq": read_fasta,
 }
+_MAYBE_EMPTY = ("sql", "folder")  # a query has no size; an empty text is a row, and left to the rules
+_AGAIN = "deliver the file again, or leave it out"
 
 
 def read_file(
@@ -51,6 +54,10 @@ def read_file(
 ) -> Iterator[SourceBatch]:
     """Read one file; `labelled` says that every row needs a class (training)."""
     reading = Reading(file, source, kind, labelled, folder)
+    if source.checksums:
+        check_checksum(reading)
+    if file.size == 0 and source.format not in _MAYBE_EMPTY:
+        raise reading.refuse("no rows: the file is empty", expected="at least one record", next_step=_AGAIN)
     rows_in = 0
     for batch in FORMATS[source.format](reading):
         if batch.table.num_rows + batch.rejects.num_rows != batch.rows_in:
@@ -62,6 +69,4 @@ def read_file(
         if batch.rows_in:
             yield batch
     if rows_in == 0:
-        raise reading.refuse(
-            "no rows", expected="at least one record", next_step="deliver the file again, or leave it out"
-        )
+        raise reading.refuse("no rows", expected="at least one record", next_step=_AGAIN)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -39,13 +39,20 @@ class Lines:
     rows: list[int]
     texts: list[str]
     rejects: list[Reject]
+    is_unended: bool = False  # the file ends with the last of them, without a line end
 
 
-def text_blocks(reading: Reading, stream: SourceStream, *, any_break: bool) -> Iterator[Block]:
-    """Blocks of UTF-8; lines end in LF, or with `any_break` in CR, LF or CR LF."""
+def text_blocks(
+    reading: Reading, stream: SourceStream, *, any_break: bool, old_breaks: bool = False
+) -> Iterator[Block]:
+    """Blocks of UTF-8; lines end in LF, or with `any_break` in CR, LF or CR LF.
+
+    With `old_breaks` CR ends the lines of a file that has no LF in its first chunk.
+    """
     limit = reading.source.max_row_bytes
     pending, offset, skipping = b"", 0, False
-    for chunk, is_last in _utf8_chunks(reading, stream):
+    chunks = _utf8_chunks(reading, stream)
+    for chunk, is_last in _with_line_feeds(chunks) if old_breaks else chunks:
         if offset == 0 and not pending and chunk.startswith(_BOM):
             chunk, offset = chunk[len(_BOM) :], len(_BOM)
         data = pending + chunk
@@ -81,6 +88,15 @@ def _utf8_chunks(reading: Reading, stream: SourceStream) -> Iterator[tuple[bytes
         yield chunk, is_last
         if is_last:
             return
+
+
+def _with_line_feeds(chunks: Iterator[tuple[bytes, bool]]) -> Iterator[tuple[bytes, bool]]:
+    """CR -> LF, byte for byte, where CR alone ends lines: else such a file would be one long line and one row."""
+    is_old: bool | None = None
+    for chunk, is_last in chunks:
+        if is_old is None:
+            is_old = b"\n" not in chunk and b"\r" in (chunk if is_last else chunk[:-1])
+        yield (chunk.replace(b"\r", b"\n") if is_old else chunk), is_last
 
 
 def _read_full(stream: SourceStream) -> bytes:
@@ -160,16 +176,20 @@ def line_ends(data: bytes) -> npt.NDArray[np.int64]:
 
 
 def read_lines(reading: Reading, *, skip_blank: bool = False) -> Iterator[Lines]:
-    """All lines of a file, split at LF (or CR LF) only: U+0085 and U+2028 are letters of the text.
+    """All lines of a file, split at LF, CR LF, or CR where there is no LF: U+0085 and U+2028 are letters of the text.
 
     With `skip_blank` a line without letters is no record and not counted.
     """
     row = 1
     with open_source(reading) as stream:
-        for block in text_blocks(reading, stream, any_break=False):
+        for block in text_blocks(reading, stream, any_break=False, old_breaks=True):
             lines = _decode_lines(reading, block, row, skip_blank)
             row += len(lines.rows) + len(lines.rejects)
-            yield lines
+            yield replace(lines, is_unended=True) if block.is_last and _is_unended(block.data) else lines
+
+
+def _is_unended(data: bytes) -> bool:
+    return not data.endswith(b"\n") if data else False
 
 
 def _decode_lines(reading: Reading, block: Block, first: int, skip_blank: bool) -> Lines:

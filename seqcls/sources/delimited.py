@@ -166,6 +166,8 @@ class _Parser:
         width = len(self.names)
         if self.is_first:
             _refuse_if_all_differ(self.reading, records, self.names)
+        if is_last and records and not data.endswith((b"\n", b"\r")):
+            _refuse_if_cut(self.reading, records[-1], width)
         good = [record for record in records if record.fault is None and len(record.fields) == width]
         rejects = [
             _reject(self.reading, record, width)
@@ -195,6 +197,11 @@ def _reject(reading: Reading, record: Record, width: int) -> Reject:
     return reading.reject(
         record.row, "", "fields", f"expected {width} fields, got {len(record.fields)}", show(record.raw)
     )
+
+
+def _refuse_if_cut(reading: Reading, last: Record, width: int) -> None:
+    if last.fault is None and len(last.fields) < width:
+        raise reading.ends_inside(last.row, f"{len(last.fields)} of {width} fields, and no line end")
 
 
 def _refuse_if_all_differ(reading: Reading, records: list[Record], names: list[str]) -> None:

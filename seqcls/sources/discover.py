@@ -10,6 +10,7 @@ import difflib
 import hashlib
 import os
 import stat
+from dataclasses import replace
 from pathlib import Path
 
 from seqcls.artefacts import file_digest
@@ -17,8 +18,9 @@ from seqcls.config.source import SourceConfig
 from seqcls.errors import DataRefused, WorldFailed
 from seqcls.table import InputFile, Split
 
-UNFINISHED = (".tmp", ".part")
-EXPECTED_FILES = "at least one file (hidden ones and names ending in .tmp or .part are left out)"
+UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload")
+EXPECTED_FILES = "at least one file (hidden ones and names ending in .tmp, .part and the like are left out)"
+CHECKSUM = ".sha256"  # of another file: never data (checksums.py)
 _WILD = frozenset("*?[")
 
 
@@ -39,7 +41,7 @@ def source_files(source: SourceConfig, folder: Path) -> list[InputFile]:
                 f"the file is named for {other.split} and for {file.split}", where=file.name,
                 expected="each file in one split", next_step="name it once in [source]",
             )  # fmt: skip
-    return _with_unique_names(files, folder)
+    return with_unique_names(files, folder)
 
 
 def find_files(
@@ -57,7 +59,7 @@ def find_files(
         return [find_query(source)]
     paths = sorted(find_paths(folder, source.files if patterns is None else patterns, allow_none=allow_none))
     files = [_input_file(path, source, folder, split) for path in paths]
-    return sorted(_with_unique_names(files, folder), key=lambda file: file.name)
+    return sorted(with_unique_names(files, folder), key=lambda file: file.name)
 
 
 def find_paths(folder: Path, patterns: list[str], *, allow_none: bool = False) -> list[Path]:
@@ -101,7 +103,7 @@ def _match(folder: Path, pattern: str) -> list[Path]:
     base = Path(pattern) if Path(pattern).is_absolute() else folder / pattern
     if os.path.lexists(base):  # a real name wins over its reading as a glob
         return _walk(base) if base.is_dir() else [_plain(base)]
-    fixed = Path(*_before_wildcard(base))
+    fixed = Path(*before_wildcard(base))
     if fixed == base or not fixed.is_dir():
         return []
     os.scandir(fixed).close()  # raises where glob would silently see nothing
@@ -114,7 +116,7 @@ def _match(folder: Path, pattern: str) -> list[Path]:
     return matches
 
 
-def _before_wildcard(path: Path) -> list[str]:
+def before_wildcard(path: Path) -> list[str]:
     parts: list[str] = []
     for part in path.parts:
         if _WILD & set(part):
@@ -130,7 +132,7 @@ def _walk(base: Path) -> list[Path]:
 
 def _is_hidden(path: Path, base: Path) -> bool:
     parts = path.relative_to(base).parts
-    return any(part.startswith(".") for part in parts) or path.name.endswith(UNFINISHED)
+    return any(part.startswith(".") for part in parts) or path.name.endswith((*UNFINISHED, CHECKSUM))
 
 
 def _plain(path: Path) -> Path:
@@ -155,6 +157,17 @@ def _plain(path: Path) -> Path:
 
 
 def _input_file(path: Path, source: SourceConfig, folder: Path, split: Split | None) -> InputFile:
+    file = digest_file(path, source, folder)
+    if file is None:
+        raise DataRefused(
+            "changed while being read", where=str(path), expected="a file that nobody writes to",
+            next_step="write under another name ending in .part, rename when it is whole, and run again",
+        )  # fmt: skip
+    return replace(file, split=split)
+
+
+def digest_file(path: Path, source: SourceConfig, folder: Path) -> InputFile | None:
+    """The file with its digest; None when it changed while it was read, by size, time or place."""
     try:
         before = path.stat()
         digest = content_digest(source, folder, path, file_digest(path))
@@ -164,14 +177,11 @@ def _input_file(path: Path, source: SourceConfig, folder: Path, split: Split | N
             f"cannot read the file ({error.strerror})", where=str(path), next_step="mend its permissions"
         ) from error
     if (before.st_size, before.st_mtime_ns, before.st_ino) != (after.st_size, after.st_mtime_ns, after.st_ino):
-        raise DataRefused(
-            "changed while being read", where=str(path), expected="a file that nobody writes to",
-            next_step="write under another name ending in .part, rename when it is whole, and run again",
-        )  # fmt: skip
-    return InputFile(path=path, name=path.name, digest=digest, size=after.st_size, split=split)
+        return None
+    return InputFile(path=path, name=path.name, digest=digest, size=after.st_size)
 
 
-def _with_unique_names(files: list[InputFile], folder: Path) -> list[InputFile]:
+def with_unique_names(files: list[InputFile], folder: Path) -> list[InputFile]:
     """Relative to the config's folder where inside; else as much of the path's end as tells the files apart."""
     names: dict[int, str] = {}
     outside: list[int] = []

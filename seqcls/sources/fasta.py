@@ -6,6 +6,7 @@ left to the rules. Qualities are not used. A malformed file is refused with its 
 
 from __future__ import annotations
 
+import codecs
 import io
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -32,6 +33,7 @@ class _Guard(io.RawIOBase):
         self._reading, self._stream = reading, stream
         self._limit = max(2 * reading.source.max_row_bytes, 1 << 26)
         self._since = 0
+        self._is_first, self._has_old_breaks = True, False
         self._start = b"\n>" if reading.source.format == "fasta" else b"\n"
 
     def readable(self) -> bool:
@@ -39,8 +41,10 @@ class _Guard(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer).cast("B")
-        count = self._stream.readinto(view)
-        last = bytes(view[:count]).rfind(self._start)
+        data = self._plain(self._stream.read(len(view)) or b"")
+        count = len(data)
+        view[:count] = data
+        last = data.rfind(self._start)
         self._since = self._since + count if last < 0 else count - last
         if self._since > self._limit:
             raise self._reading.refuse(
@@ -48,6 +52,14 @@ class _Guard(io.RawIOBase):
                 next_step="split long sequences (such as whole chromosomes) into windows first",
             )  # fmt: skip
         return count
+
+    def _plain(self, data: bytes) -> bytes:
+        """Without a byte order mark; lines end in LF where the first ones end in CR alone."""
+        if self._is_first:
+            self._is_first = False
+            data = data.removeprefix(codecs.BOM_UTF8)
+            self._has_old_breaks = b"\n" not in data and b"\r" in data[:-1]
+        return data.replace(b"\r", b"\n") if self._has_old_breaks else data
 
 
 def read_fasta(reading: Reading) -> Iterator[SourceBatch]:

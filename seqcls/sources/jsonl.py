@@ -1,7 +1,8 @@
 """jsonl: one JSON object a line (https://jsonlines.org), in UTF-8.
 
 A line that is no object, names a key twice, or has a value of the wrong type is set aside alone. Columns are the keys;
-a key that no line of the first block has is a fault of the config and refused.
+a key that no line of the first block has is a fault of the config and refused. A file that ends inside of an object was
+cut, nobody knows by how much, and is refused.
 """
 
 from __future__ import annotations
@@ -36,6 +37,8 @@ def _parse(reading: Reading, lines: Lines) -> tuple[list[int], list[dict[str, An
     for row, text in zip(lines.rows, lines.texts, strict=True):
         found = _object(text)
         if isinstance(found, str):
+            if lines.is_unended and row == lines.rows[-1] and text.lstrip().startswith("{"):
+                raise reading.ends_inside(row, found)
             rejects.append(reading.reject(row, "", "json", found, text))
             continue
         rows.append(row)

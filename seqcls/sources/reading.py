@@ -47,6 +47,13 @@ class Reading:
         where = self.file.name + (f":{row}" if row is not None else "") + (f":{column}" if column else "")
         return DataRefused(found, where=where, expected=expected, next_step=next_step)
 
+    def ends_inside(self, row: int, found: str) -> DataRefused:
+        """The last record is a part of one and no line end follows: nobody knows how many are missing after it."""
+        return self.refuse(
+            f"the file ends inside of record {row}: {found}", row=row, expected="a whole record and a line end",
+            next_step="the file was cut short: fetch the file again; if it is whole, mend or end its last line",
+        )  # fmt: skip
+
     @property
     def sequence_columns(self) -> list[str]:
         """One column, or one a channel."""

@@ -1,0 +1,49 @@
+"""FILE.sha256 beside FILE: what the sender says that the bytes are, and the sign that the file is whole.
+
+In: a file to read, with the digest of what was found. Promise with `source.checksums`: a file that was cut between
+two rows (nothing else could tell), changed on the way, or is not yet followed by its checksum, is refused. The layout
+is that of `sha256sum FILE > FILE.sha256`.
+"""
+
+from __future__ import annotations
+
+import re
+
+from seqcls.artefacts import file_digest
+from seqcls.errors import WorldFailed
+from seqcls.sources.discover import CHECKSUM
+from seqcls.sources.reading import Reading
+
+_DIGEST = re.compile(r"\\?([0-9a-fA-F]{64})(?:\s|$)")  # sha256sum writes a backslash before names that it escapes
+
+
+def check_checksum(reading: Reading) -> None:
+    """Refuse a file whose bytes are not those of its checksum, or that has none."""
+    path = reading.file.path
+    beside = path.with_name(path.name + CHECKSUM)
+    try:
+        with open(beside, encoding="ascii", errors="replace") as file:
+            line = file.read(4096)
+    except FileNotFoundError:
+        raise reading.refuse(
+            "no checksum beside the file", expected=f"{beside.name}, as sha256sum writes it",
+            next_step="deliver it after the file, or leave source.checksums out",
+        ) from None  # fmt: skip
+    except OSError as error:
+        raise WorldFailed(
+            f"cannot read {beside.name} ({error.strerror})", where=reading.file.name,
+            expected="a file that may be read", next_step="mend its permissions, then run again",
+        ) from error  # fmt: skip
+    match = _DIGEST.match(line)
+    if match is None:
+        raise reading.refuse(
+            f"{beside.name} does not begin with a SHA-256 in hexadecimal", expected="the layout of sha256sum",
+            next_step=f"write it with `sha256sum {path.name} > {beside.name}`",
+        )  # fmt: skip
+    # With parallel files of classes the digest of the input covers both; the checksum covers the file alone.
+    digest = file_digest(path) if reading.source.label_files else reading.file.digest
+    if digest != match[1].lower():
+        raise reading.refuse(
+            f"SHA-256 {digest[:12]}", expected=f"{match[1][:12].lower()}, as {beside.name} says",
+            next_step="the file was cut or changed on its way: fetch the file again",
+        )  # fmt: skip
