@@ -90,7 +90,7 @@ class InputLayer(nn.Module):
     def _some_unknown(self, tokens: Tensor) -> Tensor:
         """In training some words become the unknown one, so that it gets a meaning and no word carries all of it.
 
-        Iyyer et al. 2015, section 3.2, drop the word; here its place stays, so that order and length do too.
+        Iyyer et al. 2015 drop the word; here its place stays, so that order and length do too.
         """
         if not self.training or self.word_dropout == 0:
             return tokens

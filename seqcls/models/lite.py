@@ -1,8 +1,8 @@
 """LITE: Ismail-Fawaz et al. 2023, "LITE: light inception with boosting techniques for time series classification".
 
 In: (B, T, C) and lengths. Out: (B, T, filters) and the same lengths. The first layer has learnt filters of three
-lengths beside filters made by hand, which answer to a rise, a fall and a peak (section III.B; lengths and shapes are
-those of the authors' code); two separable convolutions with dilation 2 and 4 follow (figure 2). 2 % of the weights of
+lengths beside filters made by hand, which answer to a rise, a fall and a peak (lengths and shapes: classifiers/lite.py
+of the authors' MSD-IRIMAS/LITE); two separable convolutions with dilation 2 and 4 follow. 2 % of the weights of
 InceptionTime. The paper averages five: `model.members = 5`. Deviation: padding is masked everywhere.
 """
 

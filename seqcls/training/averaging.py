@@ -4,8 +4,8 @@ In: a network after each step. Out: `WeightAverage.network`, a second network th
 step's number and the average are all that has to be kept for a resume. Averaging: Polyak and Juditsky 1992; with
 shares that fall by half in a fixed time, as here: Tarvainen and Valpola 2017, section 2. So that the first steps
 count no more than others, the average is corrected as Adam's moments are (Kingma and Ba 2015, section 3).
-The statistics of batch normalisation are averaged like weights. Deviation: Izmailov et al. 2018, section 3.2, measure
-them anew, which costs a pass over the training rows each epoch.
+The statistics of batch normalisation are averaged like weights. Deviation: Izmailov et al. 2018 measure them anew,
+which costs a pass over the training rows each epoch.
 """
 
 from __future__ import annotations

@@ -42,7 +42,7 @@ SERIES = InputSpec(form="values", max_length=150, channels=1)
     ids=lambda value: value.family if hasattr(value, "family") else "",
 )
 def test_the_defaults_have_as_many_weights_as_the_papers_say(config: ModelConfig, published: int) -> None:
-    # Ismail-Fawaz et al. 2023, table I, for one channel; the last layer, which depends on the classes, is left out.
+    # As listed by Ismail-Fawaz et al. 2023, for one channel; the last layer, which depends on the classes, is left out.
     model = build_model(config, SERIES, 2)
     assert sum(weight.numel() for weight in model.body.parameters()) == published
 
