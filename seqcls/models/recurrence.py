@@ -7,6 +7,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqcls.models.layers import clear_padding, reverse
+from seqcls.models.unrolled import is_faster, unroll
 
 
 class Recurrence(nn.Module):
@@ -36,12 +37,22 @@ class Recurrence(nn.Module):
         for index, layer in enumerate(self.forwards):
             if index and self.dropout:
                 x = F.dropout(x, self.dropout, self.training)
-            ahead: Tensor = layer(x)[0]
+            ahead = _states(layer, x)
             if self.backwards:
-                behind = reverse(self.backwards[index](reverse(x, lengths))[0], lengths)
+                behind = reverse(_states(self.backwards[index], reverse(x, lengths)), lengths)
                 ahead = torch.cat([ahead, behind], dim=2)
             x = ahead
         return clear_padding(x, lengths), lengths
+
+
+def _states(layer: nn.Module, x: Tensor) -> Tensor:
+    """(B, T, D) -> (B, T, H), from a state of zeros."""
+    assert isinstance(layer, nn.RNNBase)
+    steps_first = x.transpose(0, 1)
+    if is_faster(layer, steps_first):
+        return unroll(layer, steps_first).transpose(0, 1)
+    states: Tensor = layer(x)[0]
+    return states
 
 
 def _start_cell(layer: nn.RNNBase) -> None:
