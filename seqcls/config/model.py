@@ -144,7 +144,70 @@ class TransformerModel(_WithHeads):
     pooling: Pooling = "mean"
 
 
-AnyModel = (
+class FittedConfig(Section):
+    """A family that is fitted in one go: it has no epochs, and nothing of a network that learns by gradients."""
+
+    series_only: ClassVar[bool] = False
+    train_settings: ClassVar[frozenset[str]] = frozenset({"balance", "balance_power", "calibrate", "threads"})
+    """The keys of [train] that mean something for it; others are refused."""
+
+
+class RocketModel(FittedConfig):
+    """Random convolutions and a ridge classifier: MiniRocket, MultiRocket, Hydra (Dempster, Tan, 2021 to 2023)."""
+
+    family: Literal["rocket"] = "rocket"
+    features: Literal["minirocket", "multirocket", "hydra", "multirocket+hydra"] = "minirocket"
+    """What is measured: 9,996 shares of positive values; 49,728 numbers of four kinds; counts of winning kernels."""
+    thresholds: Positive | None = None
+    """minirocket, multirocket: thresholds of each of the 84 kernels; left out, the papers' 119 and 2 * 74."""
+    groups: Annotated[int, Field(ge=2)] = 64
+    """hydra: groups of kernels that compete; half of them see differences."""
+    kernels: Annotated[int, Field(ge=2)] = 8
+    """hydra: kernels in a group."""
+    most_rows: Positive = 20_000
+    """Training rows that are looked at; of more, so many are drawn by the seed."""
+    series_only: ClassVar[bool] = True
+
+
+class NgramsModel(FittedConfig):
+    """A bag of n-grams and one linear layer, for all but series; fitted in seconds.
+
+    For text, `encode.unit` is "characters" unless it is set: words are found among the characters, so that no
+    vocabulary limits them and new words are seen by their parts.
+    """
+
+    family: Literal["ngrams"] = "ngrams"
+    words: Annotated[int, Field(ge=1, le=5)] = 2
+    """Longest run of words or tokens."""
+    characters: Annotated[list[Annotated[int, Field(ge=0, le=10)]], Field(min_length=2, max_length=2)] = [3, 6]
+    """Shortest and longest run of characters within a word; [0, 0] for none. For unit = "characters"."""
+    opening: Annotated[int, Field(ge=0, le=100)] = 0
+    """First words or tokens that are also looked at by their place."""
+    letters: Annotated[int, Field(ge=1, le=12)] | None = None
+    """Longest k-mer of dna and protein letters; left out, 6 for dna and 3 for protein."""
+    gaps: Annotated[int, Field(ge=0, le=50)] | None = None
+    """Largest distance of two letters that are looked at as a pair; left out, none for dna and 6 for protein."""
+    by_place: bool | None = None
+    """dna, protein: k-mers of 1 to 3 also by their place; left out, where all training rows are of one length."""
+    min_rows: Positive = 2
+    """Fewest training rows of an n-gram that gets weights."""
+    features: Positive = 262_144
+    """Most n-grams that get weights, the most frequent; with many classes fewer."""
+    weighting: Literal["naive-bayes", "mixed", "even"] | None = None
+    """What n-grams may say: naive-bayes the more the classes differ in it, even all the same; left out, naive-bayes for
+    words and mixed for letters."""
+    strength: Annotated[float, Field(gt=0, strict=False)] | None = None
+    """Inverse of the L2 penalty; left out, of 1 to 100 the one with the least validation loss."""
+
+    @model_validator(mode="after")
+    def _characters_in_order(self) -> NgramsModel:
+        low, high = self.characters
+        if low > high or (low == 0) != (high == 0) or low == 1:
+            raise ValueError("characters is a shortest and a longest run, such as [3, 6], from 2 on; [0, 0] for none")
+        return self
+
+
+AnyNetwork = (
     CnnModel
     | RecurrentModel
     | HybridModel
@@ -154,6 +217,21 @@ AnyModel = (
     | AttentionModel
     | TransformerModel
 )
+"""Trained in epochs."""
+AnyFitted = RocketModel | NgramsModel
+"""Fitted in one go."""
+
+
+class AutoModel(Section):
+    """A search over presets (seqcls/search/presets.py); what it chooses is a model of one of the other families."""
+
+    family: Literal["auto"] = "auto"
+    candidates: list[Annotated[str, Field(min_length=1)]] = []
+    """Names of the presets to try, docs/auto.md lists them; none for all. The linear baseline always is among them."""
+    series_only: ClassVar[bool] = False
+
+
+AnyModel = AnyNetwork | AnyFitted | AutoModel
 ModelConfig = Annotated[AnyModel, Field(discriminator="family")]
 FAMILIES: tuple[str, ...] = tuple(
     name for section in get_args(AnyModel) for name in get_args(section.model_fields["family"].annotation)

@@ -15,7 +15,7 @@ from pydantic import Field, TypeAdapter, ValidationError, model_validator
 from seqcls.config.base import Section
 from seqcls.config.encode import EncodeConfig, ResidueEncode, SeriesEncode, TextEncode, TokenEncode
 from seqcls.config.faults import describe_faults
-from seqcls.config.model import ModelConfig
+from seqcls.config.model import AutoModel, FittedConfig, ModelConfig
 from seqcls.config.rules import ResidueRules, RulesConfig, SeriesRules, TextRules, TokenRules
 from seqcls.config.source import FORMATS_FOR_SERIES, SourceConfig
 from seqcls.config.train import PromoteConfig, ScoreConfig, SplitConfig, TrainConfig
@@ -74,12 +74,26 @@ class Pipeline(Section):
             yield 'split.method = "time" needs source.time, the column of the time'
         if isinstance(self.encode, ResidueEncode) and self.encode.strand == "both" and self.kind != "dna":
             yield 'encode.strand = "both" is for dna'
-        if self.model.pooling == "flatten" and self.model.family != "cnn":
-            yield 'model.pooling = "flatten" is for the cnn family'
         if self.model.series_only and self.kind != "series":
             yield f'model.family = "{self.model.family}" is for series, but kind is {self.kind!r}'
+        if isinstance(self.model, AutoModel):
+            return
+        if self.train.budget != TrainConfig.model_fields["budget"].default:
+            yield f'train.budget is for model.family = "auto"; {self.model.family} takes the time it takes: remove it'
+        if isinstance(self.model, FittedConfig):
+            yield from self._fitted_faults(self.model)
+            return
+        if self.model.pooling == "flatten" and self.model.family != "cnn":
+            yield 'model.pooling = "flatten" is for the cnn family'
         if self.model.word_dropout and (self.kind == "series" or getattr(self.encode, "unit", "") == "residues"):
             yield "model.word_dropout is for words, tokens and k-mers; model.embedding_dropout serves every kind"
+
+    def _fitted_faults(self, model: FittedConfig) -> Iterator[str]:
+        """A setting without effect would be tuned in vain."""
+        for name in sorted(self.train.model_fields_set - model.train_settings - {"budget"}):
+            yield f"train.{name} is for families trained in epochs; {self.model.family} is fitted in one go: remove it"
+        if self.train.balance == "sampling":
+            yield 'train.balance = "sampling" is for families trained in epochs; set "weights"'
 
 
 class TextPipeline(Pipeline):

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from seqcls.config.base import Positive, Section, Share
+from seqcls.config.base import Duration, Positive, Section, Share
 from seqcls.config.source import SourceConfig
 
 Number = Annotated[float, Field(strict=False)]
@@ -69,6 +69,8 @@ class TrainConfig(Section):
     """`ema`: epochs after which weights count half in the average."""
     checkpoint_seconds: Annotated[float, Field(gt=0, strict=False)] = 60.0
     """Longest time between checkpoints within an epoch, seconds; each epoch's end makes one too."""
+    budget: Duration = "5m"
+    """`family = "auto"`: most time for trying and training, in h, m and s, such as "90s" or "1h30m"."""
     threads: Annotated[int, Field(ge=0)] = 0
     """Processor threads; 0 for all. Weights repeat bit for bit at the same number."""
 
@@ -122,4 +124,6 @@ class ScoreConfig(Section):
     reject_budget: Share = 0.5
     """Largest share of a file's rows that may be rejected; more refuses the file."""
     stable_seconds: Annotated[float, Field(ge=0, strict=False)] = 0.0
-    """A file changed within so many seconds is left for the next run."""
+    """A file changed within so many seconds is left for the next run: for files that grow under their final name."""
+    done_marker: Annotated[str, Field(min_length=1)] | None = None
+    """An ending such as ".done": a file is taken only when one of its name and this ending lies beside it."""

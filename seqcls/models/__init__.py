@@ -1,17 +1,20 @@
-"""The networks by family. Adding one is a config class, a network class and one line here; it joins the sweep test."""
+"""The families by name. Adding one is a config class, a network class and one line here; it joins its sweep test."""
 
 from __future__ import annotations
 
 from torch import nn
 
-from seqcls.config.model import ModelConfig
+from seqcls.config.model import AutoModel, FittedConfig, ModelConfig
 from seqcls.encoders.spec import InputSpec
 from seqcls.errors import ConfigRefused
 from seqcls.models.ensemble import Ensemble
+from seqcls.models.fitted import FittedNetwork
 from seqcls.models.inception import InceptionNetwork
 from seqcls.models.lite import LiteNetwork
 from seqcls.models.network import BothStrands, CnnNetwork, HybridNetwork, Network, RecurrentNetwork
+from seqcls.models.ngrams import NgramNetwork
 from seqcls.models.residual import ResnetNetwork
+from seqcls.models.rocket import RocketNetwork
 from seqcls.models.transformer import AttentionNetwork, TransformerNetwork
 
 MODELS: dict[str, type[Network]] = {
@@ -26,17 +29,28 @@ MODELS: dict[str, type[Network]] = {
     "attention": AttentionNetwork,
     "transformer": TransformerNetwork,
 }
+"""Trained in epochs."""
+
+FITTED: dict[str, type[FittedNetwork]] = {
+    "rocket": RocketNetwork,
+    "ngrams": NgramNetwork,
+}
+"""Fitted in one go."""
 
 
 def build_model(config: ModelConfig, inputs: InputSpec, classes: int) -> nn.Module:
     """A fresh network: Batch -> logits (B, classes). Weights come from torch's global random state."""
-    if config.family not in MODELS:
+    if isinstance(config, AutoModel) or config.family not in MODELS | FITTED:
         raise ConfigRefused(
             f"{config.family!r} is not known",
             where="model.family",
-            expected=f"one of {', '.join(MODELS)}",
+            expected=f"one of {', '.join(MODELS | FITTED)}",
             next_step="choose another family in [model]",
         )
+    if isinstance(config, FittedConfig):
+        _refuse_misfits(config, inputs)
+        fitted = FITTED[config.family](config, inputs, classes)
+        return fitted if inputs.complement is None else BothStrands(fitted, inputs.complement)
     if config.pooling == "flatten" and config.family != "cnn":
         raise ConfigRefused(
             'pooling "flatten" is for the cnn family',
@@ -61,6 +75,8 @@ def _refuse_misfits(config: ModelConfig, inputs: InputSpec) -> None:
             expected="a series: its filters look for rises, falls and peaks of values",
             next_step=f"choose one of {', '.join(name for name in MODELS if name != config.family)} in [model]",
         )
+    if isinstance(config, FittedConfig | AutoModel):
+        return
     if config.word_dropout and (inputs.form == "values" or inputs.composition is not None):
         raise ConfigRefused(
             f"word dropout of {config.word_dropout} without words",

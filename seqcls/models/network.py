@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqcls.batches import Batch
-from seqcls.config.model import CnnModel, HybridModel, ModelConfig, RecurrentModel
+from seqcls.config.model import AnyNetwork, CnnModel, HybridModel, ModelConfig, RecurrentModel
 from seqcls.encoders.spec import InputSpec
 from seqcls.models.convolution import Convolutions
 from seqcls.models.layers import InputLayer, reversal
@@ -23,7 +23,7 @@ from seqcls.models.recurrence import Recurrence
 class Network(nn.Module):
     """What every family shares; a family gives the body, called as body(x, lengths) -> (x, lengths)."""
 
-    def __init__(self, config: ModelConfig, inputs: InputSpec, classes: int) -> None:
+    def __init__(self, config: AnyNetwork, inputs: InputSpec, classes: int) -> None:
         super().__init__()
         self.inputs = InputLayer(inputs, config.embedding, config.embedding_dropout, config.word_dropout)
         self.body, width, positions = self.make_body(config, self.inputs.width, inputs.max_length)
@@ -102,7 +102,7 @@ class BothStrands(nn.Module):
     The reverse-complement averaging of Alipanahi et al. 2015 and Zhou et al. 2022, in training and scoring alike.
     """
 
-    def __init__(self, network: Network, complement: tuple[int, ...]) -> None:
+    def __init__(self, network: nn.Module, complement: tuple[int, ...]) -> None:
         super().__init__()
         self.network = network
         self.register_buffer("complement", torch.tensor(complement, dtype=torch.int64), persistent=False)

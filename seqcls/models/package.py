@@ -160,12 +160,18 @@ def _shape(tensor: Tensor) -> str:
 
 
 def predict_logits(loaded: LoadedModel, split: EncodedSplit, batch_size: int) -> npt.NDArray[np.float32]:
+    """(N, K) of a loaded model."""
+    return run_network(loaded.model, split, loaded.inputs, len(loaded.labels), batch_size)
+
+
+def run_network(
+    model: nn.Module, split: EncodedSplit, inputs: InputSpec, classes: int, batch_size: int
+) -> npt.NDArray[np.float32]:
     """(N, K); inside, rows are taken by length, so that little of a batch is padding."""
-    assert not loaded.model.training, "dropout would still be on"
-    weights = itertools.chain(loaded.model.parameters(), loaded.model.buffers())
-    device = next(weights).device
-    logits = np.zeros((len(split), len(loaded.labels)), np.float32)
+    assert not model.training, "dropout would still be on"
+    device = next(itertools.chain(model.parameters(), model.buffers())).device
+    logits = np.zeros((len(split), classes), np.float32)
     with torch.inference_mode():
-        for batch in Batches(split, loaded.inputs, batch_size, seed=0, shuffle=False).iterate(0):
-            logits[batch.rows.numpy()] = loaded.model(batch.to(device)).float().cpu().numpy()
+        for batch in Batches(split, inputs, batch_size, seed=0, shuffle=False).iterate(0):
+            logits[batch.rows.numpy()] = model(batch.to(device)).float().cpu().numpy()
     return logits

@@ -2,7 +2,8 @@
 
 In: an `encoded` artefact and a pipeline. Out: a `model` artefact with the weights of the best epoch. Promise: the same
 data, config, seed, torch and thread count give the same digest, however often the run was killed; losses are means
-over rows; early stopping sees the validation split only. The wall clock decides nothing that is written.
+over rows; early stopping sees the validation split only. The wall clock decides nothing that is written. Families
+that are fitted in one go (models/fitted.py) take the same road as a run of one epoch.
 """
 
 from __future__ import annotations
@@ -16,18 +17,19 @@ import torch
 
 from seqcls.artefacts import ArtefactStore, Ref, write_json
 from seqcls.batches import ENCODER_FILE, EncodedSplit
+from seqcls.config.model import FittedConfig
 from seqcls.config.pipeline import Pipeline
 from seqcls.errors import ConfigRefused
 from seqcls.models.package import (
     FORMAT_VERSION,
-    LoadedModel,
     ModelManifest,
-    predict_logits,
+    run_network,
     weights_bytes,
     write_model,
 )
 from seqcls.training import checkpoints
 from seqcls.training.epochs import VALID_BATCH, Run
+from seqcls.training.fit import Fit
 from seqcls.training.monitor import ProgressCall
 from seqcls.training.seeding import choose_device, reproducible, threads_of
 from seqcls.training.temperature import fit_temperature
@@ -54,14 +56,23 @@ def train(
     device = choose_device()
     threads = threads_of(pipeline.train)
     with reproducible(pipeline.seed, threads, device):
-        run = Run(encoded, pipeline, device, checkpoints.folder_of(store, encoded, pipeline), progress)
+        run = _begin(encoded, pipeline, store, device, progress)
         while not run.finished:
             run.next_epoch()
         ref = _publish(run, encoded, pipeline, store, threads)
     return TrainResult(ref, time.perf_counter() - began, run.rows, run.rows / max(run.seconds, 1e-9))
 
 
-def _publish(run: Run, encoded: Ref, pipeline: Pipeline, store: ArtefactStore, threads: int) -> Ref:
+def _begin(
+    encoded: Ref, pipeline: Pipeline, store: ArtefactStore, device: torch.device, progress: ProgressCall | None
+) -> Run | Fit:
+    """Epochs for networks that learn by gradients, one fit for the other families."""
+    if isinstance(pipeline.model, FittedConfig):
+        return Fit(encoded, pipeline, device, progress)
+    return Run(encoded, pipeline, device, checkpoints.folder_of(store, encoded, pipeline), progress)
+
+
+def _publish(run: Run | Fit, encoded: Ref, pipeline: Pipeline, store: ArtefactStore, threads: int) -> Ref:
     """The best weights and all that decided them, as an artefact."""
     weights = weights_bytes(run.best)
     manifest = ModelManifest(
@@ -80,7 +91,7 @@ def _publish(run: Run, encoded: Ref, pipeline: Pipeline, store: ArtefactStore, t
         weights_sha256=hashlib.sha256(weights).hexdigest(),
     )
     if pipeline.train.calibrate:
-        manifest = manifest.model_copy(update={"temperature": _fit_temperature(run, encoded, manifest)})
+        manifest = manifest.model_copy(update={"temperature": _fit_temperature(run, encoded)})
     with store.write("model") as (draft, done):
         write_model(draft.folder, weights, manifest)
         for name in (ENCODER_FILE, TOKENIZER_FILE):
@@ -97,7 +108,7 @@ def _publish(run: Run, encoded: Ref, pipeline: Pipeline, store: ArtefactStore, t
     return done[0]
 
 
-def _fit_temperature(run: Run, encoded: Ref, manifest: ModelManifest) -> float:
+def _fit_temperature(run: Run | Fit, encoded: Ref) -> float:
     """The temperature of the weights that are kept, on the validation rows."""
     valid = EncodedSplit.open(encoded, "valid")
     if not len(valid):
@@ -108,5 +119,5 @@ def _fit_temperature(run: Run, encoded: Ref, manifest: ModelManifest) -> float:
             next_step="set split.valid = 0.1, or train.calibrate = false",
         )
     run.model.load_state_dict(run.best)
-    loaded = LoadedModel(run.model.eval(), run.labels, run.inputs, manifest.model, manifest)
-    return fit_temperature(predict_logits(loaded, valid, VALID_BATCH), valid.labels)
+    logits = run_network(run.model.eval(), valid, run.inputs, len(run.labels), VALID_BATCH)
+    return fit_temperature(logits, valid.labels)

@@ -1,0 +1,75 @@
+"""Families that are fitted in one go instead of trained in epochs: what they are given and what they give back.
+
+In: `FitRows`, the encoded training rows with their weights. Out: the network's own tensors, filled, and a `FitRecord`.
+Promise: the shapes of the state dict follow from config, input spec and classes alone, so that a model is loaded
+before it is known what it was fitted to; what the rows decide (biases, scales, weights) is in the state dict. The
+same rows, seed, torch and thread count give the same bits.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from seqcls.batches import Batch, EncodedSplit, Integers
+from seqcls.encoders.spec import InputSpec
+
+Floats = npt.NDArray[np.float64]
+Tell = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class FitRows:
+    """What a fit may look at."""
+
+    train: EncodedSplit
+    valid: EncodedSplit
+    """Rows to choose settings by; may be empty where the family holds out training rows of its own."""
+    inputs: InputSpec
+    weights: Floats
+    """(N,) how much each training row counts, mean 1; all 1 unless train.balance = "weights"."""
+    seed: int
+    tell: Tell
+    """Called as tell(done, of) now and then, so that progress moves; units are the family's own."""
+
+
+@dataclass(frozen=True)
+class FitRecord:
+    """What a fit says of the training rows."""
+
+    rows: Integers
+    """(R,) the training rows that the logits are of, positions in the split; all of them while they are few."""
+    logits: npt.NDArray[np.float32]
+    """(R, K) of the network as it was fitted."""
+    held_out: npt.NDArray[np.float32] | None = None
+    """(R, K) of each row by a fit without that row: leave one out, or cross-validation."""
+
+
+class FittedNetwork(nn.Module):
+    """Batch -> logits (B, K), after `fit`. A subclass allocates all tensors in __init__ and fills them in `fit`."""
+
+    holds_out: ClassVar[bool] = False
+    """Whether `fit` gives `held_out`: then it needs no validation rows."""
+
+    def fit(self, given: FitRows) -> FitRecord:
+        """Compute every tensor of the network from the training rows."""
+        raise NotImplementedError
+
+    def forward(self, batch: Batch) -> Tensor:
+        raise NotImplementedError
+
+    def cool(self, temperature: float) -> None:
+        """Divide all logits by a number: called with the one that suits `held_out`, if that is given."""
+        raise NotImplementedError
+
+    @property
+    def device(self) -> torch.device:
+        """Where the tensors are: batches go there."""
+        tensor: Tensor = next(iter(self.state_dict().values()))
+        return tensor.device

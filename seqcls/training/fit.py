@@ -1,0 +1,146 @@
+"""A fit in progress: to `train` it looks like a run of one epoch.
+
+In: an `encoded` artefact and a pipeline whose family is a `FittedNetwork`. Out: `Fit`, with the attributes of `Run`
+that a model artefact is made from. Promise: nothing is kept between tries, a killed fit simply starts again and gives
+the same bits; the one record of its history has the losses and figures that an epoch has. Without validation rows
+(split.valid = 0) those figures are of training rows, each judged by a fit without it. Where a family gives such
+held-out answers, a temperature fitted on them (Guo et al. 2017) turns its decisions into probabilities.
+"""
+
+from __future__ import annotations
+
+import math
+import time
+from dataclasses import asdict
+
+import numpy as np
+import numpy.typing as npt
+import torch
+import torch.nn.functional as F
+from torch import Tensor
+
+from seqcls.artefacts import Ref
+from seqcls.batches import EncodedSplit, Integers, read_inputs
+from seqcls.config.pipeline import Pipeline
+from seqcls.errors import DataRefused
+from seqcls.failpoints import failpoint
+from seqcls.models import build_model
+from seqcls.models.fitted import FitRecord, FitRows, FittedNetwork, Floats
+from seqcls.models.network import BothStrands
+from seqcls.models.package import run_network
+from seqcls.training.checkpoints import Scalars
+from seqcls.training.epochs import TICK_SECONDS, VALID_BATCH, check_rows
+from seqcls.training.imbalance import class_weights
+from seqcls.training.monitor import EpochRecord, Progress, ProgressCall, figures
+from seqcls.training.temperature import fit_temperature
+
+
+class Fit:
+    """Everything that a family learns, learnt in one call; `next_epoch` is called once."""
+
+    def __init__(self, encoded: Ref, pipeline: Pipeline, device: torch.device, progress: ProgressCall | None) -> None:
+        self.config, self.device, self.progress, self.seed = pipeline.train, device, progress, pipeline.seed
+        self.inputs, self.labels = read_inputs(encoded.folder)
+        self.train_rows, self.valid_rows = EncodedSplit.open(encoded, "train"), EncodedSplit.open(encoded, "valid")
+        self.model = build_model(pipeline.model, self.inputs, len(self.labels)).to(device)
+        self.network = self.model.network if isinstance(self.model, BothStrands) else self.model
+        assert isinstance(self.network, FittedNetwork)
+        needs_none = self.network.holds_out and not len(self.valid_rows)
+        judged = self.train_rows if needs_none else self.valid_rows
+        check_rows(encoded, self.train_rows.labels, judged.labels, self.labels)
+        self.weights = self.class_weights()
+        self.at = Scalars()
+        self.best: dict[str, Tensor] = {}
+        self.rows, self.seconds = 0, 0.0
+        self.began = self.ticked = time.perf_counter()
+
+    def class_weights(self) -> Floats:
+        """(K,): what `train.balance = "weights"` gives the classes; 1 otherwise."""
+        if self.config.balance != "weights":
+            return np.ones(len(self.labels))
+        return class_weights(self.train_rows.labels, len(self.labels), self.config.balance_power)
+
+    @property
+    def finished(self) -> bool:
+        return bool(self.at.history)
+
+    def next_epoch(self) -> None:
+        """Fit, measure, keep."""
+        self.began = time.perf_counter()
+        with torch.inference_mode():
+            found = self.fit()
+        self.rows, self.seconds = len(self.train_rows), time.perf_counter() - self.began
+        self.model.eval()
+        self.best = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+        self.check_finite()
+        record = self.measure(found)
+        failpoint("epoch_ended")
+        self.at = Scalars(epoch=1, best=record.valid_loss, best_epoch=1, history=[record])
+        self.report(self.rows, record, epoch_ended=True)
+
+    def fit(self) -> FitRecord:
+        """Fit the network, and turn its decisions into probabilities by what it says of rows held out."""
+        assert isinstance(self.network, FittedNetwork)
+        known = self.train_rows.labels
+        found = self.network.fit(
+            FitRows(self.train_rows, self.valid_rows, self.inputs, self.weights[known], self.seed, self.tell)
+        )
+        if found.held_out is None:
+            return found
+        temperature = fit_temperature(found.held_out, known[found.rows])
+        self.network.cool(temperature)
+        return FitRecord(found.rows, found.logits / temperature, found.held_out / temperature)
+
+    def check_finite(self) -> None:
+        """A network that would give no numbers ends the run here."""
+        wrong = sorted(name for name, tensor in self.best.items() if not tensor.isfinite().all())
+        if wrong:
+            raise DataRefused(
+                f"the fit gave values that are not finite ({', '.join(wrong)})",
+                where="model.family",
+                expected="finite numbers",
+                next_step="set encode.normalise if values are huge, or look for extreme values in the training rows",
+            )
+
+    def measure(self, found: FitRecord) -> EpochRecord:
+        """Losses and figures: of validation, or of held-out training rows where there is none."""
+        known = self.train_rows.labels[found.rows]
+        logits, truth = found.held_out, known
+        if len(self.valid_rows):
+            logits = run_network(self.model, self.valid_rows, self.inputs, len(self.labels), VALID_BATCH)
+            truth = self.valid_rows.labels
+        assert logits is not None, "a family that holds out rows gives their logits"
+        measured = figures(truth, logits.argmax(1), len(self.labels))
+        train_loss, valid_loss = self.mean_loss(found.logits, known), self.mean_loss(logits, truth)
+        return EpochRecord(epoch=1, train_loss=train_loss, valid_loss=valid_loss, learning_rate=0.0, **asdict(measured))
+
+    def mean_loss(self, logits: npt.NDArray[np.float32], labels: Integers) -> float:
+        """Cross-entropy, mean over rows, each counted with the weight of its class."""
+        losses = F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels), reduction="none").double().numpy()
+        return float((losses * self.weights[labels]).mean())
+
+    def tell(self, done: int, of: int) -> None:
+        """From within a fit: how far it is; shown in rows a few times a second."""
+        failpoint("step_ended")
+        if time.perf_counter() - self.ticked >= TICK_SECONDS:
+            self.ticked = time.perf_counter()
+            self.report(len(self.train_rows) * done // max(of, 1), None, epoch_ended=False)
+
+    def report(self, rows_done: int, record: EpochRecord | None, *, epoch_ended: bool) -> None:
+        if self.progress is None:
+            return
+        seconds = self.seconds or time.perf_counter() - self.began
+        self.progress(
+            Progress(
+                epoch=1,
+                epochs=1,
+                rows_done=rows_done,
+                rows_total=len(self.train_rows),
+                rows_per_second=rows_done / max(seconds, 1e-9),
+                train_loss=record.train_loss if record else math.nan,
+                valid_loss=record.valid_loss if record else None,
+                monitor=record.valid_loss if record else None,
+                best=record.valid_loss if record else None,
+                epoch_ended=epoch_ended,
+            )
+        )
