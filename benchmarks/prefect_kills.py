@@ -1,0 +1,251 @@
+"""Kills through a real Prefect server and real workers: flow process, worker, both, and the server itself.
+
+`python -m benchmarks.prefect_kills [--kills 30] [--lanes 4] [--seconds 5400] [--seed 0]`: `prefect server start` on a
+free port, the deployments of prefect.yaml. Each lane has a worker and deployments of its own, so that several wait for
+heartbeats at once; nightly scoring keeps its limit of one run at a time. A run is killed with SIGKILL at a random
+moment, one to three in a row; a killed worker is started again at once, as a supervisor would. The state that the run
+ends in is awaited, and the next run must be Completed, with the model of an undisturbed training or balanced books.
+Writes docs/reliability.json. Exit code 1 when a run stayed Running or Pending, no run took over, or anything was lost.
+"""
+
+from __future__ import annotations
+
+import argparse
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from prefect.settings import PREFECT_API_URL, temporary_settings
+
+from benchmarks.record import record
+from flows.zombies import install_zombie_automations, silence_allowed
+from tests.flows.stack import FINAL, Stack, copy_project, kill_run, processes_of
+from tests.reliability.invariants import Books, count_final, count_ids, count_visible, model_digests
+from tests.road_data import write_project, write_rows
+
+STARTING = timedelta(seconds=240)  # in place of ten minutes, by the same setting, so that nobody waits that long
+PATIENCE = 900.0  # for one run to end; on a busy machine it is slow
+TRIES = 4  # runs until one is Completed: the server may be killed under any of them
+NOT_FINAL = ["RUNNING", "PENDING", "CANCELLING"]
+
+
+@dataclass
+class Tally:
+    kills: Counter[str] = field(default_factory=Counter)
+    ended: Counter[str] = field(default_factory=Counter)
+    """How the killed runs ended."""
+    longest: float = 0.0
+    """Seconds from a kill of worker and process to the end of the run, at most."""
+    completed: int = 0
+    taken_over_late: int = 0
+    """Undisturbed runs that the server's end spoilt: the one after them completed."""
+    books: Books = field(default_factory=Books)
+    failed: list[str] = field(default_factory=list)
+    running: int = 0
+    """Runs that are neither ended nor being executed."""
+    lock: threading.Lock = field(default_factory=threading.Lock)
+
+
+@dataclass
+class Lane:
+    """One worker with its pool, and the deployments that use it."""
+
+    stack: Stack
+    number: int
+    rng: random.Random
+    seconds: dict[str, float] = field(default_factory=lambda: {"train": 15.0, "score": 10.0})
+    """What the last undisturbed run of each kind took."""
+
+    @property
+    def pool(self) -> str:
+        return f"lane{self.number}"
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--kills", type=int, default=30, help="of flow processes and workers; the server's come on top")
+    parser.add_argument("--lanes", type=int, default=4)
+    parser.add_argument("--seconds", type=float, default=5400.0, help="at most")
+    parser.add_argument("--seed", type=int, default=0)
+    options = parser.parse_args()
+    return int(not kill_through_prefect(options.kills, options.lanes, options.seconds, options.seed))
+
+
+def kill_through_prefect(kills: int, lanes: int, seconds: float, seed: int) -> bool:
+    """The whole proof, recorded; whether all was well."""
+    began, tally = time.monotonic(), Tally()
+    with tempfile.TemporaryDirectory() as name:
+        home, project = Path(name) / "prefect", Path(name) / "project"
+        for folder in (home, project):
+            folder.mkdir()
+        copy_project(project)
+        with Stack(home, project) as stack:
+            templates = prepare(stack)
+            wanted = model_digests(templates["score"])
+            places = [add_lane(stack, number, seed) for number in range(lanes)]
+            deadline = began + seconds
+            with ThreadPoolExecutor(lanes) as pool:
+                work = [pool.submit(work_lane, lane, templates, wanted, kills, deadline, tally) for lane in places]
+                kill_server_twice(stack, kills, deadline, tally)
+                for one in work:
+                    one.result()
+            tally.running = count_running(stack)
+    for text in tally.failed:
+        print(text)
+    wrong = {
+        **tally.books.__dict__,
+        "runs that stay Running": tally.running,
+        "work that no run took over, or another model": len(tally.failed),
+    }
+    record(
+        "kills through Prefect",
+        {
+            "tried": "`kill -9` of flow processes, workers, both at once and the server, on a real Prefect server; "
+            "afterwards a run must end Completed",
+            "times": tally.kills.total(),
+            "kills": dict(tally.kills),
+            "killed_runs_ended": dict(sorted(tally.ended.items())),
+            "completed_afterwards": tally.completed,
+            "spoilt_by_the_killed_server": tally.taken_over_late,
+            "longest_seconds_until_crashed": round(tally.longest),
+            "windows_seconds": {"silence": silence_allowed().seconds, "starting": STARTING.seconds},
+            "wrong": wrong,
+            "seed": seed,
+            "seconds": round(time.monotonic() - began),
+        },
+    )
+    return not any(wrong.values())
+
+
+def prepare(stack: Stack) -> dict[str, Path]:
+    """Server, deployments, automations; a project to train and one with a champion."""
+    stack.start_server()
+    stack.deploy()
+    with temporary_settings({PREFECT_API_URL: stack.env["PREFECT_API_URL"]}):
+        list(install_zombie_automations(starting=STARTING))
+    more = "[promote]\nevery_class_predicted = false\n"
+    train = write_project(stack.project / "untrained", rows=120, family="cnn", more=more)
+    score = Path(shutil.copytree(train.parent, stack.project / "trained")) / train.name
+    subprocess.run([sys.executable, "-m", "seqcls", "train", str(score)], check=True)
+    return {"train": train, "score": score}
+
+
+def add_lane(stack: Stack, number: int, seed: int) -> Lane:
+    """A pool, copies of the deployments that use it, a worker."""
+    lane = Lane(stack, number, random.Random(f"{seed}-{number}"))
+    stack.ask("POST", "/work_pools/", {"name": lane.pool, "type": "process"})
+    for name in ("train/manual", "score/nightly"):
+        found = stack.ask("GET", f"/deployments/name/{name}")
+        kept = ("flow_id", "entrypoint", "pull_steps", "parameters", "parameter_openapi_schema", "path",
+                "enforce_parameter_schema", "job_variables", "concurrency_options")  # fmt: skip
+        limit = (found["global_concurrency_limit"] or {}).get("limit")
+        body = {key: found[key] for key in kept} | {"name": lane.pool, "work_pool_name": lane.pool}
+        stack.ask("POST", "/deployments/", body | {"concurrency_limit": limit})
+    stack.start_worker(lane.pool)
+    return lane
+
+
+def work_lane(
+    lane: Lane, templates: dict[str, Path], wanted: list[str], kills: int, deadline: float, tally: Tally
+) -> None:
+    """Trial after trial: killed a few times, then left alone, then compared."""
+    number = 0
+    while sum(count for how, count in tally.kills.items() if how != "server") < kills and time.monotonic() < deadline:
+        number += 1
+        job = lane.rng.choice(["train", "score", "score"])
+        folder = lane.stack.project / f"{lane.pool}-{number}"
+        config = Path(shutil.copytree(templates[job].parent, folder)) / templates[job].name
+        write_rows(folder / "incoming" / f"{number}.csv", 90, seed=number, labelled=False, extra=[["empty", ""]])
+        for _ in range(lane.rng.randint(1, 3)):
+            disturb(lane, job, config, tally)
+        books = settle(lane, job, config, tally)
+        with tally.lock:
+            tally.books += books
+            if job == "train" and model_digests(config) != wanted:
+                tally.failed.append(f"{config}: another model")
+        shutil.rmtree(folder)
+
+
+def disturb(lane: Lane, job: str, config: Path, tally: Tally) -> None:
+    """Start a run, kill at a random moment, wait for the end that the server gives it."""
+    stack, how = lane.stack, lane.rng.choice(["process", "process", "worker", "both", "both"])
+    run = stack.begin(f"{job}/{lane.pool}", str(config.relative_to(stack.project)))
+    began = time.monotonic()
+    while not processes_of(run) and stack.state(run)["type"] not in FINAL:
+        assert time.monotonic() - began < PATIENCE, f"{run} was never begun: {stack.last_words()}"
+        time.sleep(0.2)
+    time.sleep(lane.rng.uniform(0.0, lane.seconds[job]))
+    alive = bool(processes_of(run))
+    if how in ("worker", "both"):
+        stack.kill(lane.pool)
+    if how in ("process", "both"):
+        kill_run(run)
+    killed = time.monotonic()
+    if how in ("worker", "both"):
+        stack.start_worker(lane.pool)
+    state = stack.wait(run, patience=PATIENCE)
+    with tally.lock:
+        tally.kills[how] += alive or how != "process"
+        tally.ended[f"{how}: {state['type'].title()}"] += 1
+        if how == "both" and state["type"] == "CRASHED":
+            tally.longest = max(tally.longest, time.monotonic() - killed)
+        if (config.parent / "store" / "ledger.db").is_file():
+            tally.books += count_visible(config)
+        print(f"{lane.pool} {job} {how} {'alive' if alive else 'ended'}: {state['type']} after "
+              f"{time.monotonic() - killed:.0f} s: {state['message']}", flush=True)  # fmt: skip
+
+
+def settle(lane: Lane, job: str, config: Path, tally: Tally) -> Books:
+    """The next run, undisturbed by this lane; another one where the server was killed under it."""
+    for _ in range(TRIES):
+        began = time.monotonic()
+        run = lane.stack.begin(f"{job}/{lane.pool}", str(config.relative_to(lane.stack.project)))
+        state = lane.stack.wait(run, patience=PATIENCE)
+        print(f"{lane.pool} {job} left alone: {state['type']} after {time.monotonic() - began:.0f} s", flush=True)
+        with tally.lock:
+            tally.completed += state["type"] == "COMPLETED"
+            tally.taken_over_late += state["type"] != "COMPLETED"
+        if state["type"] == "COMPLETED":
+            lane.seconds[job] = time.monotonic() - began
+            return count_final(config) + count_ids(config) if job == "score" else count_visible(config)
+    with tally.lock:
+        tally.failed.append(f"{config}: not Completed in {TRIES} runs: {state['message']}")
+    return Books()
+
+
+def kill_server_twice(stack: Stack, kills: int, deadline: float, tally: Tally) -> None:
+    """After a third and after two thirds of the other kills."""
+    for share in (1 / 3, 2 / 3):
+        while tally.kills.total() < share * kills:
+            if time.monotonic() > deadline:
+                return
+            time.sleep(1.0)
+        stack.kill("server")
+        with tally.lock:
+            tally.kills["server"] += 1
+        print("server killed", flush=True)
+        stack.start_server()
+
+
+def count_running(stack: Stack) -> int:
+    """Runs that have not ended when all the work is done, after the longest wait that we promise."""
+    end = time.monotonic() + STARTING.seconds + silence_allowed().seconds
+    body = {"flow_runs": {"state": {"type": {"any_": NOT_FINAL}}}}
+    while left := len(stack.ask("POST", "/flow_runs/filter", body)):
+        if time.monotonic() > end:
+            break
+        time.sleep(2.0)
+    return left
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
