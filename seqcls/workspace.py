@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -30,7 +31,7 @@ class Workspace:
     @property
     def output(self) -> Path:
         """Where score files are published."""
-        return (self.folder / self.pipeline.score.output).resolve()
+        return Path(os.path.realpath(self.folder / self.pipeline.score.output))
 
 
 @contextmanager
@@ -47,4 +48,4 @@ def open_workspace(config: Path | str) -> Iterator[Workspace]:
 def output_folder(config: Path | str) -> Path:
     """Where the score files of a pipeline go, without opening its ledger."""
     loaded = load_pipeline(config)
-    return (loaded.folder / loaded.pipeline.score.output).resolve()
+    return Path(os.path.realpath(loaded.folder / loaded.pipeline.score.output))

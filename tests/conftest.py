@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.broken_world import maybe_broken_world, world  # noqa: F401 (fixtures)
 from tests.trained_projects import copy, nursery, scored, trained, untrained  # noqa: F401 (fixtures)
 
 for name, value in {

@@ -8,13 +8,15 @@ from pathlib import Path
 
 import pytest
 
+from tests.faults.broken_world import BrokenWorld
 from tests.reliability.processes import Nursery
 from tests.road_data import write_project, write_rows
 
 
 @pytest.fixture(scope="session")
-def nursery(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
-    with Nursery(tmp_path_factory.mktemp("nursery")) as nursery:
+def nursery(maybe_broken_world: BrokenWorld | None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Nursery]:
+    environment = maybe_broken_world.environment if maybe_broken_world else {}
+    with Nursery(tmp_path_factory.mktemp("nursery"), environment) as nursery:
         yield nursery
 
 

@@ -76,11 +76,13 @@ class Command:
 class Nursery:
     """Starts commands; leaves none behind."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, more: dict[str, str] | None = None) -> None:
+        """`more` are variables of the environment of the nursery and of all that it starts."""
         folder.mkdir(parents=True, exist_ok=True)
         self.folder, self.count = folder, 0
         self.running: list[Command] = []
-        environment = {**os.environ, "OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "default"}
+        fixed = {"OMP_NUM_THREADS": "1", "PYTHONPATH": str(ROOT), "PYTHONWARNINGS": "default"}
+        environment = {**os.environ, **fixed, **(more or {})}
         self.process = subprocess.Popen(
             [sys.executable, "-m", "tests.reliability.processes"],
             cwd=ROOT, env=environment, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,

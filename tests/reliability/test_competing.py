@@ -14,6 +14,11 @@ from tests.reliability.invariants import Books, count_final, count_ids, model_di
 from tests.reliability.processes import Nursery
 
 
+@pytest.mark.fault(
+    "F70",
+    tried="two scorings of the same new data at once",
+    outcome="each chunk is scored by one of them; no row is lost or stands twice",
+)
 @pytest.mark.parametrize("trial", range(5))
 def test_two_scorings_at_once_score_each_row_once(
     trial: int, trained: Path, nursery: Nursery, copy: Callable[[Path], Path]
@@ -29,6 +34,11 @@ def test_two_scorings_at_once_score_each_row_once(
     assert count_ids(config) == Books()
 
 
+@pytest.mark.fault(
+    "F70",
+    tried="two trainings of one pipeline at once",
+    outcome="both end well with one version, that of an undisturbed training",
+)
 @pytest.mark.parametrize("trial", range(2))
 def test_two_trainings_at_once_make_one_version(
     trial: int, untrained: Path, trained: Path, nursery: Nursery, copy: Callable[[Path], Path]
@@ -40,6 +50,11 @@ def test_two_trainings_at_once_make_one_version(
     assert model_digests(config) == model_digests(trained / "pairs.toml")
 
 
+@pytest.mark.fault(
+    "F71",
+    tried="a scoring stopped (SIGSTOP) past its lease, and continued after another run took its chunk",
+    outcome="its work is dropped by the fencing token; each row stands once",
+)
 def test_a_run_that_sleeps_past_its_lease_is_fenced(
     trained: Path, nursery: Nursery, copy: Callable[[Path], Path]
 ) -> None:

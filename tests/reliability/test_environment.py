@@ -56,6 +56,11 @@ def check_rerun(nursery: Nursery, config: Path, before: dict[Path, bytes]) -> No
     assert count_final(config) == Books()
 
 
+@pytest.mark.fault(
+    "F54",
+    tried="scoring on a small disk with 0 to 100 KiB left",
+    outcome="one message, exit code 5; earlier scores unchanged; with space the rerun completes",
+)
 @pytest.mark.parametrize("spare", [0, 20, 60, 100])
 def test_a_full_disk_is_one_message_and_the_rerun_completes(spare: int, disk: Path, nursery: Nursery) -> None:
     config = disk / "project" / "pairs.toml"
@@ -68,6 +73,11 @@ def test_a_full_disk_is_one_message_and_the_rerun_completes(spare: int, disk: Pa
     check_rerun(nursery, config, before)
 
 
+@pytest.mark.fault(
+    "F56",
+    tried="scoring on a disk with 0 to 12 inodes left",
+    outcome="one message, exit code 5; earlier scores unchanged; the rerun completes",
+)
 @pytest.mark.parametrize("spare", [0, 4, 12])
 def test_a_disk_without_inodes_is_one_message_and_the_rerun_completes(spare: int, disk: Path, nursery: Nursery) -> None:
     config = disk / "project" / "pairs.toml"
@@ -79,6 +89,11 @@ def test_a_disk_without_inodes_is_one_message_and_the_rerun_completes(spare: int
     check_rerun(nursery, config, before)
 
 
+@pytest.mark.fault(
+    "F56",
+    tried="scoring on a disk that is read-only",
+    outcome="one message, exit code 5; earlier scores unchanged; the rerun completes",
+)
 def test_a_read_only_store_is_one_message_and_the_rerun_completes(disk: Path, nursery: Nursery) -> None:
     config = disk / "project" / "pairs.toml"
     before = {path: path.read_bytes() for path in visible_files(config.parent)}
@@ -88,6 +103,11 @@ def test_a_read_only_store_is_one_message_and_the_rerun_completes(disk: Path, nu
     check_rerun(nursery, config, before)
 
 
+@pytest.mark.fault(
+    "F55",
+    tried="a limit on file sizes (EFBIG) while scoring",
+    outcome="one message, exit code 5; earlier scores unchanged; the rerun completes",
+)
 def test_a_limit_on_file_sizes_is_one_message_and_the_rerun_completes(
     scored: Path, tmp_path: Path, nursery: Nursery
 ) -> None:

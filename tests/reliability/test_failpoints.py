@@ -54,6 +54,11 @@ def test_every_failpoint_stands_on_the_road() -> None:
     assert [point for point in POINTS if f'failpoint("{point}")' not in code] == []
 
 
+@pytest.mark.fault(
+    "F59",
+    tried="SIGKILL at each named point of train, score, gc and doctor --repair, twice in a row",
+    outcome="nothing lost, twice or half visible; the third run ends well, a training with undisturbed weights",
+)
 @pytest.mark.parametrize(
     ("command", "point"), [(command, point) for point in sorted(POINTS) for command in SCENARIOS.get(point, ())]
 )

@@ -52,6 +52,11 @@ def known(config: Path) -> dict[str, Any]:
     return {"versions": versions, "champion": champion, "chunks": chunks, "inputs": inputs}
 
 
+@pytest.mark.fault(
+    "F66",
+    tried="a ledger that is deleted, emptied, overwritten or cut",
+    outcome="each command refuses, exit code 5, and names doctor --repair, which rebuilds it; nothing is scored twice",
+)
 @pytest.mark.parametrize("how", ["lost", "emptied", "overwritten", "cut"])
 def test_a_ledger_that_is_gone_is_refused_and_rebuilt(
     how: str, scored: Path, nursery: Nursery, copy: Callable[[Path], Path]
@@ -136,6 +141,11 @@ def test_a_store_without_scores_has_its_versions_back_and_asks_for_a_champion(
     assert count_final(config) == Books()
 
 
+@pytest.mark.fault(
+    "F66",
+    tried="an older backup of the ledger in its place",
+    outcome="doctor says how many score files it does not know; --repair adds them; nothing is scored twice",
+)
 def test_an_older_ledger_that_was_put_back_is_noticed_and_completed(
     trained: Path, nursery: Nursery, copy: Callable[[Path], Path]
 ) -> None:
@@ -155,6 +165,11 @@ def test_an_older_ledger_that_was_put_back_is_noticed_and_completed(
     assert count_final(config) == Books()
 
 
+@pytest.mark.fault(
+    "F68",
+    tried="a bit flipped in an artefact of each kind",
+    outcome="doctor names the file and what to do",
+)
 @pytest.mark.parametrize("kind", ["model", "evaluation", "table", "checked", "splits", "encoded", "scores"])
 def test_doctor_names_every_damaged_artefact_and_what_to_do(
     kind: str, scored: Path, nursery: Nursery, copy: Callable[[Path], Path]
