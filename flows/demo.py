@@ -30,7 +30,7 @@ def main() -> None:
     print("Simulating three data sets and a night of new files (none of it is real patients, films or genomes) ...")
     planted = write_demo(DEMO / "data")
 
-    from flows.parameters import RunParams
+    from flows.parameters import RunParams, ScoreParams
     from flows.score import score_flow
     from flows.train import train_flow
 
@@ -39,7 +39,7 @@ def main() -> None:
         params = RunParams(config=f"configs/{name}.toml")
         trained = train_flow(params)
         try:
-            scored = score_flow(params)
+            scored = score_flow(ScoreParams(config=params.config))
         except SeqclsError as error:
             raise SystemExit(f"demo: {error}") from error
         expected = planted[name]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 from prefect.runtime import flow_run
@@ -9,6 +10,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from seqcls.config import load_pipeline
 from seqcls.errors import ConfigRefused
+from seqcls.scoring.request import ScoreRequest
 
 
 class RunParams(BaseModel):
@@ -19,6 +21,27 @@ class RunParams(BaseModel):
     config: str = Field(
         description="Pipeline file (TOML), relative to the project folder", examples=["configs/ecg.toml"]
     )
+
+
+class ScoreParams(RunParams):
+    """Of the score flow: without more than a config, all new files are scored."""
+
+    rescore: bool = Field(
+        default=False,
+        description="Score again what was scored before, with the champion of now; old scores are kept",
+    )
+    since: date | None = Field(
+        default=None, description="First day: the date in a file's name, else the day of its last change"
+    )
+    until: date | None = Field(default=None, description="Last day, included")
+    model: str | None = Field(
+        default=None, description="Re-score with this version instead of the champion", examples=["v2"]
+    )
+    dry_run: bool = Field(default=False, description="Only say what would be scored")
+
+    @property
+    def request(self) -> ScoreRequest:
+        return ScoreRequest(rescore=self.rescore, since=self.since, until=self.until, model=self.model)
 
 
 def name_run() -> str:

@@ -1,4 +1,4 @@
-"""Job: new files -> accounted-for scores. Runs nightly, or by hand from the UI."""
+"""Job: files -> accounted-for scores: new ones every night, days of the past or all history by hand from the UI."""
 
 from __future__ import annotations
 
@@ -6,25 +6,27 @@ from typing import Any
 
 from prefect import flow, get_run_logger
 
-from flows.parameters import RunParams, name_run
+from flows.parameters import ScoreParams, name_run
 from seqcls.ledger.stages import new_run_id
 from seqcls.messages import after_scoring
 from seqcls.scoring.nightly import require_usable
 from seqcls.workspace import output_folder
-from tasks.score import discover, publish_scores, score_new, validate_new
+from tasks.score import discover, plan, publish_scores, score_new, validate_new
 
 
 @flow(name="score", flow_run_name=name_run, persist_result=True, result_serializer="json")
-def score_flow(params: RunParams) -> dict[str, Any]:
+def score_flow(params: ScoreParams) -> dict[str, Any]:
     """discover -> validate -> score -> publish; files that cannot be used fail the run at its end."""
     config = params.config
+    if params.dry_run:
+        return plan(config, params.request).model_dump(mode="json")
     run_id = new_run_id()
 
-    discovery = discover(config)
+    discovery = discover(config, params.request)
     prepared = validate_new(config, discovery)
     night = score_new(config, prepared, run_id)
     files = publish_scores(config, prepared, night, run_id)
 
-    get_run_logger().info(after_scoring(night, files, output_folder(config), config))
+    get_run_logger().info(after_scoring(night, files, output_folder(config), config, prepared))
     require_usable(prepared)
     return night.rows.model_dump()

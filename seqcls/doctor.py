@@ -157,7 +157,9 @@ def _champion(workspace: Workspace) -> Finding:
 
 def _unknown_scores(workspace: Workspace) -> Finding:
     """Score files that the ledger does not know: it is older than they are, and would have them scored again."""
-    known = {Path(row.published_as).name for row in done_chunks(workspace.ledger, workspace.pipeline.name)}
-    found = {path.name for path in workspace.output.glob("model=*/*/part-*.parquet")}
+    known = {row.published_as for row in done_chunks(workspace.ledger, workspace.pipeline.name)}
+    found = {
+        path.relative_to(workspace.output).as_posix() for path in workspace.output.glob("model=*/*/part-*.parquet")
+    }
     unknown = len(found - known)
     return Finding("score files", not unknown, f"{len(found)}, {unknown} of them not in the ledger", REBUILD)

@@ -12,6 +12,8 @@ from typing import Any
 
 from seqcls.artefacts import MANIFEST, ArtefactStore, Ref, read_manifest, verify
 from seqcls.errors import SeqclsError
+from seqcls.registry.journal import KIND as MOVE
+from seqcls.registry.journal import JournalEntry, read_move
 from seqcls.registry.versions import HEADLINE
 
 Version = tuple[str, str, str]
@@ -20,23 +22,26 @@ Version = tuple[str, str, str]
 
 @dataclass
 class Evidence:
-    """What the artefacts say: versions, and the scored chunks in the order of their time."""
+    """What the artefacts say: versions, the scored chunks in the order of their time, moves of aliases."""
 
     versions: dict[Version, dict[str, Any]] = field(default_factory=dict)
     chunks: list[tuple[Ref, dict[str, Any]]] = field(default_factory=list)
+    moves: list[JournalEntry] = field(default_factory=list)
     unusable: list[str] = field(default_factory=list)
 
 
 def gather(store: ArtefactStore, tell: Callable[[str], None]) -> Evidence:
-    """Read and verify every evaluation and every chunk of scores."""
+    """Read and verify every evaluation, every chunk of scores and every move of an alias."""
     evidence = Evidence()
-    found = [ref for ref in store.all() if ref.kind in ("evaluation", "scores")]
+    found = [ref for ref in store.all() if ref.kind in ("evaluation", "scores", MOVE)]
     tell(f"reading {len(found)} artefacts")
     for ref in found:
         try:
             manifest = verify(ref)
             if ref.kind == "scores":
                 evidence.chunks.append((ref, manifest))
+            elif ref.kind == MOVE:
+                evidence.moves.append(read_move(ref, manifest))
             else:
                 _add_version(store, ref, manifest, evidence)
         except (SeqclsError, KeyError, ValueError, OSError) as error:
@@ -60,8 +65,12 @@ def _add_version(store: ArtefactStore, ref: Ref, manifest: dict[str, Any], evide
 
 
 def number_versions(evidence: Evidence) -> dict[Version, int]:
-    """Versions that scored have the number that stands in their scores; the others come in order of time between."""
-    numbers: dict[Version, int] = {}
+    """Versions that scored or were champion have the number that stands in scores and journal; the others come in
+    order of time between."""
+    numbers: dict[Version, int] = {
+        (entry.move.pipeline, entry.model_digest, entry.evaluation_digest): entry.move.to_version
+        for entry in evidence.moves
+    }
     for _, manifest in evidence.chunks:
         meta, made_of = manifest["meta"], manifest["inputs"]
         numbers[(meta["pipeline"], made_of["model"], made_of["evaluation"])] = meta["model_version"]

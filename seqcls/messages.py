@@ -65,8 +65,10 @@ def _beside_the_baseline(found: dict[str, float] | None) -> list[str]:
     ]
 
 
-def after_scoring(night: Night, files: Published, output: Path | str, config: str) -> str:
-    """Books, places, next step."""
+def after_scoring(
+    night: Night, files: Published, output: Path | str, config: str, prepared: Prepared | None = None
+) -> str:
+    """Books, places, what waits, next step."""
     rows = night.rows
     lines = [
         f"{rows.rows_in} rows in = {rows.scored} scored + {rows.rejected} rejected + {rows.abstained} abstained, "
@@ -77,11 +79,16 @@ def after_scoring(night: Night, files: Published, output: Path | str, config: st
         lines.append(f"rejects: {Path(output) / 'rejects'} (each row with its reasons)")
     if night.unfinished:
         lines.append(f"held by another run, finished by it or by the next: {', '.join(night.unfinished)}")
-    lines.append(
-        f"Next: `seqcls lineage {config} ID` follows a score back to its raw row"
-        if rows.rows_in
-        else "nothing new: every file was scored before. Next: put new files where score.files points"
-    )
+    waiting = prepared.waiting if prepared else ()
+    lines += [f"left for the next run: {item}" for item in waiting]
+    if rows.rows_in:
+        lines.append(f"Next: `seqcls lineage {config} ID` follows a score back to its raw row")
+    elif prepared and prepared.rescored_with:
+        lines.append(f"nothing to score again. Next: `seqcls scores {config}` shows which scores count")
+    elif waiting:
+        lines.append("nothing new that is whole. Next: run again when the files above are complete")
+    else:
+        lines.append("nothing new: every file was scored before. Next: put new files where score.files points")
     return "\n".join(lines)
 
 
@@ -110,6 +117,8 @@ def night_table(prepared: Prepared, night: Night, files: Published, output: Path
             "yes" if item["complete"] else "no"
         ]
         lines.append("| " + " | ".join(escape(cell) for cell in cells) + " |")
+    if prepared.waiting:
+        lines += ["", "## Left for the next run", "", *(f"- {escape(item)}" for item in prepared.waiting)]
     if prepared.refused:
         lines += ["", "## Refused files", "", "| file | reason |", "|---|---|"]
         lines += [f"| {escape(item.name)} | {escape(item.reason)} |" for item in prepared.refused]

@@ -2,8 +2,8 @@
 
 In: a pipeline file. Out: what was done, in sentences. Promise: the damaged file is copied beside it, and the copy
 verified, before anything changes; the new ledger takes its place whole, by one rename; chunks that were scored are
-known again, so nothing is scored twice. What no artefact says is lost and named: who moved the champion and why, the
-history of runs, and which stages can be skipped (they run again and find their results).
+known again, so nothing is scored twice; the champion and who moved it and why come from the journal of its moves. What
+no artefact says is lost: the history of runs, and which stages can be skipped (they run again and find their results).
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, and_, delete, insert, select
+from sqlalchemy import Connection, Row, and_, delete, insert, select
 
 from seqcls.artefacts import ArtefactStore, Ref, file_digest, fsync_folder
 from seqcls.config import LoadedPipeline, load_pipeline
@@ -25,11 +25,11 @@ from seqcls.evidence import Evidence, Version, gather, number_versions
 from seqcls.failpoints import failpoint
 from seqcls.ledger.database import LEDGER, Database, open_database, open_file
 from seqcls.ledger.schema import alias_changes, aliases, chunks, inputs, models, sightings
+from seqcls.registry.journal import WHO, restore_aliases
 from seqcls.registry.versions import CHAMPION
 from seqcls.scoring.publish import rejects_place
 from seqcls.workspace import output_folder
 
-WHO = "seqcls doctor --repair"
 Tell = Callable[[str], None]
 
 
@@ -115,9 +115,10 @@ def _fill(database: Database, evidence: Evidence, loaded: LoadedPipeline, output
         published_only = connection.execute(select(models.c.version)).first() is not None
         added = _add_models(connection, evidence, numbers)
         scored = _add_chunks(connection, evidence, loaded.pipeline.name, output, published_only)
-        _add_inputs(connection, evidence, database)
+        _add_inputs(connection, evidence)
+        restored = restore_aliases(connection, evidence.moves)
         champions = _add_champions(connection, evidence, numbers, database)
-        return [f"added {added} versions, {scored} scored chunks", *champions]
+        return [f"added {added} versions, {scored} scored chunks", *restored, *champions]
 
     for line in database.transact(work):
         tell(line)
@@ -141,72 +142,91 @@ def _add_models(connection: Connection, evidence: Evidence, numbers: dict[Versio
 
 def _add_chunks(connection: Connection, evidence: Evidence, pipeline: str, output: Path, published_only: bool) -> int:
     """One artefact a chunk: the one that was published, else the last one written."""
-    best: dict[tuple[str, str, int], tuple[Ref, dict[str, Any], bool]] = {}
+    best: dict[tuple[str, str, int, int], tuple[Ref, dict[str, Any], bool]] = {}
     for ref, manifest in evidence.chunks:
         meta = manifest["meta"]
-        key = (meta["pipeline"], manifest["inputs"]["file"], meta["chunk"])
+        key = (meta["pipeline"], manifest["inputs"]["file"], _rescored_with(manifest), meta["chunk"])
         published = meta["pipeline"] == pipeline and _is_published(manifest, output)
         if published or (not published_only and not best.get(key, (None, None, False))[2]):
             best[key] = (ref, manifest, published)
     finished = select(chunks).where(chunks.c.state == "done")
-    done = {(row.pipeline, row.input_digest, row.chunk) for row in connection.execute(finished)}
+    done = {(row.pipeline, row.input_digest, row.rescored_with, row.chunk) for row in connection.execute(finished)}
     new = {key: value for key, value in best.items() if key not in done}
-    for (name, digest, number), (ref, manifest, published) in new.items():
+    for (name, digest, rescored_with, number), (ref, manifest, published) in new.items():
         meta = manifest["meta"]
         books = {part: meta[part] for part in ("rows_in", "scored", "rejected", "abstained", "run_id")}
-        mine = and_(chunks.c.pipeline == name, chunks.c.input_digest == digest, chunks.c.chunk == number)
+        which = {"pipeline": name, "input_digest": digest, "rescored_with": rescored_with, "chunk": number}
+        mine = and_(*(chunks.c[column] == value for column, value in which.items()))
         connection.execute(delete(chunks).where(mine))  # a claim of before: whoever held it did commit
         connection.execute(
             insert(chunks).values(
-                pipeline=name, input_digest=digest, chunk=number, state="done", token=1, lease_until=0.0,
-                owner="rebuilt", model_version=meta["model_version"], scores_digest=ref.digest,
+                **which, state="done", token=1, lease_until=0.0, owner="rebuilt",
+                model_version=meta["model_version"], scores_digest=ref.digest,
                 committed_at=meta["scored_at"], published_as=meta["published_as"], published=int(published), **books,
             )
         )  # fmt: skip
     return len(new)
 
 
+def _rescored_with(manifest: dict[str, Any]) -> int:
+    """0 where nothing is said: written before there was re-scoring."""
+    return int(manifest["meta"].get("rescored_with", 0))
+
+
 def _is_published(manifest: dict[str, Any], output: Path) -> bool:
     place, files = manifest["meta"]["published_as"], manifest["files"]
     wanted = {output / place: files["scores.parquet"]["sha256"]}
     if manifest["meta"]["rejected"]:
-        wanted[output / rejects_place(place)] = files["rejects.parquet"]["sha256"]
+        wanted[output / rejects_place(place, _rescored_with(manifest))] = files["rejects.parquet"]["sha256"]
     return all(path.is_file() and file_digest(path) == digest for path, digest in wanted.items())
 
 
-def _add_inputs(connection: Connection, evidence: Evidence, database: Database) -> None:
+def _add_inputs(connection: Connection, evidence: Evidence) -> None:
     """Inputs of the chunks: done when their rows add up, else open with the chunks that they had."""
-    known = {(row.pipeline, row.input_digest) for row in connection.execute(select(inputs))}
+    known = {(row.pipeline, row.input_digest, row.rescored_with) for row in connection.execute(select(inputs))}
+    seen = {(row.pipeline, row.name, row.input_digest) for row in connection.execute(select(sightings))}
     rows = list(connection.execute(select(chunks).where(chunks.c.state == "done")))
     for _, manifest in evidence.chunks:
-        meta, digest = manifest["meta"], manifest["inputs"]["file"]
-        own = [row for row in rows if (row.pipeline, row.input_digest) == (meta["pipeline"], digest)]
-        if (meta["pipeline"], digest) in known or not own:
+        meta, facts, digest = manifest["meta"], manifest["meta"]["input"], manifest["inputs"]["file"]
+        which = (meta["pipeline"], digest, _rescored_with(manifest))
+        own = [row for row in rows if _belongs(row, which)]
+        if which in known or not own:
             continue
-        known.add((meta["pipeline"], digest))
+        known.add(which)
         sums = {part: sum(getattr(row, part) for row in own) for part in ("rows_in", "scored", "rejected", "abstained")}
-        is_done = sums["rows_in"] == meta["input"]["rows_in"]
-        seen = {"pipeline": meta["pipeline"], "input_digest": digest, "name": meta["input"]["name"]}
-        seen["seen_at"] = database.now(connection)
+        is_done = sums["rows_in"] == facts["rows_in"]
+        name = {"pipeline": meta["pipeline"], "input_digest": digest, "name": facts["name"]}
+        when = facts.get("seen_at", meta["scored_at"])
         connection.execute(
             insert(inputs).values(
-                **seen, state="done" if is_done else "open", detail="", checked_digest=manifest["inputs"]["checked"],
-                chunk_rows=meta["input"]["chunk_rows"], **(sums if is_done else {}),
+                **name, rescored_with=which[2], state="done" if is_done else "open", detail="", day=facts.get("day"),
+                checked_digest=manifest["inputs"]["checked"], chunk_rows=facts["chunk_rows"], seen_at=when,
+                **(sums if is_done else {}),
             )
         )  # fmt: skip
-        connection.execute(insert(sightings).values(**seen))
+        if (meta["pipeline"], facts["name"], digest) not in seen:
+            seen.add((meta["pipeline"], facts["name"], digest))
+            connection.execute(insert(sightings).values(**name, seen_at=when))
+
+
+def _belongs(row: Row[Any], which: tuple[str, str, int]) -> bool:
+    """Whether a chunk is part of a scoring: also of a re-scoring whose version had scored it at first."""
+    pipeline, digest, rescored_with = which
+    at_first = row.rescored_with == 0 and row.model_version == rescored_with
+    return (row.pipeline, row.input_digest) == (pipeline, digest) and (row.rescored_with == rescored_with or at_first)
 
 
 def _add_champions(
     connection: Connection, evidence: Evidence, numbers: dict[Version, int], database: Database
 ) -> list[str]:
-    """The version that the newest scores used becomes champion where there is none."""
+    """The version that the newest scores used becomes champion where there is none, and no journal."""
     newest = {manifest["meta"]["pipeline"]: manifest["meta"]["model_version"] for _, manifest in evidence.chunks}
     there = {row.pipeline: row.version for row in connection.execute(select(aliases))}
+    written = {entry.move.pipeline for entry in evidence.moves}
     said = [
         f"{pipeline}: champion stays v{version}, the newest scores used v{newest[pipeline]}; `seqcls promote` moves it"
         for pipeline, version in there.items()
-        if newest.get(pipeline, version) != version
+        if newest.get(pipeline, version) != version and pipeline not in written
     ]
     for pipeline in sorted({key[0] for key in evidence.versions} - there.keys()):
         version = newest.get(pipeline)

@@ -77,6 +77,8 @@ class ScoreOutcome(BaseModel):
             "output": self.output,
             "known": len(self.discovery.known),
             "refused": len(self.prepared.refused),
+            "waiting": len(self.prepared.waiting),
+            "outside": len(self.discovery.outside),
         }
 
 
@@ -136,15 +138,18 @@ def finish_training(
 
 
 def score_pipeline(
-    workspace: Workspace, *, tell: Tell | None = None, progress: Callable[[int], None] | None = None
+    workspace: Workspace,
+    request: nightly.ScoreRequest = nightly.EVERYTHING,
+    *,
+    tell: Tell | None = None,
+    progress: Callable[[int], None] | None = None,
 ) -> ScoreOutcome:
     """discover -> validate -> score -> publish; refused files are raised after the rest is published."""
     run_id = new_run_id()
-    registry.champion(workspace)  # before any work: no champion, no scoring
     say = tell or _silent
-    discovery = nightly.discover_new(workspace)
-    say("discover", f"{len(discovery.new)} new, {len(discovery.known)} known, {len(discovery.waiting)} still changing")
-    prepared = nightly.prepare_new(workspace, discovery)
+    discovery = nightly.discover(workspace, request)
+    say("discover", discovery_line(discovery))
+    prepared = nightly.prepare(workspace, discovery)
     say("validate", f"{len(prepared.inputs)} ready, {len(prepared.refused)} refused")
     night = nightly.score_prepared(workspace, prepared, run_id, progress)
     say("score", f"{night.rows.scored} rows in {night.seconds:.1f} s")
@@ -158,6 +163,15 @@ def score_pipeline(
         files=files,
         output=str(workspace.output),
     )
+
+
+def discovery_line(discovery: nightly.Discovery) -> str:
+    """What was found, in a line."""
+    new = f"{len(discovery.new)} to score again with v{discovery.rescored_with}" if discovery.rescored_with else (
+        f"{len(discovery.new)} new"
+    )  # fmt: skip
+    outside = f", {len(discovery.outside)} of other days" if discovery.outside else ""
+    return f"{new}, {len(discovery.known)} known, {len(discovery.waiting)} still being written{outside}"
 
 
 def _silent(_stage: str, _what: str) -> None:

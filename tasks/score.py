@@ -1,37 +1,51 @@
-"""Tasks of the night: discover -> validate -> score -> publish."""
+"""Tasks of scoring: discover -> validate -> score -> publish; and plan, which only says what they would do."""
 
 from __future__ import annotations
 
 from prefect import task
 
 from seqcls.messages import night_table
-from seqcls.registry.versions import champion
 from seqcls.road import finish_scoring
 from seqcls.scoring import nightly
+from seqcls.scoring.plan import Plan, plan_scoring
 from seqcls.scoring.publish import Published
+from seqcls.scoring.request import ScoreRequest
 from seqcls.workspace import open_workspace
 from tasks.policy import HOUR, STAGE
 from tasks.show import show_markdown, show_table
 
 
 @task(**STAGE, timeout_seconds=HOUR)
-def discover(config: str) -> nightly.Discovery:
-    """Which files are new, by content."""
+def discover(config: str, request: ScoreRequest = nightly.EVERYTHING) -> nightly.Discovery:
+    """Which files are new, by content; or which were scored before, to be scored again."""
     with open_workspace(config) as workspace:
-        champion(workspace)  # before any work: no champion, no scoring
-        return nightly.discover_new(workspace)
+        return nightly.discover(workspace, request)
+
+
+@task(**STAGE, timeout_seconds=HOUR)
+def plan(config: str, request: ScoreRequest) -> Plan:
+    """What would be scored; nothing is written."""
+    with open_workspace(config) as workspace:
+        planned = plan_scoring(workspace, request)
+        rows = [
+            {"file": file.name, "day": file.day, "rows": file.rows, "refused": file.reason} for file in planned.files
+        ]
+        show_table(
+            workspace.pipeline.name, "plan", rows or [{"file": "nothing"}], f"Would be scored by {planned.model}"
+        )
+        return planned
 
 
 @task(**STAGE, timeout_seconds=6 * HOUR)
 def validate_new(config: str, discovery: nightly.Discovery) -> nightly.Prepared:
-    """Ingest and validate each new file."""
+    """Ingest and validate each new file; of those of before, see that their rows are still there."""
     with open_workspace(config) as workspace:
-        return nightly.prepare_new(workspace, discovery)
+        return nightly.prepare(workspace, discovery)
 
 
 @task(**STAGE, timeout_seconds=12 * HOUR)
 def score_new(config: str, prepared: nightly.Prepared, run_id: str) -> nightly.Night:
-    """Score with the champion; each chunk is committed in the ledger."""
+    """Score with the champion, or with the version asked for; each chunk is committed in the ledger."""
     with open_workspace(config) as workspace:
         night = nightly.score_prepared(workspace, prepared, run_id)
         show_table(

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests.faults.broken_world import maybe_broken_world, world  # noqa: F401 (fixtures)
-from tests.trained_projects import copy, nursery, scored, trained, untrained  # noqa: F401 (fixtures)
+from tests.trained_projects import copy, nursery, promoted, scored, trained, untrained  # noqa: F401 (fixtures)
 
 for name, value in {
     "DO_NOT_TRACK": "1",

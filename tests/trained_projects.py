@@ -52,6 +52,20 @@ def scored(trained: Path, nursery: Nursery, tmp_path_factory: pytest.TempPathFac
     return folder
 
 
+@pytest.fixture(scope="session")
+def promoted(scored: Path, nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The same, with a second version as champion, which has scored nothing."""
+    folder = tmp_path_factory.mktemp("promoted") / "project"
+    shutil.copytree(scored, folder)
+    config = folder / "pairs.toml"
+    config.write_text(config.read_text().replace("epochs = 3", "epochs = 2"))
+    command = nursery.run("train", config)
+    assert command.status == 0, command.text
+    done = nursery.run("promote", config, "--version", "2", "--force", "--why", "for the tests")
+    assert done.status == 0, done.text
+    return folder
+
+
 @pytest.fixture
 def copy(tmp_path: Path) -> Callable[[Path], Path]:
     """A copy of a project; its pipeline file."""

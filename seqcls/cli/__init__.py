@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from typing import NoReturn
 
 from seqcls import __version__
-from seqcls.cli import inspect, models, train_and_score
+from seqcls.cli import inspect, models, scores, train_and_score
 from seqcls.errors import SeqclsError, WorldFailed, remedy
 
 
@@ -35,7 +35,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"seqcls {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (train_and_score, models, inspect):
+    for module in (train_and_score, scores, models, inspect):
         module.add_commands(commands)
     return parser
 

@@ -5,14 +5,18 @@ from __future__ import annotations
 import argparse
 import json
 import sys
+from datetime import date
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqcls.cli.progress import SCORING, TRAINING, Teller
 from seqcls.cli.show import at_least_one, show
 from seqcls.errors import ConfigRefused
 from seqcls.table import KINDS
 from seqcls.workspace import open_workspace
+
+if TYPE_CHECKING:
+    from seqcls.scoring.request import ScoreRequest
 
 FLAGS = {
     "many_unknown": "many_unknown: the model has seen few of these words or letters in training; trust it less",
@@ -36,8 +40,14 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     train.add_argument("--json", action="store_true", help="one line of JSON instead of text")
     train.set_defaults(run=_train)
 
-    score = commands.add_parser("score", help="score new files with the champion")
+    score = commands.add_parser("score", help="score new files with the champion, or old ones again")
     score.add_argument("config", type=Path)
+    score.add_argument("--since", type=_day, metavar="DAY", help="first day (YYYY-MM-DD; the date in a file's name, "
+                       "else that of its last change)")  # fmt: skip
+    score.add_argument("--until", type=_day, metavar="DAY", help="last day, included")
+    score.add_argument("--rescore", action="store_true", help="score again what was scored before; old scores are kept")
+    score.add_argument("--model", metavar="VERSION", help="re-score with this version, such as v2, not the champion")
+    score.add_argument("--dry-run", action="store_true", help="say what would be scored, do nothing")
     score.add_argument("--json", action="store_true", help="one line of JSON instead of text")
     score.set_defaults(run=_score)
 
@@ -50,6 +60,13 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     predict.add_argument("--version", type=int, help="model version (default: the champion)")
     predict.add_argument("--json", action="store_true")
     predict.set_defaults(run=_predict)
+
+
+def _day(text: str) -> date:
+    try:
+        return date.fromisoformat(text)
+    except ValueError:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected a day such as 2026-11-22") from None
 
 
 def _init(options: argparse.Namespace) -> None:
@@ -94,15 +111,28 @@ def _train(options: argparse.Namespace) -> None:
 def _score(options: argparse.Namespace) -> None:
     from seqcls.messages import after_scoring
     from seqcls.road import score_pipeline
-    from seqcls.scoring.nightly import require_usable
+    from seqcls.scoring.nightly import ScoreRequest, require_usable
 
+    request = ScoreRequest(
+        rescore=options.rescore, since=options.since, until=options.until, model=options.model
+    )  # fmt: skip
+    if options.dry_run:
+        return _plan(options, request)
     with open_workspace(options.config) as workspace, Teller(options.json, SCORING) as teller:
-        outcome = score_pipeline(workspace, tell=teller.stage, progress=teller.rows)
+        outcome = score_pipeline(workspace, request, tell=teller.stage, progress=teller.rows)
     if options.json:
         print(json.dumps(outcome.summary()))
     else:
-        show(after_scoring(outcome.night, outcome.files, outcome.output, str(options.config)))
+        show(after_scoring(outcome.night, outcome.files, outcome.output, str(options.config), outcome.prepared))
     require_usable(outcome.prepared)
+
+
+def _plan(options: argparse.Namespace, request: ScoreRequest) -> None:
+    from seqcls.scoring.plan import plan_lines, plan_scoring
+
+    with open_workspace(options.config) as workspace:
+        plan = plan_scoring(workspace, request)
+    show(plan.model_dump_json() if options.json else "\n".join(plan_lines(plan, str(options.config))))
 
 
 def _predict(options: argparse.Namespace) -> None:

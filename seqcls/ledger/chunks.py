@@ -2,16 +2,17 @@
 
 Claim = token + 1 and a lease; commit = UPDATE ... WHERE token = mine AND state = 'claimed'. A runner that was
 stopped past its lease finds that its token is stale and drops its work (fencing tokens: Kleppmann, "Designing
-Data-Intensive Applications", chapter 8).
+Data-Intensive Applications", chapter 8). Re-scoring an input with version N is the same with `rescored_with` = N: rows
+of its own beside those of the first scoring (0), which stay as they are.
 """
 
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, func, insert, select, update
+from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
 
 from seqcls.ledger.database import Database
 from seqcls.ledger.schema import chunks, inputs, sightings
@@ -25,6 +26,7 @@ class Claim:
     input_digest: str
     chunk: int
     token: int
+    rescored_with: int = 0
 
 
 @dataclass(frozen=True)
@@ -39,31 +41,49 @@ class ChunkResult:
     published_as: str
 
 
-def see_input(database: Database, pipeline: str, digest: str, name: str) -> Row[Any]:
-    """Note that a file was seen under a name; returns the input's row (made when it is new)."""
+def see_input(database: Database, pipeline: str, digest: str, name: str, day: str | None = None) -> Row[Any]:
+    """Note that a file was seen under a name; returns the input's row (made when it is new).
+
+    `seen_at` of a sighting is when the name began to hold this content: it moves when an earlier content comes back.
+    """
 
     def work(connection: Connection) -> Row[Any]:
         now = database.now(connection)
-        here = and_(sightings.c.pipeline == pipeline, sightings.c.name == name, sightings.c.input_digest == digest)
-        if connection.execute(select(sightings.c.name).where(here)).first() is None:
-            connection.execute(insert(sightings).values(pipeline=pipeline, name=name, input_digest=digest, seen_at=now))
-        mine = and_(inputs.c.pipeline == pipeline, inputs.c.input_digest == digest)
+        _see(connection, pipeline, digest, name, now)
+        mine = _input(pipeline, digest, 0)
         if connection.execute(select(inputs.c.name).where(mine)).first() is None:
-            connection.execute(
-                insert(inputs).values(
-                    pipeline=pipeline, input_digest=digest, name=name, state="open", detail="", seen_at=now
-                )
-            )
+            values = {"pipeline": pipeline, "input_digest": digest, "name": name, "day": day}
+            connection.execute(insert(inputs).values(**values, state="open", detail="", seen_at=now))
         return connection.execute(select(inputs).where(mine)).one()
 
     return database.transact(work)
+
+
+def _see(connection: Connection, pipeline: str, digest: str, name: str, now: float) -> None:
+    named = and_(sightings.c.pipeline == pipeline, sightings.c.name == name)
+    order = select(sightings.c.input_digest).where(named).order_by(sightings.c.seen_at)
+    contents = [row.input_digest for row in connection.execute(order)]
+    if digest not in contents:
+        connection.execute(insert(sightings).values(pipeline=pipeline, name=name, input_digest=digest, seen_at=now))
+    elif contents[-1] != digest:
+        connection.execute(update(sightings).where(named, sightings.c.input_digest == digest).values(seen_at=now))
+
+
+def list_sightings(database: Database, pipeline: str) -> list[Row[Any]]:
+    """Every content that a name ever had, in the order of time: the last row of a name is what it holds now."""
+    query = (
+        select(sightings)
+        .where(sightings.c.pipeline == pipeline)
+        .order_by(sightings.c.seen_at, sightings.c.input_digest)
+    )
+    return list(database.transact(lambda connection: connection.execute(query).all()))
 
 
 def open_input(database: Database, pipeline: str, digest: str, checked_digest: str, chunk_rows: int) -> Row[Any]:
     """Fix what the chunks of an input are, unless an earlier run did; returns the row as it stands."""
 
     def work(connection: Connection) -> Row[Any]:
-        mine = and_(inputs.c.pipeline == pipeline, inputs.c.input_digest == digest)
+        mine = _input(pipeline, digest, 0)
         unset = and_(mine, inputs.c.checked_digest.is_(None))
         connection.execute(update(inputs).where(unset).values(checked_digest=checked_digest, chunk_rows=chunk_rows))
         return connection.execute(select(inputs).where(mine)).one()
@@ -71,10 +91,45 @@ def open_input(database: Database, pipeline: str, digest: str, checked_digest: s
     return database.transact(work)
 
 
-def close_input(database: Database, pipeline: str, digest: str, state: str, **values: Any) -> None:
+def open_rescoring(database: Database, first: Row[Any], version: int, checked_digest: str) -> Row[Any]:
+    """The row of an input's re-scoring with a version, cut as its first scoring was."""
+
+    def work(connection: Connection) -> Row[Any]:
+        mine = _input(first.pipeline, first.input_digest, version)
+        if not database.is_sqlite:  # two re-scorings at once: one of them makes the row
+            connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(first.input_digest))))
+        if connection.execute(select(inputs.c.name).where(mine)).first() is None:
+            same = {name: getattr(first, name) for name in ("pipeline", "input_digest", "name", "day", "chunk_rows")}
+            connection.execute(
+                insert(inputs).values(
+                    **same, rescored_with=version, state="open", detail="", seen_at=database.now(connection)
+                )
+            )
+        connection.execute(update(inputs).where(mine).values(checked_digest=checked_digest))
+        return connection.execute(select(inputs).where(mine)).one()
+
+    return database.transact(work)
+
+
+def close_input(
+    database: Database, pipeline: str, digest: str, state: str, *, rescored_with: int = 0, **values: Any
+) -> None:
     """state done (with the row books) or refused (with the reason in detail)."""
-    mine = and_(inputs.c.pipeline == pipeline, inputs.c.input_digest == digest)
+    mine = _input(pipeline, digest, rescored_with)
     database.transact(lambda connection: connection.execute(update(inputs).where(mine).values(state=state, **values)))
+
+
+def _input(pipeline: str, digest: str, rescored_with: int) -> ColumnElement[bool]:
+    return and_(inputs.c.pipeline == pipeline, inputs.c.input_digest == digest, inputs.c.rescored_with == rescored_with)
+
+
+def _chunk(claim: Claim) -> ColumnElement[bool]:
+    return and_(
+        chunks.c.pipeline == claim.pipeline,
+        chunks.c.input_digest == claim.input_digest,
+        chunks.c.rescored_with == claim.rescored_with,
+        chunks.c.chunk == claim.chunk,
+    )
 
 
 def claim_chunk(
@@ -85,6 +140,7 @@ def claim_chunk(
     owner: str,
     lease_seconds: float,
     is_gone: Callable[[str], bool],
+    rescored_with: int = 0,
 ) -> Claim | None:
     """Claim a chunk that is neither done nor held by a living runner; None otherwise.
 
@@ -93,18 +149,19 @@ def claim_chunk(
 
     def work(connection: Connection) -> Claim | None:
         now = database.now(connection)
-        mine = and_(chunks.c.pipeline == pipeline, chunks.c.input_digest == digest, chunks.c.chunk == chunk)
+        first = Claim(pipeline, digest, chunk, 1, rescored_with)
+        mine = _chunk(first)
         row = connection.execute(select(chunks).where(mine).with_for_update()).one_or_none()
         if row is None:
-            values = {"pipeline": pipeline, "input_digest": digest, "chunk": chunk, "state": "claimed", "token": 1}
-            connection.execute(insert(chunks).values(**values, lease_until=now + lease_seconds, owner=owner))
-            return Claim(pipeline, digest, chunk, 1)
+            values = {**first.__dict__, "state": "claimed", "lease_until": now + lease_seconds, "owner": owner}
+            connection.execute(insert(chunks).values(**values))
+            return first
         if row.state == "done" or (row.lease_until > now and not is_gone(row.owner)):
             return None
         connection.execute(
             update(chunks).where(mine).values(token=row.token + 1, lease_until=now + lease_seconds, owner=owner)
         )
-        return Claim(pipeline, digest, chunk, row.token + 1)
+        return replace(first, token=row.token + 1)
 
     return database.transact(work)
 
@@ -113,13 +170,7 @@ def commit_chunk(database: Database, claim: Claim, result: ChunkResult) -> bool:
     """The commit point of scoring. False: the claim was superseded, drop the work."""
 
     def work(connection: Connection) -> bool:
-        mine = and_(
-            chunks.c.pipeline == claim.pipeline,
-            chunks.c.input_digest == claim.input_digest,
-            chunks.c.chunk == claim.chunk,
-            chunks.c.token == claim.token,
-            chunks.c.state == "claimed",
-        )
+        mine = and_(_chunk(claim), chunks.c.token == claim.token, chunks.c.state == "claimed")
         values = {**result.__dict__, "state": "done", "committed_at": database.now(connection)}
         return connection.execute(update(chunks).where(mine).values(**values)).rowcount == 1
 
@@ -128,15 +179,12 @@ def commit_chunk(database: Database, claim: Claim, result: ChunkResult) -> bool:
 
 def release_chunk(database: Database, claim: Claim) -> None:
     """Give a claim back after an error, so that the next runner need not wait for the lease."""
-    mine = and_(
-        chunks.c.input_digest == claim.input_digest, chunks.c.chunk == claim.chunk, chunks.c.token == claim.token
-    )
-    here = and_(mine, chunks.c.pipeline == claim.pipeline, chunks.c.state == "claimed")
+    here = and_(_chunk(claim), chunks.c.token == claim.token, chunks.c.state == "claimed")
     database.transact(lambda connection: connection.execute(update(chunks).where(here).values(lease_until=0.0)))
 
 
 def done_chunks(database: Database, pipeline: str, digest: str | None = None) -> list[Row[Any]]:
-    """Committed chunks of an input (or of the whole pipeline), in order."""
+    """Committed chunks of an input (or of the whole pipeline), of all its scorings, in order."""
     query = select(chunks).where(chunks.c.pipeline == pipeline, chunks.c.state == "done")
     if digest:
         query = query.where(chunks.c.input_digest == digest)
@@ -144,24 +192,48 @@ def done_chunks(database: Database, pipeline: str, digest: str | None = None) ->
     return list(database.transact(lambda connection: connection.execute(query).all()))
 
 
-def mark_published(database: Database, pipeline: str, digest: str, chunk: int) -> None:
-    mine = and_(chunks.c.pipeline == pipeline, chunks.c.input_digest == digest, chunks.c.chunk == chunk)
+def mark_published(database: Database, pipeline: str, digest: str, chunk: int, rescored_with: int = 0) -> None:
+    mine = _chunk(Claim(pipeline, digest, chunk, 0, rescored_with))
     database.transact(lambda connection: connection.execute(update(chunks).where(mine).values(published=1)))
 
 
-def list_inputs(database: Database, pipeline: str) -> list[Row[Any]]:
+def list_inputs(database: Database, pipeline: str, rescored_with: int | None = 0) -> list[Row[Any]]:
+    """Inputs in the order of their arrival: as first scored (0), as re-scored with a version, or both (None)."""
     query = select(inputs).where(inputs.c.pipeline == pipeline).order_by(inputs.c.seen_at, inputs.c.name)
+    if rescored_with is not None:
+        query = query.where(inputs.c.rescored_with == rescored_with)
     return list(database.transact(lambda connection: connection.execute(query).all()))
 
 
-def sum_chunks(database: Database, pipeline: str, digest: str) -> tuple[int, int, int, int]:
-    """(rows in, scored, rejected, abstained) over the committed chunks of an input."""
-    columns = [
-        func.coalesce(func.sum(c), 0)
-        for c in (chunks.c.rows_in, chunks.c.scored, chunks.c.rejected, chunks.c.abstained)
-    ]
-    query = select(*columns).where(
+def superseded(database: Database, pipeline: str, digest: str, rescored_with: int) -> dict[str, list[Any]]:
+    """What this scoring takes the place of: earlier contents of its names, other versions' scores of its content."""
+    sighted = list_sightings(database, pipeline)
+    names = {row.name for row in sighted if row.input_digest == digest}
+    began = {row.name: row.seen_at for row in sighted if row.input_digest == digest}
+    earlier = {row.input_digest for row in sighted if row.name in names and row.seen_at < began[row.name]}
+    finished = select(chunks.c.model_version).where(
         chunks.c.pipeline == pipeline, chunks.c.input_digest == digest, chunks.c.state == "done"
     )
-    row = database.transact(lambda connection: connection.execute(query).one())
-    return int(row[0]), int(row[1]), int(row[2]), int(row[3])
+    versions = set(database.transact(lambda connection: connection.execute(finished.distinct()).scalars().all()))
+    return {"inputs": sorted(earlier), "versions": sorted(versions - {rescored_with}) if rescored_with else []}
+
+
+def chunks_by(database: Database, pipeline: str, digest: str, rescored_with: int) -> list[Row[Any]]:
+    """The committed chunks of one scoring of an input, in order.
+
+    Chunks that the version had scored at first, as champion, are part of its re-scoring: a row is scored once by it.
+    """
+    own = chunks.c.rescored_with == rescored_with
+    at_first = and_(chunks.c.rescored_with == 0, chunks.c.model_version == rescored_with)
+    here = and_(chunks.c.pipeline == pipeline, chunks.c.input_digest == digest, chunks.c.state == "done")
+    query = select(chunks).where(here, or_(own, at_first) if rescored_with else own).order_by(chunks.c.chunk)
+    return list(database.transact(lambda connection: connection.execute(query).all()))
+
+
+def sum_chunks(database: Database, pipeline: str, digest: str, rescored_with: int = 0) -> tuple[int, int, int, int]:
+    """(rows in, scored, rejected, abstained) over the committed chunks of one scoring of an input."""
+    found = chunks_by(database, pipeline, digest, rescored_with)
+    return (
+        sum(row.rows_in for row in found), sum(row.scored for row in found), sum(row.rejected for row in found),
+        sum(row.abstained for row in found),
+    )  # fmt: skip

@@ -19,6 +19,7 @@ from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError, SQLAlchemyError
 
 from seqcls.errors import ConfigRefused, Corrupted, SeqclsError, WorldFailed
+from seqcls.ledger.migrate import migrate
 from seqcls.ledger.schema import SCHEMA_VERSION, metadata, settings
 
 LEDGER = "ledger.db"
@@ -118,6 +119,8 @@ def _prepare(database: Database, may_be_new: bool) -> Callable[[Connection], Non
             )
         if found is None:
             connection.execute(insert(settings).values(name="schema", value=str(SCHEMA_VERSION)))
+        elif int(found) == 1:
+            migrate(connection)
         elif int(found) != SCHEMA_VERSION:
             raise ConfigRefused(
                 f"the ledger has schema {found}",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,6 +39,20 @@ class AliasState:
 
     version: int | None
     counter: int
+
+
+@dataclass(frozen=True)
+class AliasMove:
+    """One move of an alias, as the ledger and the journal have it."""
+
+    pipeline: str
+    alias: str
+    counter: int
+    from_version: int | None
+    to_version: int
+    who: str
+    why: str
+    changed_at: float
 
 
 class AliasMoved(WorldFailed):
@@ -95,12 +110,14 @@ def get_alias(database: Database, pipeline: str, alias: str) -> AliasState:
 
 
 def set_alias(
-    database: Database, pipeline: str, alias: str, seen: AliasState, version: int, who: str, why: str
-) -> AliasState:
-    """Move the alias from the state that was `seen` to `version`; AliasMoved when it is no longer in that state."""
+    database: Database, pipeline: str, alias: str, seen: AliasState, version: int, who: str, why: str,
+    journal: Callable[[AliasMove], str] | None = None,
+) -> AliasState:  # fmt: skip
+    """Move the alias from the state that was `seen` to `version`; AliasMoved when it is no longer in that state.
+
+    `journal` writes the move down elsewhere before it is committed here, and returns the digest of what it wrote.
+    """
     now = AliasState(version, seen.counter + 1)
-    change = {"pipeline": pipeline, "alias": alias, "counter": now.counter, "from_version": seen.version,
-              "to_version": version, "who": who, "why": why}  # fmt: skip
 
     def work(connection: Connection) -> AliasState:
         if not _compare_and_set(connection, pipeline, alias, seen, now):
@@ -110,7 +127,11 @@ def set_alias(
                 expected=f"the alias at its move {seen.counter}",
                 next_step="look again with `seqcls models`",
             )
-        connection.execute(insert(alias_changes).values(**change, changed_at=database.now(connection)))
+        move = AliasMove(
+            pipeline, alias, now.counter, seen.version, version, who, why, changed_at=database.now(connection)
+        )
+        written = journal(move) if journal else None
+        connection.execute(insert(alias_changes).values(**move.__dict__, journal=written))
         return now
 
     return database.transact(work)
@@ -130,6 +151,16 @@ def _compare_and_set(connection: Connection, pipeline: str, alias: str, seen: Al
     unmoved = and_(here, aliases.c.counter == seen.counter)
     moved = connection.execute(update(aliases).where(unmoved).values(version=now.version, counter=now.counter))
     return bool(moved.rowcount == 1)
+
+
+def note_journal(database: Database, move: AliasMove, digest: str) -> None:
+    """Which artefact says the same as a move of the ledger."""
+    here = and_(
+        alias_changes.c.pipeline == move.pipeline,
+        alias_changes.c.alias == move.alias,
+        alias_changes.c.counter == move.counter,
+    )
+    database.transact(lambda connection: connection.execute(update(alias_changes).where(here).values(journal=digest)))
 
 
 def alias_history(database: Database, pipeline: str, alias: str) -> list[Row[Any]]:

@@ -42,6 +42,8 @@ def find_references(database: Database, keep: int | None = None) -> References:
                     named.setdefault((kind, digest), f"{row.pipeline}@v{row.version}")
         for row in connection.execute(select(chunks).where(chunks.c.state == "done")):
             named[("scores", row.scores_digest)] = f"chunk {row.chunk} of input {row.input_digest[:16]}"
+        for row in connection.execute(select(alias_changes).where(alias_changes.c.journal.is_not(None))):
+            named[("alias_move", row.journal)] = f"move {row.counter} of {row.pipeline}'s {row.alias}"
         is_open = and_(inputs.c.state == "open", inputs.c.checked_digest.is_not(None))
         for row in connection.execute(select(inputs).where(is_open)):
             named[("checked", row.checked_digest)] = f"{row.name}, not scored to its end"
@@ -60,6 +62,8 @@ def _needed_versions(connection: Connection, versions: list[Row[tuple[object, ..
         needed |= {(row.pipeline, row.from_version), (row.pipeline, row.to_version)}
     used = select(chunks.c.pipeline, chunks.c.model_version).where(chunks.c.state == "done").distinct()
     needed |= {(row.pipeline, row.model_version) for row in connection.execute(used)}
+    begun = select(inputs.c.pipeline, inputs.c.rescored_with).where(inputs.c.rescored_with > 0).distinct()
+    needed |= {(row.pipeline, row.rescored_with) for row in connection.execute(begun)}
     for pipeline in {row.pipeline for row in versions}:
         own = [(row.pipeline, row.version) for row in versions if row.pipeline == pipeline]
         needed.update(own if keep is None else own[len(own) - keep :] if keep < len(own) else own)

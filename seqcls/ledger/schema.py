@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Float, ForeignKeyConstraint, Integer, MetaData, String, Table, Text
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 metadata = MetaData()
 
 settings = Table(
@@ -68,15 +68,19 @@ alias_changes = Table(
     Column("who", String(128), nullable=False),
     Column("why", Text, nullable=False),
     Column("changed_at", Float, nullable=False),
+    Column("journal", String(64)),  # digest of the `alias_move` artefact that says the same
 )
 
-# New data, by content. One row a file content and pipeline; names are kept in sightings.
+# New data, by content. One row a file content, pipeline and scoring; names are kept in sightings.
+# `rescored_with` is 0 for the first scoring (each chunk by who is champion then), N for the re-scoring with version N.
 inputs = Table(
     "inputs",
     metadata,
     Column("pipeline", String(64), primary_key=True),
     Column("input_digest", String(64), primary_key=True),
+    Column("rescored_with", Integer, primary_key=True, default=0),
     Column("name", Text, nullable=False),  # the name it was first seen under
+    Column("day", String(10)),  # YYYY-MM-DD, what `--since` and `--until` ask for; null: see scoring/days.py
     Column("state", String(16), nullable=False),  # open, done, refused
     Column("detail", Text, nullable=False),
     Column("checked_digest", String(64)),  # fixed with chunk_rows when scoring starts, so that chunks keep
@@ -103,6 +107,7 @@ chunks = Table(
     metadata,
     Column("pipeline", String(64), primary_key=True),
     Column("input_digest", String(64), primary_key=True),
+    Column("rescored_with", Integer, primary_key=True, default=0),
     Column("chunk", Integer, primary_key=True),
     Column("state", String(16), nullable=False),  # claimed, done
     Column("token", Integer, nullable=False),

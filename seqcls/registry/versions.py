@@ -15,6 +15,7 @@ from seqcls.artefacts import Ref, verify
 from seqcls.errors import ConfigRefused, GateRefused
 from seqcls.failpoints import failpoint
 from seqcls.ledger.models import (
+    AliasMove,
     AliasMoved,
     AliasState,
     ModelVersion,
@@ -25,6 +26,7 @@ from seqcls.ledger.models import (
     set_alias,
 )
 from seqcls.registry.gate import Check, Decision, decide
+from seqcls.registry.journal import complete_journal, write_move
 from seqcls.workspace import Workspace
 
 CHAMPION = "champion"
@@ -69,9 +71,20 @@ def promote(workspace: Workspace, version: ModelVersion, *, force: bool = False,
     if not decision.passed and not force:
         return Promotion(version, decision, promoted=False)
     reason = why if decision.passed else f"forced against the gate: {why}"
-    set_alias(workspace.ledger, version.pipeline, CHAMPION, seen, version.version, getpass.getuser(), reason)
-    failpoint("alias_set")
+    _move(workspace, seen, version, reason)
     return Promotion(version, decision, promoted=True)
+
+
+def _move(workspace: Workspace, seen: AliasState, version: ModelVersion, why: str) -> None:
+    """Move the champion, in the ledger and in the journal; moves that the journal lacks come first."""
+    complete_journal(workspace, CHAMPION)
+
+    def journal(move: AliasMove) -> str:
+        return write_move(workspace.store, move, version)
+
+    who = getpass.getuser()
+    set_alias(workspace.ledger, version.pipeline, CHAMPION, seen, version.version, who, why, journal)
+    failpoint("alias_set")
 
 
 def consider(workspace: Workspace, version: ModelVersion) -> Promotion:
@@ -130,8 +143,7 @@ def rollback(workspace: Workspace, *, why: str = "rollback") -> tuple[ModelVersi
         )
     target = find_version(workspace, earlier[-1])
     load_model(workspace.store.ref("model", target.model_digest))
-    set_alias(workspace.ledger, name, CHAMPION, seen, target.version, getpass.getuser(), why)
-    failpoint("alias_set")
+    _move(workspace, seen, target, why)
     return current, target
 
 

@@ -20,12 +20,13 @@ from seqcls.failpoints import failpoint
 from seqcls.ledger.chunks import (
     ChunkResult,
     Claim,
+    chunks_by,
     claim_chunk,
     close_input,
     commit_chunk,
-    done_chunks,
     release_chunk,
     sum_chunks,
+    superseded,
 )
 from seqcls.ledger.models import ModelVersion
 from seqcls.memory import enough_memory
@@ -34,6 +35,7 @@ from seqcls.parquet import iterate, read_parquet, shards, write_parquet
 from seqcls.registry.versions import champion
 from seqcls.scorer import Scorer, open_scorer
 from seqcls.scoring.abstaining import least_confidence
+from seqcls.scoring.days import day_of_input
 from seqcls.scoring.score_table import score_rows
 from seqcls.table import REJECTS
 from seqcls.workspace import Workspace
@@ -55,14 +57,14 @@ class ScoredInput:
 
 
 class ScorerCache:
-    """The champion's scorer; opened again when the champion changes, between chunks only."""
+    """The champion's scorer, opened again when the champion changes, between chunks only; or that of one version."""
 
-    def __init__(self, workspace: Workspace) -> None:
-        self.workspace = workspace
+    def __init__(self, workspace: Workspace, version: ModelVersion | None = None) -> None:
+        self.workspace, self.version = workspace, version
         self._scorer: Scorer | None = None
 
     def current(self) -> Scorer:
-        version = champion(self.workspace)
+        version = self.version or champion(self.workspace)
         if self._scorer is None or self._scorer.version != version:
             self._scorer = open_scorer(self.workspace, version)
         return self._scorer
@@ -75,21 +77,25 @@ def score_input(
     run_id: str,
     progress: Callable[[int], None] | None = None,
 ) -> ScoredInput:
-    """Score the chunks of an opened input that nobody has done or holds."""
-    name, digest = workspace.pipeline.name, row.input_digest
+    """Score the chunks of an opened input, or of its re-scoring, that nobody has done or holds."""
+    name, digest, rescored_with = workspace.pipeline.name, row.input_digest, row.rescored_with
     checked = workspace.store.ref("checked", row.checked_digest)
     manifest = verify(checked)
-    done = {chunk.chunk for chunk in done_chunks(workspace.ledger, name, digest)}
+    done = {chunk.chunk for chunk in chunks_by(workspace.ledger, name, digest, rescored_with)}
+    facts = {"name": row.name, "chunk_rows": row.chunk_rows, "rows_in": manifest["meta"]["rows_in"]}
+    facts |= {"day": day_of_input(row).isoformat(), "seen_at": row.seen_at}
+    facts |= {"supersedes": superseded(workspace.ledger, name, digest, rescored_with)}
     scored_now = held = 0
     for number, rows in cut_chunks(checked, row.chunk_rows):
         if number in done:
             continue
-        claim = claim_chunk(workspace.ledger, name, digest, number, this_process(), LEASE_SECONDS, is_gone)
+        claim = claim_chunk(
+            workspace.ledger, name, digest, number, this_process(), LEASE_SECONDS, is_gone, rescored_with
+        )
         if claim is None:
             held += 1
             continue
         failpoint("chunk_claimed")
-        facts = {"name": row.name, "chunk_rows": row.chunk_rows, "rows_in": manifest["meta"]["rows_in"]}
         with enough_memory("scoring", "lower score.batch_size or score.chunk_rows"):
             result = _score_chunk(workspace, claim, checked, rows, scorers.current(), run_id, facts)
         if result is None:
@@ -165,7 +171,7 @@ def _write(
         write_parquet(draft.folder / "rejects.parquet", rejects)
         draft.inputs |= {"file": claim.input_digest, "model": model.model_digest, "evaluation": model.evaluation_digest}
         draft.inputs["checked"] = facts["checked"]
-        draft.meta |= {"pipeline": claim.pipeline, "chunk": claim.chunk, **books}
+        draft.meta |= {"pipeline": claim.pipeline, "chunk": claim.chunk, "rescored_with": claim.rescored_with, **books}
         draft.meta |= {"model_version": model.version, "run_id": run_id, "published_as": place}
         draft.meta |= {"scored_at": now.timestamp(), "input": {k: v for k, v in facts.items() if k != "checked"}}
     return ChunkResult(
@@ -174,9 +180,9 @@ def _write(
 
 
 def _close(workspace: Workspace, row: Row[Any], rows_in: int, *, complete: bool, scored_now: int) -> ScoredInput:
-    """Reconcile the chunks of an input with the rows that its file had."""
+    """Reconcile the chunks of an input, as this scoring has them, with the rows that its file had."""
     name, digest = workspace.pipeline.name, row.input_digest
-    total, scored, rejected, abstained = sum_chunks(workspace.ledger, name, digest)
+    total, scored, rejected, abstained = sum_chunks(workspace.ledger, name, digest, row.rescored_with)
     if complete or total == rows_in:  # another run may have done the chunks that it held
         if not total == rows_in == scored + rejected + abstained:
             raise CheckBroken(
@@ -191,6 +197,7 @@ def _close(workspace: Workspace, row: Row[Any], rows_in: int, *, complete: bool,
             name,
             digest,
             "done",
+            rescored_with=row.rescored_with,
             rows_in=rows_in,
             scored=scored,
             rejected=rejected,

@@ -1,4 +1,5 @@
-"""From a row's id back to everything that made its score. In: an id. Out: one dict for each time it was seen."""
+"""From a row's id back to everything that made its score. In: an id. Out: one dict for each time it was scored; `state`
+says which of them counts."""
 
 from __future__ import annotations
 
@@ -13,12 +14,18 @@ from seqcls.errors import DataRefused
 from seqcls.ledger.chunks import done_chunks, list_inputs
 from seqcls.parquet import read_parquet
 from seqcls.registry.versions import find_version
+from seqcls.scoring.current import list_scorings
 from seqcls.workspace import Workspace
 
 
 def find_lineage(workspace: Workspace, row_id: str) -> list[dict[str, Any]]:
     """Look through the committed chunks of the pipeline; every artefact named is verified."""
     inputs = {row.input_digest: row for row in list_inputs(workspace.ledger, workspace.pipeline.name)}
+    states = {
+        (item.input_digest, chunk.scores_digest): item.state
+        for item in sorted(list_scorings(workspace), key=lambda item: item.current)
+        for chunk in item.chunks
+    }
     found: list[dict[str, Any]] = []
     for chunk in done_chunks(workspace.ledger, workspace.pipeline.name):
         ref = workspace.store.ref("scores", chunk.scores_digest)
@@ -26,7 +33,8 @@ def find_lineage(workspace: Workspace, row_id: str) -> list[dict[str, Any]]:
         for outcome, name in (("scored", "scores"), ("rejected", "rejects")):
             table = read_parquet(ref.folder / f"{name}.parquet")
             for row in table.filter(pc.equal(table["id"], row_id)).to_pylist():
-                found.append(_describe(workspace, row, outcome, chunk, inputs[chunk.input_digest]))
+                state = states[(chunk.input_digest, chunk.scores_digest)]
+                found.append(_describe(workspace, row, outcome, chunk, inputs[chunk.input_digest], state))
     if not found:
         raise DataRefused(
             f"no row with id {row_id!r} was scored or rejected",
@@ -38,7 +46,7 @@ def find_lineage(workspace: Workspace, row_id: str) -> list[dict[str, Any]]:
 
 
 def _describe(
-    workspace: Workspace, row: dict[str, Any], outcome: str, chunk: Row[Any], source: Row[Any]
+    workspace: Workspace, row: dict[str, Any], outcome: str, chunk: Row[Any], source: Row[Any], state: str
 ) -> dict[str, Any]:
     version = find_version(workspace, chunk.model_version)
     if outcome == "scored" and row["label"] is None:
@@ -48,6 +56,7 @@ def _describe(
         "id": row["id"],
         "outcome": outcome,
         "result": "; ".join(row["reasons"]) if outcome == "rejected" else row["label"],
+        "state": state,
         "raw row": f"{row['source_file']}:{row['source_row']}",
         "raw file": f"{source.name} (SHA-256 {source.input_digest})",
         "scored at": datetime.fromtimestamp(chunk.committed_at, UTC).isoformat(),

@@ -1,11 +1,15 @@
 """Committed chunks -> score files in the output folder. Promise: the folder holds committed chunks only, each
-under a fixed name, whole; a file that a killed run did not get to is published by the next."""
+under a fixed name, whole; a file that a killed run did not get to is published by the next. `_current.json` (a name
+that dataset readers pass over) lists the files that count."""
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
+from typing import BinaryIO
 
 from pydantic import BaseModel, ConfigDict
 
@@ -13,8 +17,11 @@ from seqcls.artefacts import ArtefactStore, fsync_folder, read_manifest, verify
 from seqcls.errors import WorldFailed
 from seqcls.failpoints import failpoint
 from seqcls.ledger.chunks import done_chunks, mark_published
+from seqcls.scoring.current import list_scorings
 from seqcls.temporary import remove_left_over, temporary_name
 from seqcls.workspace import Workspace
+
+CURRENT = "_current.json"
 
 
 class Published(BaseModel):
@@ -38,18 +45,37 @@ def publish(workspace: Workspace) -> Published:
         _copy(ref.folder / "scores.parquet", workspace.output / chunk.published_as)
         scores.append(chunk.published_as)
         if read_manifest(ref)["meta"]["rejected"]:
-            place = rejects_place(chunk.published_as)
+            place = rejects_place(chunk.published_as, chunk.rescored_with)
             _copy(ref.folder / "rejects.parquet", workspace.output / place)
             rejects.append(place)
         failpoint("scores_copied")
-        mark_published(workspace.ledger, workspace.pipeline.name, chunk.input_digest, chunk.chunk)
+        mark_published(workspace.ledger, workspace.pipeline.name, chunk.input_digest, chunk.chunk, chunk.rescored_with)
         failpoint("scores_published")
+    write_current(workspace)
     return Published(scores=tuple(scores), rejects=tuple(rejects))
 
 
-def rejects_place(scores_place: str) -> str:
-    """Where the rejects of a chunk stand, below the output folder."""
-    return f"rejects/{Path(scores_place).parent.name}/{Path(scores_place).name}"
+def write_current(workspace: Workspace) -> None:
+    """`_current.json` in the output folder: which score files count now; untouched when it says so already."""
+    files = [
+        {
+            "file": item.name, "input": item.input_digest, "day": item.day, "models": list(item.models),
+            "rows_in": item.rows_in, "scores": [chunk.published_as for chunk in item.chunks],
+        }
+        for item in list_scorings(workspace)
+        if item.current
+    ]  # fmt: skip
+    data = (json.dumps({"format": 1, "pipeline": workspace.pipeline.name, "files": files}, indent=1) + "\n").encode()
+    target = workspace.output / CURRENT
+    if files and not (target.is_file() and target.read_bytes() == data):
+        place_file(target, lambda writer: writer.write(data))
+        failpoint("current_written")
+
+
+def rejects_place(scores_place: str, rescored_with: int = 0) -> str:
+    """Where the rejects of a chunk stand, below the output folder; those of a re-scoring by version, beside the old."""
+    place = Path(scores_place)
+    return f"rejects/{place if rescored_with else Path(place.parent.name) / place.name}"
 
 
 def remove_traces(store: ArtefactStore, output: Path) -> int:
@@ -58,12 +84,20 @@ def remove_traces(store: ArtefactStore, output: Path) -> int:
 
 
 def _copy(source: Path, target: Path) -> None:
+    def write(writer: BinaryIO) -> None:
+        with open(source, "rb") as reader:
+            shutil.copyfileobj(reader, writer, 1 << 20)
+
+    place_file(target, write)
+
+
+def place_file(target: Path, write: Callable[[BinaryIO], object]) -> None:
     """Temporary file (leading dot: dataset readers pass over it), fsync, rename, fsync of the folder."""
     temporary = target.with_name(temporary_name())
     try:
         target.parent.mkdir(parents=True, exist_ok=True)
-        with open(source, "rb") as reader, open(temporary, "wb") as writer:
-            shutil.copyfileobj(reader, writer, 1 << 20)
+        with open(temporary, "wb") as writer:
+            write(writer)
             writer.flush()
             os.fsync(writer.fileno())
         os.replace(temporary, target)

@@ -12,7 +12,15 @@ from pathlib import Path
 import pytest
 
 from seqcls.failpoints import POINTS
-from tests.reliability.invariants import Books, count_final, count_ids, count_visible, model_digests
+from tests.reliability.invariants import (
+    Books,
+    count_final,
+    count_ids,
+    count_rescored,
+    count_visible,
+    digests_of,
+    model_digests,
+)
 from tests.reliability.processes import Nursery
 
 # point -> the commands that pass it
@@ -28,21 +36,24 @@ SCENARIOS: dict[str, tuple[str, ...]] = {
     "epoch_ended": ("train",),
     "step_ended": ("train",),
     "model_registered": ("train",),
+    "move_written": ("train",),
     "alias_set": ("train",),
     "input_seen": ("score",),
     "input_opened": ("score",),
-    "input_closed": ("score",),
-    "chunk_claimed": ("score",),
-    "chunk_scored": ("score",),
-    "chunk_committed": ("score",),
-    "scores_copied": ("score",),
-    "scores_published": ("score",),
-    "run_recorded": ("train", "score"),
+    "rescoring_opened": ("rescore",),
+    "input_closed": ("score", "rescore"),
+    "chunk_claimed": ("score", "rescore"),
+    "chunk_scored": ("score", "rescore"),
+    "chunk_committed": ("score", "rescore"),
+    "scores_copied": ("score", "rescore"),
+    "scores_published": ("score", "rescore"),
+    "current_written": ("score", "rescore"),
+    "run_recorded": ("train", "score", "rescore"),
     "ledger_saved": ("doctor",),
     "ledger_rebuilt": ("doctor",),
     "rows_released": ("gc",),
 }
-OPTIONS = {"gc": ("--age", "0"), "doctor": ("--repair",)}
+OPTIONS = {"gc": ("--age", "0"), "doctor": ("--repair",), "rescore": ("--rescore",)}
 
 
 def test_every_failpoint_has_a_scenario() -> None:
@@ -68,13 +79,15 @@ def test_killed_twice_at_a_point_the_next_run_ends_well(
     untrained: Path,
     trained: Path,
     scored: Path,
+    promoted: Path,
     nursery: Nursery,
     copy: Callable[[Path], Path],
 ) -> None:
-    config = copy({"train": untrained, "score": trained}.get(command, scored))
+    config = copy({"train": untrained, "score": trained, "rescore": promoted}.get(command, scored))
+    before = digests_of(config) if command == "rescore" else {}
     if command == "doctor":
         (config.parent / "store" / "ledger.db").write_bytes(b"no database any more" * 300)
-    arguments = (command, config, *OPTIONS.get(command, ()))
+    arguments = ("score" if command == "rescore" else command, config, *OPTIONS.get(command, ()))
     first = nursery.run(*arguments, failpoint=f"{point}=kill")
     assert first.status == -signal.SIGKILL, first.text
     if command != "doctor":
@@ -91,6 +104,9 @@ def test_killed_twice_at_a_point_the_next_run_ends_well(
         assert after.status == 0, after.text
         assert count_final(config) == Books()
         assert count_ids(config) == Books()
+    if command == "rescore":
+        assert before.items() <= digests_of(config).items()
+        assert count_rescored(config, 2) == Books()
 
 
 @pytest.mark.parametrize(("command", "point"), [("train", "checkpoint_written"), ("score", "chunk_committed")])

@@ -29,7 +29,7 @@ pytestmark = pytest.mark.server
 FAST = {**STAGE, "retry_delay_seconds": 0.01}
 TASKS = [
     ingest.ingest, validate.validate, encode.split, encode.encode, train.train, evaluate.evaluate, promote.promote,
-    score.discover, score.validate_new, score.score_new, score.publish_scores,
+    score.discover, score.plan, score.validate_new, score.score_new, score.publish_scores,
 ]  # fmt: skip
 
 

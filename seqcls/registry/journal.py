@@ -1,0 +1,138 @@
+"""The journal of alias moves: what the ledger says of each promotion and rollback, once more as an artefact.
+
+In: a move. Out: an artefact `alias_move` without files; its manifest holds pipeline, alias, number, from, to, who, why
+and when, and names the model. Promise: it is on disk before the ledger commits the move, so every move that was ever
+acknowledged is there when the ledger is lost; a move whose process was killed in between counts only if nothing else
+took its number later. (The log before the commit: Mohan and others, "ARIES", 1992.)
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from sqlalchemy import Connection, and_, delete, insert, select
+
+from seqcls.artefacts import ArtefactStore, Ref, verify
+from seqcls.errors import Corrupted
+from seqcls.failpoints import failpoint
+from seqcls.ledger.models import AliasMove, ModelVersion, alias_history, list_models, note_journal
+from seqcls.ledger.schema import alias_changes, aliases, models
+from seqcls.workspace import Workspace
+
+KIND = "alias_move"
+WHO = "seqcls doctor --repair"
+FIELDS = tuple(AliasMove.__dataclass_fields__)
+
+
+@dataclass(frozen=True)
+class JournalEntry:
+    """A move as an artefact has it."""
+
+    ref: Ref
+    move: AliasMove
+    model_digest: str
+    evaluation_digest: str
+
+
+def write_move(store: ArtefactStore, move: AliasMove, version: ModelVersion) -> str:
+    """The move as an artefact; its digest. The same move gives the same digest."""
+    with store.write(KIND) as (draft, done):
+        draft.meta |= move.__dict__
+        draft.inputs |= {"model": version.model_digest, "evaluation": version.evaluation_digest}
+    failpoint("move_written")
+    return done[0].digest
+
+
+def read_move(ref: Ref, manifest: dict[str, Any]) -> JournalEntry:
+    """A verified manifest as a move; KeyError when it is none."""
+    move = AliasMove(**{name: manifest["meta"][name] for name in FIELDS})
+    return JournalEntry(ref, move, manifest["inputs"]["model"], manifest["inputs"]["evaluation"])
+
+
+def complete_journal(workspace: Workspace, alias: str) -> int:
+    """Write what the journal lacks: moves of an older release, artefacts that were damaged. Returns how many."""
+    name, written = workspace.pipeline.name, 0
+    versions = {item.version: item for item in list_models(workspace.ledger, name)}
+    for row in alias_history(workspace.ledger, name, alias):
+        if row.journal is None or not _is_whole(workspace.store, row.journal):
+            move = AliasMove(*(getattr(row, field) for field in FIELDS))
+            note_journal(workspace.ledger, move, write_move(workspace.store, move, versions[row.to_version]))
+            written += 1
+    return written
+
+
+def _is_whole(store: ArtefactStore, digest: str) -> bool:
+    ref = store.find(KIND, digest)
+    if ref is None:
+        return False
+    try:
+        verify(ref)
+    except Corrupted:
+        store.set_aside(ref)
+        return False
+    return True
+
+
+def restore_aliases(connection: Connection, entries: Iterable[JournalEntry]) -> list[str]:
+    """Add the moves that a ledger does not know and point its aliases where the last one says; what was done."""
+    by_alias: dict[tuple[str, str], list[JournalEntry]] = {}
+    for entry in entries:
+        by_alias.setdefault((entry.move.pipeline, entry.move.alias), []).append(entry)
+    return [line for key, own in sorted(by_alias.items()) for line in _restore(connection, *key, own)]
+
+
+def _restore(connection: Connection, pipeline: str, alias: str, entries: list[JournalEntry]) -> list[str]:
+    here = and_(alias_changes.c.pipeline == pipeline, alias_changes.c.alias == alias)
+    known = list(connection.execute(select(alias_changes).where(here).order_by(alias_changes.c.counter)))
+    last, when = (known[-1].counter, known[-1].changed_at) if known else (0, 0.0)
+    usable = {
+        (row.version, row.model_digest, row.evaluation_digest)
+        for row in connection.execute(select(models).where(models.c.pipeline == pipeline))
+    }
+    new = follow(entries, last, when)
+    good = [entry for entry in new if (entry.move.to_version, entry.model_digest, entry.evaluation_digest) in usable]
+    if not good:
+        return []
+    for entry in new:
+        connection.execute(insert(alias_changes).values(**entry.move.__dict__, journal=entry.ref.digest))
+    said = [f"{pipeline}: {len(new)} moves of the {alias} taken from the journal"]
+    end = new[-1].move
+    if end.counter != last + len(new):
+        said.append(f"{pipeline}: {end.counter - last - len(new)} moves of the {alias} are missing in the journal")
+    if new[-1] is not good[-1]:
+        end = _fall_back(connection, end, good[-1].move)
+    connection.execute(delete(aliases).where(aliases.c.pipeline == pipeline, aliases.c.alias == alias))
+    state = {"version": end.to_version, "counter": end.counter}
+    connection.execute(insert(aliases).values(pipeline=pipeline, alias=alias, **state))
+    said.append(f"{pipeline}: {alias} is v{end.to_version} ({end.who}: {end.why}); `seqcls promote` changes it")
+    return said
+
+
+def _fall_back(connection: Connection, end: AliasMove, good: AliasMove) -> AliasMove:
+    """The last version of the journal is not usable: one move more, to the last one that is."""
+    why = f"v{end.to_version}, to which it pointed, is damaged"
+    move = replace(
+        good, counter=end.counter + 1, from_version=end.to_version, who=WHO, why=why, changed_at=end.changed_at
+    )
+    connection.execute(insert(alias_changes).values(**move.__dict__))
+    return move
+
+
+def follow(entries: list[JournalEntry], last: int, when: float) -> list[JournalEntry]:
+    """The moves after number `last`, made at `when`, in order.
+
+    Of two with one number the later one counts: the earlier was killed before its commit, or belongs to a ledger that
+    was replaced by an older one; moves of that ledger are older than what they would follow.
+    """
+    newest: dict[int, JournalEntry] = {}
+    for entry in sorted(entries, key=lambda entry: entry.move.changed_at):
+        newest[entry.move.counter] = entry
+    chain: list[JournalEntry] = []
+    for number in sorted(number for number in newest if number > last):
+        if newest[number].move.changed_at < when:
+            break
+        chain.append(newest[number])
+        when = newest[number].move.changed_at
+    return chain

@@ -1,0 +1,131 @@
+"""Which files are new: by content, of the days asked for, and no longer being written.
+
+In: the score folders. Out: `Discovery`. Promise: every file that a pattern names is in exactly one of new, known,
+waiting, outside; a file in motion waits for the next run and stops no other.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from seqcls.config.train import ScoreConfig
+from seqcls.errors import ConfigRefused
+from seqcls.failpoints import failpoint
+from seqcls.ledger.chunks import list_inputs, see_input
+from seqcls.scoring.days import day_of
+from seqcls.scoring.publish import remove_traces
+from seqcls.scoring.request import ScoreRequest
+from seqcls.sources.arriving import find_unfinished, read_settled
+from seqcls.sources.discover import find_files, find_paths
+from seqcls.table import InputFile
+from seqcls.workspace import Workspace
+
+EVERYTHING = ScoreRequest()
+
+
+class _Record(BaseModel):
+    model_config = ConfigDict(frozen=True)
+
+
+class NewFile(_Record):
+    """A file whose content was not scored before, or is to be scored again."""
+
+    name: str
+    path: str
+    digest: str
+    size: int
+    day: str = ""
+    rows: int = 0
+    """Known when it was scored before."""
+
+
+class Discovery(_Record):
+    """What the score folders hold."""
+
+    new: tuple[NewFile, ...]
+    known: tuple[str, ...]
+    """Names whose content was scored before, under this or another name."""
+    waiting: tuple[str, ...]
+    """Names that are perhaps still being written, each with the sign of it."""
+    outside: tuple[str, ...] = ()
+    """Names of new files whose day is not asked for."""
+    rescored_with: int = 0
+    """The version that scores again what is in `new`; 0 = new files, scored by the champion."""
+    request: ScoreRequest = EVERYTHING
+
+
+def discover_new(workspace: Workspace, request: ScoreRequest = EVERYTHING, *, note: bool = True) -> Discovery:
+    """List the score folders and tell new content from known; `note` writes down what was seen."""
+    if note:
+        remove_traces(workspace.store, workspace.output)
+    files, waiting = list_files(workspace)
+    known = {row.input_digest for row in list_inputs(workspace.ledger, workspace.pipeline.name) if row.state == "done"}
+    new: dict[str, NewFile] = {}
+    seen: list[str] = []
+    outside: list[str] = []
+    for file in files:
+        day = day_of(file.name, _changed(file.path))
+        if file.digest not in known and not request.covers(day):
+            outside.append(file.name)
+            continue
+        if note:
+            see_input(workspace.ledger, workspace.pipeline.name, file.digest, file.name, day.isoformat())
+            failpoint("input_seen")
+        if file.digest in known or file.digest in new:
+            seen.append(file.name)
+        else:
+            found = NewFile(name=file.name, path=str(file.path), digest=file.digest, size=file.size, day=str(day))
+            new[file.digest] = found
+    return Discovery(
+        new=tuple(new.values()), known=tuple(seen), waiting=tuple(waiting), outside=tuple(outside), request=request
+    )
+
+
+def list_files(workspace: Workspace) -> tuple[list[InputFile], list[str]]:
+    """The files that are whole, and sentences about those that perhaps are not."""
+    settings = workspace.pipeline.score
+    if not settings.files:
+        raise ConfigRefused(
+            "score.files is empty",
+            where=str(workspace.loaded.path),
+            expected='files to score, such as files = ["incoming/*.csv"]',
+            next_step="name them under [score]",
+        )
+    source, folder = workspace.pipeline.score_source, workspace.folder
+    if source.format == "sql":
+        return find_files(source, folder), []
+    marker = settings.done_marker
+    paths = [
+        path
+        for path in sorted(find_paths(folder, list(settings.files), allow_none=True))
+        if marker is None or not path.name.endswith(marker)
+    ]
+    files, moving = read_settled(source, folder, paths, _settled(settings))
+    sign = f"no {marker} beside it, or changing" if marker else "changed a moment ago"
+    unfinished = [path.relative_to(folder) if path.is_relative_to(folder) else path
+                  for path in find_unfinished(folder, list(settings.files))]  # fmt: skip
+    return files, [*(f"{name} ({sign})" for name in moving), *(f"{name} (a temporary name)" for name in unfinished)]
+
+
+def _settled(settings: ScoreConfig) -> Callable[[Path], bool]:
+    """Whether a file shows no sign of being written: its marker is there, and it was left alone long enough."""
+
+    def is_settled(path: Path) -> bool:
+        marked = settings.done_marker is None or path.with_name(path.name + settings.done_marker).is_file()
+        # a time in the future (another machine's clock) is no reason to wait when nobody asked for waiting
+        quiet = settings.stable_seconds == 0 or time.time() - path.stat().st_mtime >= settings.stable_seconds
+        return marked and quiet
+
+    return is_settled
+
+
+def _changed(path: Path) -> float:
+    """When a file was last changed; a query has no such time: now."""
+    try:
+        return path.stat().st_mtime if path.is_file() else time.time()
+    except FileNotFoundError:
+        return time.time()

@@ -1,0 +1,98 @@
+"""The scores that count, as one table. In: the ledger. Out: tables, or one Parquet or CSV file.
+
+Promise: every row that was scored or abstained of every file that counts, once, by its newest version
+(`current.py`); `source_file` is the name under which the file counts; memory does not grow with the rows; the file
+appears whole or not at all.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as csv
+import pyarrow.parquet as pq
+
+from seqcls.artefacts import verify
+from seqcls.errors import ConfigRefused, DataRefused
+from seqcls.parquet import read_parquet
+from seqcls.scoring.current import Scoring, list_scorings
+from seqcls.scoring.publish import place_file
+from seqcls.workspace import Workspace
+
+ENDINGS = (".parquet", ".csv")
+
+
+def read_current(workspace: Workspace) -> Iterator[pa.Table]:
+    """The score rows that count, a table a chunk; classes that a version does not know are null columns."""
+    current = [item for item in list_scorings(workspace) if item.current]
+    schema = _schema(workspace, current)
+    for item in current:
+        for chunk in item.chunks:
+            ref = workspace.store.ref("scores", chunk.scores_digest)
+            verify(ref)
+            yield _conform(read_parquet(ref.folder / "scores.parquet"), item.name, schema)
+
+
+def _schema(workspace: Workspace, current: list[Scoring]) -> pa.Schema:
+    """All columns of all versions, those of the classes together."""
+    paths = {
+        chunk.model_version: workspace.store.ref("scores", chunk.scores_digest).folder / "scores.parquet"
+        for item in current
+        for chunk in item.chunks
+    }
+    schemas = [pq.read_schema(path) for _, path in sorted(paths.items())]
+    fields = {field.name: field for schema in schemas for field in schema}
+    classes = sorted(name for name in fields if name.startswith("p_"))
+    others = [name for name in fields if not name.startswith("p_")]
+    place = others.index("confidence") + 1 if others else 0
+    return pa.schema([fields[name] for name in (*others[:place], *classes, *others[place:])])
+
+
+def _conform(table: pa.Table, name: str, schema: pa.Schema) -> pa.Table:
+    table = table.set_column(
+        table.column_names.index("source_file"), "source_file", pa.repeat(pa.scalar(name), table.num_rows)
+    )
+    columns = [
+        table[field.name] if field.name in table.column_names else pa.nulls(table.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.table(columns, schema=schema)
+
+
+def write_current_scores(workspace: Workspace, target: Path) -> int:
+    """All rows that count into one file; returns how many."""
+    if target.suffix not in ENDINGS:
+        raise ConfigRefused(
+            f"{target.suffix or 'no ending'!r}", where=str(target), expected="a name that ends in .parquet or .csv",
+            next_step="choose another name",
+        )  # fmt: skip
+    tables = read_current(workspace)
+    first = next(tables, None)
+    if first is None:
+        raise DataRefused(
+            "no file is scored to its end yet", where=workspace.pipeline.name, expected="scores",
+            next_step=f"`seqcls score {workspace.loaded.path}`",
+        )  # fmt: skip
+    rows = 0
+
+    def write(file: BinaryIO) -> None:
+        nonlocal rows
+        schema = first.schema if target.suffix == ".parquet" else _flat(first).schema
+        make = pq.ParquetWriter if target.suffix == ".parquet" else csv.CSVWriter
+        with make(file, schema) as writer:
+            for table in (first, *tables):
+                writer.write_table(table if target.suffix == ".parquet" else _flat(table))
+                rows += table.num_rows
+
+    place_file(target, write)
+    return rows
+
+
+def _flat(table: pa.Table) -> pa.Table:
+    """CSV has no lists: the flags in one cell, by blanks."""
+    flags = pc.binary_join(table["flags"], " ")
+    return table.set_column(table.column_names.index("flags"), "flags", flags)

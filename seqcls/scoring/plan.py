@@ -1,0 +1,81 @@
+"""`--dry-run`: what a scoring run would do. In: a request. Out: `Plan`. Promise: nothing is written, nothing scored."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import BaseModel, ConfigDict
+
+from seqcls.errors import DataRefused
+from seqcls.scoring.arrivals import NewFile, discover_new
+from seqcls.scoring.request import ScoreRequest, check_request
+from seqcls.scoring.rescore import find_history
+from seqcls.sources import read_file
+from seqcls.table import InputFile
+from seqcls.workspace import Workspace
+
+
+class PlannedFile(BaseModel):
+    """A file that would be scored; `reason` says why it would be refused instead."""
+
+    model_config = ConfigDict(frozen=True)
+
+    name: str
+    day: str
+    rows: int
+    reason: str = ""
+
+
+class Plan(BaseModel):
+    """What would be scored, by which model, and what would be left alone."""
+
+    model_config = ConfigDict(frozen=True)
+
+    model: str
+    rescore: bool
+    files: tuple[PlannedFile, ...]
+    known: int
+    outside: int
+    waiting: tuple[str, ...]
+
+    @property
+    def rows(self) -> int:
+        return sum(file.rows for file in self.files)
+
+
+def plan_scoring(workspace: Workspace, request: ScoreRequest) -> Plan:
+    """Files by day, with their rows: of the books where they were scored before, else counted now."""
+    version = check_request(workspace, request)
+    found = (
+        find_history(workspace, request, version) if request.rescore else discover_new(workspace, request, note=False)
+    )
+    files = [_planned(workspace, file) for file in found.new]
+    return Plan(
+        model=version.name, rescore=request.rescore, files=tuple(sorted(files, key=lambda file: (file.day, file.name))),
+        known=len(found.known), outside=len(found.outside), waiting=found.waiting,
+    )  # fmt: skip
+
+
+def _planned(workspace: Workspace, file: NewFile) -> PlannedFile:
+    if not file.path:
+        return PlannedFile(name=file.name, day=file.day, rows=file.rows)
+    source, kind = workspace.pipeline.score_source, workspace.pipeline.kind
+    item = InputFile(Path(file.path), file.name, file.digest, file.size)
+    try:
+        batches = read_file(item, source, kind, labelled=False, folder=workspace.folder)
+        return PlannedFile(name=file.name, day=file.day, rows=sum(batch.rows_in for batch in batches))
+    except DataRefused as error:
+        return PlannedFile(name=file.name, day=file.day, rows=0, reason=str(error))
+
+
+def plan_lines(plan: Plan, config: str) -> list[str]:
+    """The plan for people."""
+    usable = [file for file in plan.files if not file.reason]
+    again = " again" if plan.rescore else ""
+    lines = [f"would score{again}, with {plan.model}: {len(usable)} files, {plan.rows} rows"]
+    lines += [f"  {file.day}  {file.rows:>10,} rows  {file.name}" for file in usable]
+    lines += [f"would refuse: {file.reason}" for file in plan.files if file.reason]
+    lines += [f"would leave for the next run: {name}" for name in plan.waiting]
+    scored = f"scored by {plan.model} already" if plan.rescore else "scored before"
+    lines.append(f"left alone: {plan.known} {scored}, {plan.outside} of other days")
+    return [*lines, f"Next: the same command without --dry-run; `seqcls scores {config}` shows what there is"]

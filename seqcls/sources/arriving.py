@@ -1,0 +1,83 @@
+"""New files while others may still write them. In: paths and patterns. Out: the files that hold still, and the rest.
+
+Promise: a file is taken only as it was from before its first byte was read until after its last (size, time, inode);
+one that moves meanwhile is named and left for the next run, and never stops the others.
+"""
+
+from __future__ import annotations
+
+import fnmatch
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+from seqcls.config.source import SourceConfig
+from seqcls.errors import WorldFailed
+from seqcls.sources.discover import UNFINISHED, before_wildcard, digest_file, with_unique_names
+from seqcls.table import InputFile
+
+
+def read_settled(
+    source: SourceConfig, folder: Path, paths: list[Path], is_settled: Callable[[Path], bool]
+) -> tuple[list[InputFile], list[str]]:
+    """Files with their digests, sorted by name; names of those that are not settled, or changed while being read."""
+    named = with_unique_names([InputFile(path, path.name, "", 0) for path in paths], folder)
+    files: list[InputFile] = []
+    moving: list[str] = []
+    for item in sorted(named, key=lambda file: file.name):
+        found = _digest_of_settled(item.path, source, folder, is_settled)
+        if found is None:
+            moving.append(item.name)
+        else:
+            files.append(replace(found, name=item.name))
+    return files, moving
+
+
+def is_unchanged(file: InputFile, source: SourceConfig, folder: Path) -> bool:
+    """Whether a file still is what it was when it was found; tells a file in motion from a bad one."""
+    if source.format == "sql":
+        return True
+    found = _digest_of_settled(file.path, source, folder, Path.is_file)
+    return found is not None and found.digest == file.digest
+
+
+def _digest_of_settled(
+    path: Path, source: SourceConfig, folder: Path, is_settled: Callable[[Path], bool]
+) -> InputFile | None:
+    try:
+        return digest_file(path, source, folder) if is_settled(path) else None
+    except (WorldFailed, FileNotFoundError):
+        if path.is_file():
+            raise
+        return None  # moved away while we looked
+
+
+def find_unfinished(folder: Path, patterns: list[str]) -> list[Path]:
+    """Files left out because their name says that they are being written, and that would match once renamed:
+    night.csv.part, .night.csv, .night.csv.x7Ab3f (as rsync names them)."""
+    found: set[Path] = set()
+    for pattern in patterns:
+        base = Path(pattern) if Path(pattern).is_absolute() else folder / pattern
+        wanted = "*" if base.is_dir() else base.name
+        for path in _beside(base):
+            if path.is_file() and any(fnmatch.fnmatchcase(name, wanted) for name in _final_names(path.name, wanted)):
+                found.add(path)
+    return sorted(found)
+
+
+def _beside(base: Path) -> Iterator[Path]:
+    """Everything in the folders that a pattern looks into."""
+    if base.is_dir():
+        yield from base.rglob("*")
+        return
+    fixed = Path(*before_wildcard(base.parent))
+    for folder in [fixed] if fixed == base.parent else sorted(fixed.glob(str(base.parent.relative_to(fixed)))):
+        if folder.is_dir():
+            yield from folder.iterdir()
+
+
+def _final_names(name: str, wanted: str) -> list[str]:
+    """What an unfinished file may be called in the end; hidden files only where a pattern says what to expect."""
+    visible = name.removeprefix(".")
+    names = [visible.removesuffix(end) for end in UNFINISHED if visible.endswith(end)]
+    return [*names, visible, visible.rpartition(".")[0]] if name.startswith(".") and wanted != "*" else names
