@@ -63,8 +63,12 @@ def main() -> int:
     parser.add_argument("--processes", type=int, default=8)
     parser.add_argument("--transactions", type=int, default=1000, help="writes of each process")
     options = parser.parse_args()
-    sound = [race_on(name, options.processes, options.transactions) for name in ("SQLite", "PostgreSQL")]
-    return int(not all(sound))
+    return int(not race_everywhere(options.processes, options.transactions))
+
+
+def race_everywhere(processes: int, transactions: int) -> bool:
+    """On both databases; whether all was well."""
+    return all([race_on(name, processes, transactions) for name in ("SQLite", "PostgreSQL")])
 
 
 def race_on(name: str, processes: int, transactions: int) -> bool:

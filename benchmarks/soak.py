@@ -1,8 +1,9 @@
-"""Kill it anywhere: training and scoring at random moments, the storage protocol, bits flipped, files cut.
+"""Kill it anywhere: training, scoring, storage protocol, Prefect's processes; bits flipped, files cut, writers racing.
 
-`python -m benchmarks.soak [--kills 200] [--protocol 10000] [--flips 1000] [--seconds 600] [--seed 0]` (`make soak`);
-0 leaves a part out; --seconds bounds each of the two kill loops. Writes docs/reliability.json and the table of
-docs/reliability.md. Exit code 1 when anything was lost, duplicated, half visible or undetected.
+`python -m benchmarks.soak [--kills 200] [--protocol 10000] [--flips 1000] [--training 12] [--races 1000] [--prefect 30]
+[--seconds 600] [--seed 0]` (`make soak`); 0 leaves a part out; --seconds bounds each of the two loops of kills. Writes
+docs/reliability.json and the table of docs/reliability.md. Exit code 1 when anything was lost, duplicated, half visible
+or undetected.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks import damage, protocol
+from benchmarks import damage, prefect_kills, protocol, races, training_kills
 from benchmarks.record import record
 from seqcls.artefacts import ArtefactStore
 from tests.reliability.invariants import Books, count_final, count_ids, count_visible, model_digests
@@ -40,6 +41,9 @@ def main() -> int:
     parser.add_argument("--kills", type=int, default=200, help="of training and scoring processes")
     parser.add_argument("--protocol", type=int, default=10_000, help="kills of the storage protocol")
     parser.add_argument("--flips", type=int, default=1_000, help="bit flips, and as many cuts")
+    parser.add_argument("--training", type=int, default=12, help="steps at which trainings are killed in each way")
+    parser.add_argument("--races", type=int, default=1_000, help="writes of each of 8 processes that race")
+    parser.add_argument("--prefect", type=int, default=30, help="kills of processes and workers of a Prefect server")
     parser.add_argument("--seconds", type=float, default=600.0, help="at most, for each loop of kills")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -53,6 +57,12 @@ def main() -> int:
                 sound &= soak_processes(Path(name), nursery, untrained, trained, options)
             if options.flips:
                 sound &= soak_damage(trained, checkpoints, options)
+    if options.training:
+        sound &= training_kills.try_families(options.training, options.seed)
+    if options.races:
+        sound &= races.race_everywhere(8, options.races)
+    if options.prefect:
+        sound &= prefect_kills.kill_through_prefect(options.prefect, 4, 180.0 * options.prefect, options.seed)
     return 0 if sound else 1
 
 
