@@ -68,7 +68,8 @@ def main() -> int:
 
 def race_everywhere(processes: int, transactions: int) -> bool:
     """On both databases; whether all was well."""
-    return all([race_on(name, processes, transactions) for name in ("SQLite", "PostgreSQL")])
+    sound = [race_on(name, processes, transactions) for name in ("SQLite", "PostgreSQL")]
+    return all(sound)
 
 
 def race_on(name: str, processes: int, transactions: int) -> bool:
