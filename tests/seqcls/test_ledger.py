@@ -28,7 +28,7 @@ from seqcls.ledger.chunks import (
     sum_chunks,
 )
 from seqcls.ledger.models import AliasMoved, AliasState, add_model, alias_history, get_alias, list_models, set_alias
-from seqcls.ledger.schema import aliases
+from seqcls.ledger.schema import aliases, chunks
 from seqcls.ledger.stages import find_stage, record_stage
 
 SPAWN = multiprocessing.get_context("spawn")
@@ -203,6 +203,23 @@ def test_of_two_first_moves_at_once_the_second_is_told_that_it_was_late(
                 pass
         with pytest.raises(AliasMoved):
             second.result(60)
+    other.close()
+
+
+@pytest.mark.parametrize("place", ["postgresql"], indirect=True)
+def test_of_two_first_claims_at_once_the_second_finds_the_chunk_held(
+    place: tuple[Path, str | None], ledger: Database
+) -> None:
+    """Both look before either has written; who is late waits for the other, looks again, and goes on without it."""
+    other = open_database(*place)
+    with ThreadPoolExecutor(1) as pool:
+        with ledger.engine.begin() as first:
+            values = {"pipeline": "race", "input_digest": "i", "chunk": 0, "state": "claimed", "token": 1}
+            first.execute(insert(chunks).values(**values, lease_until=ledger.now(first) + 60.0, owner="a"))
+            second = pool.submit(claim_chunk, other, "race", "i", 0, "b", 60.0, alive)
+            while not second.done() and not first.execute(text("SELECT 1 FROM pg_locks WHERE NOT granted")).first():
+                pass
+        assert second.result(60) is None
     other.close()
 
 
