@@ -67,7 +67,8 @@ def _ids(reading: Reading, records: Records, problems: Problems) -> pa.Array:
         return pc.binary_join_element_wise(constant(reading.file.name, len(numbers)), numbers, ":")
     name = reading.source.id or "id"
     for index in pc.indices_nonzero(pc.fill_null(pc.equal(column, ""), True)).to_pylist():
-        add_problem(problems, index, name, "id", "no id; an id names the row in the scores")
+        if not any(column == name for column, _, _ in problems.get(index, [])):  # else it is known why
+            add_problem(problems, index, name, "id", "no id; an id names the row in the scores")
     _refuse_nul(column, name, problems)
     return pc.fill_null(column, "")
 

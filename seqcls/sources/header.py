@@ -61,20 +61,26 @@ def _names(reading: Reading, dialect: Dialect, line: bytes) -> list[str]:
             expected=f"source.columns = {', '.join(reading.source.columns)}",
             next_step="remove source.columns, or set header = false if the first line is a record",
         )  # fmt: skip
-    if len(names) == 1 and names[0] not in reading.sequence_columns:
-        _refuse_one_column(reading, dialect, names[0])
+    if not set(names) & set(reading.sequence_columns):
+        _refuse_json(reading, names[0])
+        if len(names) == 1:
+            _refuse_one_column(reading, dialect, names[0])
     return names
 
 
-def _refuse_one_column(reading: Reading, dialect: Dialect, only: str) -> None:
-    """A wrong delimiter leaves a single column."""
-    if only.lstrip().startswith(("{", "[")):
+def _refuse_json(reading: Reading, first: str) -> None:
+    """An object or a list in the place of the header: an error of the server, or another format."""
+    if first.lstrip().startswith(("{", "[")):
         raise reading.refuse(
             "looks like JSON",
             row=1,
             expected=f"a {reading.source.format} file",
-            next_step='set source.format = "jsonl"',
+            next_step='if the download got an error fetch it again, else set source.format = "jsonl"',
         )
+
+
+def _refuse_one_column(reading: Reading, dialect: Dialect, only: str) -> None:
+    """A wrong delimiter leaves a single column."""
     other = [name for letter, name in _OTHER_DELIMITERS.items() if letter != dialect.delimiter and letter in only]
     if other:
         raise reading.refuse(
