@@ -17,6 +17,7 @@ from pydantic import BaseModel, ConfigDict
 from seqcls import __version__
 from seqcls.artefacts import Ref, verify
 from seqcls.config import config_digest
+from seqcls.config.model import AutoModel
 from seqcls.errors import Corrupted
 from seqcls.failpoints import failpoint
 from seqcls.ledger.stages import find_stage, record_stage
@@ -112,17 +113,28 @@ def encode_stage(workspace: Workspace, checked: Ref, splits: Ref) -> StageResult
     return run_stage(workspace, "encode", key, build)
 
 
-def train_stage(workspace: Workspace, encoded: Ref, progress: Callable[[Any], None] | None = None) -> StageResult:
-    """`encoded` -> `model`; a killed training goes on from its checkpoint."""
+def train_stage(
+    workspace: Workspace,
+    encoded: Ref,
+    progress: Callable[[Any], None] | None = None,
+    tell: Callable[[str], None] | None = None,
+) -> StageResult:
+    """`encoded` -> `model`; killed, it goes on from its checkpoint. `tell` hears of the trials of a search."""
     pipeline = workspace.pipeline
 
     def build() -> Built:
+        from seqcls.search.search import train_best
         from seqcls.training.train import train
 
-        result = train(encoded, pipeline, workspace.store, progress=progress)
+        if isinstance(pipeline.model, AutoModel):
+            result = train_best(encoded, pipeline, workspace.store, progress=progress, tell=tell)
+        else:
+            result = train(encoded, pipeline, workspace.store, progress=progress)
         return result.ref, {"rows": result.rows, "rows_per_second": result.rows_per_second}
 
     key = config_digest(pipeline.model, pipeline.train, pipeline.name, pipeline.seed, encoded.digest)
+    if isinstance(pipeline.model, AutoModel):
+        key = config_digest(key, pipeline.promote.compare)
     result = run_stage(workspace, "train", key, build)
     _clear_checkpoints(workspace, encoded)
     return result
@@ -130,7 +142,13 @@ def train_stage(workspace: Workspace, encoded: Ref, progress: Callable[[Any], No
 
 def _clear_checkpoints(workspace: Workspace, encoded: Ref) -> None:
     """Also those of a run that was killed after its model was recorded; torch is only loaded when there are some."""
-    if any((workspace.store.root / "checkpoints").glob("*")):
+    root = workspace.store.root
+    if isinstance(workspace.pipeline.model, AutoModel):
+        if any((root / "search").glob("*")):
+            from seqcls.search.search import clear as clear_search
+
+            clear_search(encoded, workspace.pipeline, workspace.store)
+    elif any((root / "checkpoints").glob("*")):
         from seqcls.training.checkpoints import clear
 
         clear(workspace.store, encoded, workspace.pipeline)

@@ -33,6 +33,8 @@ class Progress:
     best: float | None
     """The best of it so far."""
     epoch_ended: bool
+    trial: str = ""
+    """Of a search: which candidate is being tried; empty while a model is trained."""
 
 
 ProgressCall = Callable[[Progress], None]

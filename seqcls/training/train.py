@@ -11,6 +11,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 import torch
@@ -49,9 +50,17 @@ class TrainResult:
 
 
 def train(
-    encoded: Ref, pipeline: Pipeline, store: ArtefactStore, *, progress: ProgressCall | None = None
+    encoded: Ref,
+    pipeline: Pipeline,
+    store: ArtefactStore,
+    *,
+    progress: ProgressCall | None = None,
+    attached: Mapping[str, object] | None = None,
 ) -> TrainResult:
-    """Train, or go on training, the network of a pipeline; the caller clears the checkpoints once it is recorded."""
+    """Train, or go on training, the network of a pipeline; the caller clears the checkpoints once it is recorded.
+
+    `attached` are records to keep beside the weights: JSON by the names of their files.
+    """
     began = time.perf_counter()
     device = choose_device()
     threads = threads_of(pipeline.train)
@@ -59,7 +68,7 @@ def train(
         run = _begin(encoded, pipeline, store, device, progress)
         while not run.finished:
             run.next_epoch()
-        ref = _publish(run, encoded, pipeline, store, threads)
+        ref = _publish(run, encoded, pipeline, store, threads, attached or {})
     return TrainResult(ref, time.perf_counter() - began, run.rows, run.rows / max(run.seconds, 1e-9))
 
 
@@ -72,7 +81,14 @@ def _begin(
     return Run(encoded, pipeline, device, checkpoints.folder_of(store, encoded, pipeline), progress)
 
 
-def _publish(run: Run | Fit, encoded: Ref, pipeline: Pipeline, store: ArtefactStore, threads: int) -> Ref:
+def _publish(
+    run: Run | Fit,
+    encoded: Ref,
+    pipeline: Pipeline,
+    store: ArtefactStore,
+    threads: int,
+    attached: Mapping[str, object],
+) -> Ref:
     """The best weights and all that decided them, as an artefact."""
     weights = weights_bytes(run.best)
     manifest = ModelManifest(
@@ -98,6 +114,8 @@ def _publish(run: Run | Fit, encoded: Ref, pipeline: Pipeline, store: ArtefactSt
             if (encoded.folder / name).is_file():
                 shutil.copyfile(encoded.folder / name, draft.folder / name)
         write_json(draft.folder / "history.json", [record.model_dump(mode="json") for record in run.at.history])
+        for name, record in attached.items():
+            write_json(draft.folder / name, record)
         draft.inputs["encoded"] = encoded.digest
         draft.meta |= {
             "family": pipeline.model.family,

@@ -1,0 +1,60 @@
+"""search.json of a model that `family = "auto"` chose: what was tried, how long it took, and why this one.
+
+In: the file. Out: `Search`. Promise: it holds all that led to the choice, so that it can be read years later without
+the search; the model itself is made again by the [model] and [train] of `pin`, without a search.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from seqcls.evaluation.metrics import Record
+
+FILE = "search.json"
+
+
+class Tried(Record):
+    """One candidate."""
+
+    name: str
+    family: str
+    linear: bool
+    """The linear baseline."""
+    state: str
+    """finished, stopped (fell out at a rung), or not tried, and why."""
+    epochs: int
+    """Trained on each fold; 1 for families that are fitted in one go."""
+    most_epochs: int
+    score: float | None
+    """The figure that decided, on the scored rows of all folds; mean over repeats."""
+    log_loss: float | None
+    fold_scores: list[float]
+    seconds: float
+    train_rows_per_second: float | None
+    behind: tuple[float, float] | None
+    """95 % interval of the chosen one's score minus this one's, on the same rows; None for the chosen one."""
+
+
+class Search(Record):
+    """What a search did."""
+
+    metric: str
+    budget_seconds: float
+    seconds: float
+    """Spent on trying, in all processes together; training the chosen model comes after it."""
+    judged: str
+    """Which rows the candidates were judged by, and why these."""
+    rows: int
+    """Scored rows."""
+    chosen: str
+    why: str
+    candidates: list[Tried]
+    """In the order of their scores, what was not tried last."""
+    pin: str
+    """[model] and [train] that give the chosen model without a search."""
+
+
+def read_search(model_folder: Path) -> Search | None:
+    """The search behind a model; None where its family was given."""
+    path = model_folder / FILE
+    return Search.model_validate_json(path.read_bytes()) if path.is_file() else None

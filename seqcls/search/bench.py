@@ -1,0 +1,90 @@
+"""What the steps of a search share: its folder, its finished trials, its clock, whom to tell.
+
+In: a candidate, folds, an epoch. Out: the candidate with new trials. Promise: what stops a candidate is written down as
+its state and stops no other; only the linear baseline must be judged, whatever the clock says.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+from seqcls.config.pipeline import Pipeline
+from seqcls.errors import ConfigRefused, DataRefused
+from seqcls.search.candidate import Candidate
+from seqcls.search.clock import Clock, TimeIsUp
+from seqcls.search.folds import Judging
+from seqcls.search.trial import TrialStore, run_trial
+from seqcls.temporary import temporary_name
+from seqcls.training.monitor import Progress, ProgressCall
+
+Tell = Callable[[str], None]
+
+
+@dataclass
+class Bench:
+    """One search in one process."""
+
+    pipeline: Pipeline
+    root: Path
+    trials: TrialStore
+    clock: Clock
+    progress: ProgressCall | None
+    tell: Tell
+    fitting: float = 0.0
+    """Seconds of the slowest fit on one fold: training it again takes as long."""
+
+    def watch(self, label: str, *, patient: bool = False) -> ProgressCall:
+        """Progress of a trial under its name; it also watches the clock."""
+
+        def call(progress: Progress) -> None:
+            if self.progress:
+                self.progress(replace(progress, trial=label))
+            try:
+                self.clock.check()
+            except TimeIsUp:
+                if not patient:
+                    raise
+
+        return call
+
+
+def try_candidate(bench: Bench, candidate: Candidate, judging: Judging, epochs: int) -> None:
+    """A candidate on every fold, up to some epoch; what stops it is written down, unless it is the baseline."""
+    trials = []
+    try:
+        for number, fold in enumerate(judging.folds, start=1):
+            label = f"{candidate.name}, fold {number} of {len(judging.folds)}" if judging.crossed else candidate.name
+            watch = bench.watch(label, patient=candidate.preset.linear)
+            trials.append(run_trial(candidate.pipeline, fold, epochs, bench.trials, watch))
+            bench.clock.write()
+    except TimeIsUp:
+        candidate.state = "stopped: the budget was spent" if candidate.scores else "not tried: the budget was spent"
+        return
+    except (DataRefused, ConfigRefused) as error:
+        if candidate.preset.linear:
+            raise
+        candidate.state = f"failed: {error.found}"
+        return
+    candidate.take(trials, judging, bench.pipeline.promote.compare)
+    if candidate.preset.is_fitted:
+        bench.fitting = max(bench.fitting, *(trial.facts.seconds for trial in trials))
+    candidate.state = "finished" if all(trial.facts.finished for trial in trials) else "running"
+    reached = max(trial.facts.epochs for trial in trials)
+    after = "" if candidate.preset.is_fitted else f" after {reached} of {candidate.most_epochs} epochs"
+    bench.tell(
+        f"auto: {candidate.name}: {bench.pipeline.promote.compare} {candidate.score:.4f}{after}, "
+        f"{candidate.seconds:.1f} s; {bench.clock.left:.0f} s left"
+    )
+
+
+def write_whole(path: Path, text: str) -> None:
+    """A small file, all of it or not at all."""
+    temporary = path.with_name(temporary_name())
+    try:
+        temporary.write_text(text, encoding="utf-8")
+        os.replace(temporary, path)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -1,0 +1,56 @@
+"""Which candidate is chosen, and the record that says why.
+
+In: candidates that were tried. Out: `Search`. Promise: the highest score on the same rows wins, whatever the family; of
+equals the one with the lower log loss. That a difference is within noise is said, not acted upon: who wants the simpler
+model can pin it.
+"""
+
+from __future__ import annotations
+
+from seqcls.errors import DataRefused
+from seqcls.evaluation.tried import Search
+from seqcls.search.bench import Bench
+from seqcls.search.candidate import Candidate, pin
+from seqcls.search.folds import Judging
+from seqcls.search.halving import rank
+
+
+def decide(bench: Bench, candidates: list[Candidate], judging: Judging) -> Search:
+    """The best score of all that were judged."""
+    metric = bench.pipeline.promote.compare
+    judged = sorted((one for one in candidates if one.scores), key=rank)
+    others = [one for one in candidates if not one.scores]
+    if not judged:
+        raise DataRefused(
+            f"no candidate could be judged ({'; '.join(f'{one.name}: {one.state}' for one in others)})",
+            where="model.family",
+            expected="at least one candidate that trains on these rows",
+            next_step="raise train.budget, or choose a family in [model]",
+        )
+    best = judged[0]
+    tried = [one.describe(judging, metric, best) for one in [*judged, *others]]
+    rows = len(best.pooled(judging)[0])
+    return Search(
+        metric=metric,
+        budget_seconds=bench.clock.budget,
+        seconds=bench.clock.spent,
+        judged=judging.why,
+        rows=rows,
+        chosen=best.name,
+        why=_why(best, judged, judging, bench),
+        candidates=tried,
+        pin=pin(best.pipeline),
+    )
+
+
+def _why(best: Candidate, judged: list[Candidate], judging: Judging, bench: Bench) -> str:
+    """In one sentence: the score, the next one, and whether the difference is more than noise."""
+    metric = bench.pipeline.promote.compare
+    text = f"{metric} {best.score:.4f}, the highest of {len(judged)}"
+    rivals = [*judged[1:2], *(one for one in judged[2:] if one.preset.linear)]
+    for rival in rivals:
+        low, high = best.ahead_of(rival, judging, metric)
+        noise = "within noise" if low <= 0 else "more than noise"
+        linear = ", the linear baseline" if rival.preset.linear else ""
+        text += f"; {rival.name}{linear}: {rival.score:.4f} (difference {low:+.4f} to {high:+.4f}, {noise})"
+    return text

@@ -1,0 +1,50 @@
+"""Successive halving: every candidate for some epochs, the best third of them for more, the best for all.
+
+In: candidates, a plan. Out: the same candidates, with trials and states. Promise: who goes on is decided by scores at
+the same rung alone; time that early stopping has saved lets more than a third go on. Jamieson and Talwalkar 2016.
+"""
+
+from __future__ import annotations
+
+import math
+
+from seqcls.search.bench import Bench, try_candidate
+from seqcls.search.candidate import Candidate
+from seqcls.search.folds import Judging
+from seqcls.search.plan import ETA, Plan, rung_epochs
+
+
+def halve(bench: Bench, running: list[Candidate], plan: Plan, judging: Judging, seconds: dict[str, float]) -> None:
+    """Rung by rung; `seconds` are those of an epoch on one fold."""
+    for number, rung in enumerate(plan.rungs):
+        is_last = number + 1 == len(plan.rungs)
+        if is_last and not judging.crossed:
+            bench.clock.reserve(bench.fitting)  # this is the training of what is chosen: it has the rest of the budget
+        for candidate in running:
+            try_candidate(bench, candidate, judging, rung_epochs(plan.epochs[candidate.name], rung))
+        running = sorted((one for one in running if one.state == "running"), key=rank)
+        if is_last:
+            return
+        keep = survivors(bench, running, plan, rung, judging, seconds)
+        for candidate in running[keep:]:
+            candidate.state = f"stopped after {candidate.trials[0].facts.epochs} of {candidate.most_epochs} epochs"
+        running = running[:keep]
+
+
+def survivors(
+    bench: Bench, ranked: list[Candidate], plan: Plan, rung: float, judging: Judging, seconds: dict[str, float]
+) -> int:
+    """How many go on: a third, or more if all that is still to do for more fits into the time that is left."""
+    keep = math.ceil(len(ranked) / ETA)
+    needed = 0.0
+    for number, candidate in enumerate(ranked, start=1):
+        epochs = plan.epochs[candidate.name]
+        needed += len(judging.folds) * seconds[candidate.name] * (epochs - rung_epochs(epochs, rung))
+        if needed <= bench.clock.left:
+            keep = max(keep, number)
+    return keep
+
+
+def rank(candidate: Candidate) -> tuple[float, float]:
+    """The best first; of equals the one that is surer of what is right."""
+    return -(candidate.score or 0.0), candidate.log_loss

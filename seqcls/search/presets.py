@@ -1,0 +1,137 @@
+"""What `family = "auto"` tries: a short list for each kind, the surest first. Adding a candidate is one line here.
+
+In: a pipeline. Out: presets, and for each the pipeline that trains it. Promise: each list begins with the
+linear baseline; a key of [train] that the pipeline file sets stays as it is set, a preset fills in the others.
+Sizes are those that did well on the sets of docs/results.md or in the papers named there, narrowed to what two cores
+train in minutes. The list is in the order of the trials: what the budget does not reach stands at its end.
+"""
+
+from __future__ import annotations
+
+import difflib
+from dataclasses import dataclass, field
+from typing import Any
+
+from seqcls.config.model import (
+    AnyFitted,
+    AnyNetwork,
+    AttentionModel,
+    AutoModel,
+    CnnModel,
+    FittedConfig,
+    HybridModel,
+    InceptionModel,
+    LiteModel,
+    RecurrentModel,
+    ResnetModel,
+    RocketModel,
+)
+from seqcls.config.pipeline import Pipeline
+from seqcls.config.train import TrainConfig
+from seqcls.errors import ConfigRefused
+from seqcls.table import Kind
+
+
+@dataclass(frozen=True)
+class Preset:
+    """One candidate; `train` fills keys of [train] that the pipeline file leaves open."""
+
+    name: str
+    model: AnyNetwork | AnyFitted
+    train: dict[str, Any] = field(default_factory=dict)
+    linear: bool = False
+    """The baseline: features that are not learnt, and one linear layer. It is always tried."""
+
+    @property
+    def is_fitted(self) -> bool:
+        return isinstance(self.model, FittedConfig)
+
+
+_SERIES = {"epochs": 100, "batch_size": 16, "patience": 20}
+_WORDS = {"epochs": 20, "batch_size": 50, "patience": 4}
+_LETTERS = {"epochs": 40, "batch_size": 32, "patience": 8}
+
+# For series the linear baseline is ROCKET: a linear classifier on features that are not learnt, as TF-IDF is for text.
+# The summary features beside each evaluation need the raw rows and are weaker on every set of docs/results.md.
+_SERIES_PRESETS = (
+    Preset("rocket", RocketModel(), linear=True),
+    Preset("cnn", CnnModel(filters=[64, 128, 128], kernel=7, normalise="batch", dropout=0.3), _SERIES),
+    Preset(
+        "fcn",
+        CnnModel(filters=[64, 128, 64], kernel=7, normalise="batch", pooling="mean", dropout=0.3),
+        {**_SERIES, "learning_rate": 0.003},
+    ),
+    Preset("gru", RecurrentModel(family="gru", bidirectional=True, pooling="max", dropout=0.3), _SERIES),
+    Preset(
+        "cnn-place",
+        CnnModel(filters=[32, 32], kernel=9, pool=4, pooling="flatten", dropout=0.5),
+        {**_SERIES, "weight_decay": 0.3},
+    ),
+    Preset("lite", LiteModel(), {**_SERIES, "learning_rate": 0.003}),
+    Preset("resnet", ResnetModel(filters=[32, 64, 64]), _SERIES),
+    Preset("inception", InceptionModel(filters=16, depth=3), _SERIES),
+)
+_LSTM = RecurrentModel(
+    family="lstm", embedding=128, width=64, bidirectional=True, pooling="max", dropout=0.5, embedding_dropout=0.3
+)
+_GRU = _LSTM.model_copy(update={"family": "gru", "embedding": 64})
+_WORDS_PRESETS = (
+    Preset("lstm", _LSTM, _WORDS),
+    Preset("cnn", CnnModel(embedding=128, filters=[128], dropout=0.5, embedding_dropout=0.3), _WORDS),
+    Preset(
+        "bag",  # one filter a word, mean over the words: order does not count
+        CnnModel(
+            embedding=64, filters=[128], kernel=1, pool=1, normalise="batch", pooling="mean", embedding_dropout=0.3
+        ),
+        {**_WORDS, "learning_rate": 0.003},
+    ),
+    Preset("gru", _GRU, _WORDS),
+    Preset("hybrid", HybridModel(embedding=64, dropout=0.5, embedding_dropout=0.3), _WORDS),
+    Preset("attention", AttentionModel(pool=1, kernel=5, dropout=0.4, embedding_dropout=0.3), _WORDS),
+)
+_LETTERS_PRESETS = (
+    Preset("hybrid", HybridModel(embedding=32, filters=[64], kernel=9, dropout=0.3), _LETTERS),
+    Preset("cnn", CnnModel(embedding=32, filters=[64, 64], kernel=9, normalise="batch", dropout=0.4), _LETTERS),
+    Preset(
+        "cnn-place",  # where a motif stands counts
+        CnnModel(embedding=16, filters=[64], kernel=9, normalise="batch", pooling="flatten", dense=64, dropout=0.5),
+        _LETTERS,
+    ),
+    Preset("gru", _GRU.model_copy(update={"embedding": 32, "dropout": 0.3, "embedding_dropout": 0.0}), _LETTERS),
+    Preset("attention", AttentionModel(embedding=32), _LETTERS),
+    Preset("resnet", ResnetModel(embedding=32, filters=[32, 64, 64]), _LETTERS),
+)
+PRESETS: dict[Kind, tuple[Preset, ...]] = {
+    "series": _SERIES_PRESETS,
+    "text": _WORDS_PRESETS,
+    "tokens": _WORDS_PRESETS,
+    "dna": _LETTERS_PRESETS,
+    "protein": _LETTERS_PRESETS,
+}
+
+
+def presets_for(pipeline: Pipeline) -> list[Preset]:
+    """What is tried for a pipeline, the linear baseline first; `model.candidates` narrows the rest of the list."""
+    assert isinstance(pipeline.model, AutoModel)
+    known = PRESETS["text" if getattr(pipeline.encode, "unit", "") == "kmers" else pipeline.kind]
+    wanted = pipeline.model.candidates
+    names = [preset.name for preset in known]
+    for name in wanted:
+        if name not in names:
+            near = difflib.get_close_matches(name, names, n=1)
+            raise ConfigRefused(
+                f"{name!r} is not known",
+                where="model.candidates",
+                expected=f"names of presets for {pipeline.kind}: {', '.join(names)}",
+                next_step=f"did you mean {near[0]!r}?" if near else "take names from that list, or leave it empty",
+            )
+    return [preset for preset in known if preset.linear or not wanted or preset.name in wanted]
+
+
+def pipeline_of(preset: Preset, pipeline: Pipeline) -> Pipeline:
+    """The pipeline with a preset in the place of `auto`: what a file with this [model] and [train] would give."""
+    asked = {name: getattr(pipeline.train, name) for name in pipeline.train.model_fields_set - {"budget"}}
+    if isinstance(preset.model, FittedConfig):
+        asked = {name: value for name, value in asked.items() if name in preset.model.train_settings}
+    train = TrainConfig(**{**preset.train, **asked})
+    return pipeline.model_copy(update={"model": preset.model, "train": train})

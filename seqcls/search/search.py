@@ -1,0 +1,121 @@
+"""`family = "auto"`: try presets within a budget, say what was tried, train the best.
+
+In: an `encoded` artefact, a pipeline with `model.family = "auto"`. Out: a `model` artefact like any other, with
+search.json beside the weights. Promise: the test split is never read; the linear baseline is always judged; finished
+trials are committed in STORE/search/KEY, so a search that is killed goes on, with its plan and what was left of its
+budget; the clock decides how far the search goes, but the chosen model is trained by `train` and nothing else, so
+the [model] and [train] of the record give the same weights without a search.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+from pathlib import Path
+
+from seqcls.artefacts import ArtefactStore, Ref
+from seqcls.config.base import duration_seconds
+from seqcls.config.pipeline import Pipeline, config_digest
+from seqcls.evaluation.tried import FILE, Search
+from seqcls.failpoints import failpoint
+from seqcls.search.bench import Bench, Tell, try_candidate, write_whole
+from seqcls.search.candidate import Candidate, make_candidate
+from seqcls.search.clock import Clock
+from seqcls.search.deciding import decide
+from seqcls.search.halving import halve
+from seqcls.search.judging import choose_judging, measure_speeds, plan_epochs
+from seqcls.search.plan import Plan
+from seqcls.search.presets import presets_for
+from seqcls.search.trial import TrialStore
+from seqcls.training import checkpoints
+from seqcls.training.monitor import ProgressCall
+from seqcls.training.train import TrainResult, train
+
+VERSION = 1
+"""Raised when a change of the code changes what a search does: one that was begun before is not gone on with."""
+
+
+def train_best(
+    encoded: Ref, pipeline: Pipeline, store: ArtefactStore, *, progress: ProgressCall | None = None,
+    tell: Tell | None = None,
+) -> TrainResult:  # fmt: skip
+    """Search, then train what was chosen; the caller calls `clear` once the model is recorded."""
+    found = search(encoded, pipeline, store, progress=progress, tell=tell)
+    chosen = chosen_pipeline(found, pipeline)
+    _take_over_checkpoints(encoded, pipeline, chosen, store)
+    return train(encoded, chosen, store, progress=progress, attached={FILE: found.model_dump(mode="json")})
+
+
+def search(
+    encoded: Ref, pipeline: Pipeline, store: ArtefactStore, *, progress: ProgressCall | None = None,
+    tell: Tell | None = None,
+) -> Search:  # fmt: skip
+    """Try the candidates of a pipeline; what was decided once is read back."""
+    root = folder_of(encoded, pipeline, store)
+    if (root / FILE).is_file():
+        return Search.model_validate_json((root / FILE).read_bytes())
+    root.mkdir(parents=True, exist_ok=True, mode=0o700)
+    clock = Clock(root / "clock.json", duration_seconds(pipeline.train.budget))
+    bench = Bench(pipeline, root, TrialStore(ArtefactStore(root)), clock, progress, tell or _silent)
+    candidates = [make_candidate(preset, pipeline) for preset in presets_for(pipeline)]
+    seconds = measure_speeds(bench, encoded, candidates)
+    judging = choose_judging(bench, encoded, candidates, seconds)
+    bench.tell(f"auto: {len(candidates)} candidates, {judging.why}")
+    fitted = [candidate for candidate in candidates if candidate.preset.is_fitted]
+    for candidate in fitted:
+        try_candidate(bench, candidate, judging, 1)
+    plan = plan_epochs(bench, candidates, judging, seconds)
+    trained = [_planned(candidate, plan, pipeline) for candidate in candidates if not candidate.preset.is_fitted]
+    halve(bench, [one for one in trained if one.name in plan.epochs], plan, judging, seconds)
+    found = decide(bench, [*fitted, *trained], judging)
+    write_whole(root / FILE, found.model_dump_json(indent=1))
+    failpoint("search_decided")
+    bench.tell(f"auto: {found.chosen} was chosen: {found.why}")
+    return found
+
+
+def folder_of(encoded: Ref, pipeline: Pipeline, store: ArtefactStore) -> Path:
+    """STORE/search/KEY: the key is the SHA-256 over all that decides what is tried."""
+    key = config_digest(
+        pipeline.model, pipeline.train, pipeline.seed, pipeline.promote.compare, str(VERSION), encoded.digest
+    )
+    return store.root / "search" / key
+
+
+def chosen_pipeline(found: Search, pipeline: Pipeline) -> Pipeline:
+    """The pipeline that trains what a search chose."""
+    preset = next(preset for preset in presets_for(pipeline) if preset.name == found.chosen)
+    epochs = next(one.most_epochs for one in found.candidates if one.name == found.chosen)
+    return make_candidate(preset, pipeline, epochs).pipeline
+
+
+def clear(encoded: Ref, pipeline: Pipeline, store: ArtefactStore) -> None:
+    """Remove all that a finished search left: its model is recorded."""
+    root = folder_of(encoded, pipeline, store)
+    if (root / FILE).is_file():
+        found = Search.model_validate_json((root / FILE).read_bytes())
+        checkpoints.clear(store, encoded, chosen_pipeline(found, pipeline))
+    shutil.rmtree(root, ignore_errors=True)
+
+
+def _planned(candidate: Candidate, plan: Plan, pipeline: Pipeline) -> Candidate:
+    """A candidate with the epochs of the plan, or with the reason why there is no time for it."""
+    if candidate.name not in plan.epochs:
+        candidate.state = (
+            f"not tried: {plan.left_out[candidate.name]}" if candidate.name in plan.left_out else candidate.state
+        )
+        return candidate
+    return make_candidate(candidate.preset, pipeline, plan.epochs[candidate.name])
+
+
+def _take_over_checkpoints(encoded: Ref, pipeline: Pipeline, chosen: Pipeline, store: ArtefactStore) -> None:
+    """A training that the search began on the real splits goes on where it stands, instead of starting again."""
+    begun = checkpoints.folder_of(ArtefactStore(folder_of(encoded, pipeline, store)), encoded, chosen)
+    target = checkpoints.folder_of(store, encoded, chosen)
+    if begun.is_dir() and not target.is_dir():
+        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        os.replace(begun, target)
+
+
+def _silent(_line: str) -> None:
+    """Tell nobody."""

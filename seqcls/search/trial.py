@@ -1,0 +1,137 @@
+"""One candidate on one fold, trained up to some epoch: the unit of a search that is committed and never done twice.
+
+In: a candidate's pipeline, a fold. Out: `Trial`: logits of the scored rows by the best weights so far, seconds.
+Promise: a trial is an artefact of the search's own store, complete or absent; a later trial with more epochs goes on
+from the checkpoint of the earlier one, with the same bits as a training that was never interrupted.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from pydantic import BaseModel, ConfigDict
+
+from seqcls.artefacts import ArtefactStore, Ref, verify, write_json
+from seqcls.batches import EncodedSplit
+from seqcls.config.model import FittedConfig
+from seqcls.config.pipeline import Pipeline, config_digest
+from seqcls.errors import Corrupted
+from seqcls.failpoints import failpoint
+from seqcls.models.package import run_network
+from seqcls.search.folds import Fold
+from seqcls.training import checkpoints
+from seqcls.training.epochs import VALID_BATCH, Run
+from seqcls.training.fit import Fit
+from seqcls.training.monitor import ProgressCall
+from seqcls.training.seeding import choose_device, reproducible, threads_of
+
+Logits = npt.NDArray[np.float32]
+FACTS, LOGITS = "trial.json", "logits.npy"
+
+
+class TrialFacts(BaseModel):
+    """trial.json."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    key: str
+    epochs: int
+    """Trained so far."""
+    finished: bool
+    """Whether more epochs would change nothing: all done, or stopped early."""
+    seconds: float
+    """Of this trial alone, without those that it goes on from."""
+    train_rows: int
+    """Rows that this trial trained on, counted each time."""
+
+
+@dataclass(frozen=True)
+class Trial:
+    facts: TrialFacts
+    logits: Logits
+    """(N, K) of the scored rows of the fold."""
+
+
+class TrialStore:
+    """Finished trials of one search, by key."""
+
+    def __init__(self, store: ArtefactStore) -> None:
+        self.store = store
+        self.known = dict(self._read_all())
+
+    def _read_all(self) -> list[tuple[str, Trial]]:
+        return [(trial.facts.key, trial) for ref in self.store.all() if (trial := self._read(ref)) is not None]
+
+    def _read(self, ref: Ref) -> Trial | None:
+        """A trial that is whole; a damaged one is set aside and will be done again."""
+        if ref.kind != "trial":
+            return None
+        try:
+            verify(ref)
+        except Corrupted:
+            self.store.set_aside(ref)
+            return None
+        facts = TrialFacts.model_validate_json((ref.folder / FACTS).read_bytes())
+        return Trial(facts, np.load(ref.folder / LOGITS, allow_pickle=False))
+
+    def commit(self, trial: Trial) -> None:
+        with self.store.write("trial") as (draft, _):
+            write_json(draft.folder / FACTS, trial.facts.model_dump(mode="json"))
+            np.save(draft.folder / LOGITS, trial.logits, allow_pickle=False)
+        self.known[trial.facts.key] = trial
+        failpoint("trial_committed")
+
+
+def trial_key(pipeline: Pipeline, fold: Fold, epochs: int) -> str:
+    """SHA-256 over all that decides the logits."""
+    origin = f"{torch.__version__} {choose_device().type} {threads_of(pipeline.train)} {epochs}"
+    return config_digest(pipeline.model, pipeline.train, pipeline.seed, fold.encoded.digest, fold.scored, origin)
+
+
+def run_trial(pipeline: Pipeline, fold: Fold, epochs: int, trials: TrialStore, progress: ProgressCall | None) -> Trial:
+    """Train up to `epochs` (or the end), score, commit; a trial that is known is not done again."""
+    key = trial_key(pipeline, fold, epochs)
+    if key in trials.known:
+        return trials.known[key]
+    began, device = time.perf_counter(), choose_device()
+    with reproducible(pipeline.seed, threads_of(pipeline.train), device):
+        run = begin(pipeline, fold.encoded, device, trials.store, progress)
+        while not run.finished and run.at.epoch < epochs:
+            run.next_epoch()
+        run.model.load_state_dict(run.best)
+        rows = EncodedSplit.open(fold.encoded, fold.scored)
+        logits = run_network(run.model.eval(), rows, run.inputs, len(run.labels), VALID_BATCH)
+    facts = TrialFacts(
+        key=key,
+        epochs=run.at.epoch,
+        finished=run.finished,
+        seconds=time.perf_counter() - began,
+        train_rows=run.rows,
+    )
+    trial = Trial(facts, logits)
+    trials.commit(trial)
+    return trial
+
+
+def begin(
+    pipeline: Pipeline, encoded: Ref, device: torch.device, store: ArtefactStore, progress: ProgressCall | None
+) -> Run | Fit:
+    """A training as `train` would begin it, with its checkpoints in the store of the search."""
+    if isinstance(pipeline.model, FittedConfig):
+        return Fit(encoded, pipeline, device, progress)
+    return Run(encoded, pipeline, device, checkpoints.folder_of(store, encoded, pipeline), progress)
+
+
+def read_json(path: Path) -> dict[str, object] | None:
+    """A small file of the search, None where it is missing or cut short."""
+    try:
+        data: dict[str, object] = json.loads(path.read_bytes())
+        return data
+    except (FileNotFoundError, ValueError):
+        return None
