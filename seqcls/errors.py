@@ -15,8 +15,17 @@ Each message tells four things: what was found, where, what was expected, what t
 from __future__ import annotations
 
 import errno
+import re
 
 LINE_END = "\n"
+# Control characters but the line end, and what turns or breaks lines: from a file name or a cell they could colour the
+# terminal, hide a part of the message or forge a line of a log.
+_UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]")
+
+
+def printable(text: str) -> str:
+    """Text from outside, with what a terminal or a log would obey instead of showing it written as an escape."""
+    return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 class SeqclsError(Exception):
@@ -30,12 +39,13 @@ class SeqclsError(Exception):
         super().__init__(found, where, expected, next_step)
 
     def __str__(self) -> str:
-        text = f"{self.where}: {self.found}" if self.where else self.found
+        where = self.where.replace(LINE_END, "\\n")  # a file name may hold one
+        text = f"{where}: {self.found}" if where else self.found
         if self.expected:
             text += f"; expected {self.expected}"
         if self.next_step:
             text += f"{LINE_END if LINE_END in text else '. '}Next: {self.next_step}"
-        return text
+        return printable(text)
 
 
 class ConfigRefused(SeqclsError):

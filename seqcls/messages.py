@@ -7,7 +7,10 @@ import html
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seqcls.errors import printable
+
 if TYPE_CHECKING:
+    from seqcls.evaluation.tried import Search
     from seqcls.road import TrainOutcome
     from seqcls.scoring.nightly import Night, Prepared
     from seqcls.scoring.publish import Published
@@ -16,7 +19,8 @@ if TYPE_CHECKING:
 
 def escape(text: object) -> str:
     """Text from outside -> a Markdown table cell that shows it and does nothing else."""
-    return html.escape(str(text)).replace("|", "\\|").replace("\n", " ").replace("[", "\\[").replace("`", "&#96;")
+    shown = html.escape(printable(str(text)))
+    return shown.replace("|", "\\|").replace("\n", " ").replace("[", "\\[").replace("`", "&#96;")
 
 
 def plural(count: int, noun: str) -> str:
@@ -37,6 +41,7 @@ def after_training(outcome: TrainOutcome, config: str) -> str:
         f"accuracy {test['accuracy']:.3f}; {beside}",
         f"rows: {outcome.rows['in']} in, {outcome.rows['accepted']} accepted, {outcome.rows['rejected']} rejected",
         *_beside_the_baseline(outcome.metrics.get("against_linear")),
+        *_what_auto_chose(outcome.search),
         f"report:  {outcome.report}",
         f"rejects: {outcome.rejects}",
     ]
@@ -50,6 +55,19 @@ def after_training(outcome: TrainOutcome, config: str) -> str:
             "(--force --why TEXT goes against the gate)"
         )
     return "\n".join(lines)
+
+
+def _what_auto_chose(found: Search | None) -> list[str]:
+    """The winner of a search, why, and the lines that train it again without one."""
+    if found is None:
+        return []
+    tried = sum(one.score is not None for one in found.candidates)
+    return [
+        f"auto chose {found.chosen} of {len(found.candidates)} candidates ({tried} judged in {found.seconds:.0f} s, "
+        f"by {found.judged}): {found.why}",
+        "to keep it without a search, put this in the place of [model] and [train]:",
+        *(f"  {line}" for line in found.pin.splitlines()),
+    ]
 
 
 def _beside_the_baseline(found: dict[str, float] | None) -> list[str]:

@@ -8,6 +8,8 @@ import re
 from rich.console import Console
 from rich.text import Text
 
+from seqcls.errors import printable
+
 STYLES = (
     (re.compile(r"^\S[^:]*:$"), "bold"),
     (re.compile(r"^(warning|note|not promoted)\b.*"), "yellow"),
@@ -21,8 +23,8 @@ STYLES = (
 def show(text: str, console: Console | None = None) -> None:
     """Print the lines; nothing but colours is added, and no line is broken, so that paths can be copied."""
     console = console or Console(highlight=False, soft_wrap=True)
-    for line in text.splitlines():
-        painted = Text(line)
+    for line in text.split("\n"):
+        painted = Text(printable(line))
         for pattern, style in STYLES:
             painted.highlight_regex(pattern, style)
         console.print(painted, soft_wrap=True)

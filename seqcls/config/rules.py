@@ -44,7 +44,7 @@ class RulesConfig(Section):
     """Second and later rows of an id."""
     conflicting_label: Policy = "warn"
     """The same sequence with two classes: all its rows."""
-    duplicate_row: Policy = "off"
+    duplicate_row: Policy = "warn"
     """Second and later rows with the same sequence and class."""
     min_class_rows: Positive = 2
     """Fewest rows a class must have; fewer stops the run."""

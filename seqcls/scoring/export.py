@@ -24,6 +24,7 @@ from seqcls.scoring.publish import place_file
 from seqcls.workspace import Workspace
 
 ENDINGS = (".parquet", ".csv")
+_FORMULA = r"^(?s:([=@\t\r].*|[+-].*[^0-9.eE+-].*))$"
 
 
 def read_current(workspace: Workspace) -> Iterator[pa.Table]:
@@ -93,6 +94,11 @@ def write_current_scores(workspace: Workspace, target: Path) -> int:
 
 
 def _flat(table: pa.Table) -> pa.Table:
-    """CSV has no lists: the flags in one cell, by blanks."""
+    """CSV has no lists: the flags in one cell, by blanks. Text that a spreadsheet would calculate gets a quote before
+    it (owasp.org/www-community/attacks/CSV_Injection); numbers and lone signs stay. Parquet has each cell as it is."""
     flags = pc.binary_join(table["flags"], " ")
-    return table.set_column(table.column_names.index("flags"), "flags", flags)
+    table = table.set_column(table.column_names.index("flags"), "flags", flags)
+    for index, field in enumerate(table.schema):
+        if pa.types.is_string(field.type):
+            table = table.set_column(index, field.name, pc.replace_substring_regex(table[index], _FORMULA, r"'\1"))
+    return table

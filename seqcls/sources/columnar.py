@@ -167,5 +167,12 @@ def _note_long_rows(reading: Reading, sequence: list[pa.Array], problems: Proble
 
 def _show(batch: pa.RecordBatch, index: int) -> str:
     return repr(
-        {name: str(column[index])[:1000] for name, column in zip(batch.schema.names, batch.columns, strict=True)}
+        {name: _cell(column[index])[:1000] for name, column in zip(batch.schema.names, batch.columns, strict=True)}
     )
+
+
+def _cell(value: pa.Scalar) -> str:
+    try:
+        return str(value)
+    except (OverflowError, ValueError):  # a time that Python has none for: its number, which is what the file holds
+        return f"{value.value} as {value.type}"

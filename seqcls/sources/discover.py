@@ -27,8 +27,11 @@ _WILD = frozenset("*?[")
 def source_files(source: SourceConfig, folder: Path) -> list[InputFile]:
     """All files to train on; given splits carry theirs."""
     if source.format == "sql" or source.files:
-        return find_files(source, folder)
-    files: list[InputFile] = []
+        files = find_files(source, folder)
+        if source.format != "folder":  # where each file is a row, and the rules judge rows
+            _refuse_copies(files)
+        return files
+    files = []
     given: list[tuple[Split, list[str]]] = [("train", source.train), ("valid", source.valid), ("test", source.test)]
     for split, patterns in given:
         if patterns:
@@ -42,6 +45,19 @@ def source_files(source: SourceConfig, folder: Path) -> list[InputFile]:
                 expected="each file in one split", next_step="name it once in [source]",
             )  # fmt: skip
     return with_unique_names(files, folder)
+
+
+def _refuse_copies(files: list[InputFile]) -> None:
+    """The same bytes under two names: each row would count twice, and nobody would see why."""
+    first: dict[str, InputFile] = {}
+    for file in files:
+        other = first.setdefault(file.digest, file)
+        if other is not file:
+            raise DataRefused(
+                f"the same bytes as {other.name}", where=file.name,
+                expected="each file once, or its rows would count twice",
+                next_step="remove one of the two, or name the files to read",
+            )  # fmt: skip
 
 
 def find_files(

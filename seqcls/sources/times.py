@@ -1,7 +1,8 @@
 """ISO 8601 times -> timestamp[us, UTC].
 
-In: text or timestamps. Out: timestamps and the positions that are none. Promise: times without a zone are read in
-`source.time_zone`; one that does not exist there, or exists twice (daylight saving), is named, never guessed.
+In: text, dates or timestamps. Out: timestamps and the positions that are none. Promise: times without a zone are read
+in `source.time_zone`; one that does not exist there, or exists twice (daylight saving), is named, never guessed; one
+outside the years 1 to 9999 is named too (beyond them lie seconds taken for years, and numbers that overflow).
 """
 
 from __future__ import annotations
@@ -12,6 +13,9 @@ import pyarrow.compute as pc
 UTC = pa.timestamp("us", tz="UTC")
 _NAIVE = pa.timestamp("us")
 _ISO = r"^\d{4}-\d\d-\d\d([T ]\d\d(:\d\d(:\d\d(\.\d{1,6})?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?$"
+_YEARS = (-62_135_596_800, 253_402_300_799)  # 0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z, in seconds
+_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6}  # nanoseconds end in 2262, within the years
+_DAY = 86_400
 _ZONED = r"[T ].*(Z|[+-]\d\d(:?\d\d)?)$"
 
 
@@ -44,13 +48,38 @@ def localise(naive: pa.Array, zone: str) -> tuple[pa.Array, dict[int, str]]:
 
 def times_column(column: pa.Array, zone: str) -> tuple[pa.Array, dict[int, str]]:
     """Text, dates or timestamps."""
-    if pa.types.is_timestamp(column.type):
-        if column.type.tz:
-            return column.cast(UTC, safe=False), {}
-        return localise(column.cast(_NAIVE, safe=False), zone)
-    if pa.types.is_date(column.type):
-        return localise(column.cast(_NAIVE), zone)
-    return parse_times(column.cast(pa.string()), zone)
+    if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
+        faults: dict[int, str] = {}
+        column = _within_years(column, faults)  # first: a cast to microseconds would overflow without a word
+        if getattr(column.type, "tz", None):
+            return column.cast(UTC, safe=False), faults
+        times, more = localise(column.cast(_NAIVE, safe=False), zone)
+        return times, faults | more
+    times, faults = parse_times(column.cast(pa.string()), zone)
+    return _within_years(times, faults), faults
+
+
+def _within_years(column: pa.Array, faults: dict[int, str]) -> pa.Array:
+    """Null, and a fault, where a time or date is outside the years 1 to 9999."""
+    bounds = _bounds(column.type)
+    if bounds is None:
+        return column
+    ticks = column.cast(pa.int32() if pa.types.is_date32(column.type) else pa.int64()).cast(pa.int64())
+    outside = pc.fill_null(pc.or_(pc.less(ticks, bounds[0]), pc.greater(ticks, bounds[1])), False)
+    for index in pc.indices_nonzero(outside).to_pylist():
+        faults[index] = f"{ticks[index]} as {column.type} lies outside the years 1 to 9999"
+    return pc.if_else(outside, pa.scalar(None, column.type), column)
+
+
+def _bounds(kind: pa.DataType) -> tuple[int, int] | None:
+    """First and last number of a type that lie within the years; None where all do."""
+    first, last = _YEARS
+    if pa.types.is_date32(kind):
+        return first // _DAY, last // _DAY
+    if pa.types.is_date64(kind):
+        return first * 1000, last * 1000
+    ticks = _PER_SECOND.get(kind.unit)
+    return (first * ticks, (last + 1) * ticks - 1) if ticks else None
 
 
 def _cast(texts: pa.Array, kind: pa.DataType, faults: dict[int, str]) -> pa.Array:

@@ -87,7 +87,7 @@ def travel(
 ) -> Arrived:
     """Write, find, ingest, validate; the books must balance at each stage. `find`: instead of the files' names."""
     names = write_files(folder, files, name)
-    given = {"format": "csv"} | ({} if "train" in source else {"files": find or names}) | source
+    given = {"format": "csv"} | {"files": [] if "train" in source else find or names} | source
     pipeline = make_pipeline(kind, source=given, rules=LENIENT | (rules or {}))
     return send(folder, pipeline, labelled=labelled)
 

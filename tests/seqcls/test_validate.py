@@ -121,7 +121,10 @@ def test_all_rows_of_a_sequence_with_two_classes_conflict(store: ArtefactStore) 
     assert rejects(ref) == {"r1": ["conflicting_label"], "r2": ["conflicting_label"]}
     warned = check(store, "dna", rows)
     assert kept(warned).num_rows == 6
-    assert read_checks(warned).warnings == ("conflicting_label: 2 rows (33.33%), expected one class a sequence",)
+    assert read_checks(warned).warnings == (
+        "conflicting_label: 2 rows (33.33%), expected one class a sequence",
+        "duplicate_row: 1 rows (16.67%), expected each once",
+    )
     result = next(result for result in read_checks(warned).checks if result.rule == "conflicting_label")
     assert result.examples == ("rows.csv:1", "rows.csv:2")
     assert result.success
