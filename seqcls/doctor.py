@@ -20,6 +20,7 @@ from seqcls.errors import ConfigRefused, SeqclsError, WorldFailed
 from seqcls.ledger.chunks import done_chunks
 from seqcls.ledger.models import get_alias, list_models
 from seqcls.ledger.references import find_references
+from seqcls.registry.journal import unknown_moves
 from seqcls.registry.versions import CHAMPION
 from seqcls.workspace import Workspace, open_workspace
 
@@ -113,7 +114,12 @@ def _store(config: Path, progress: Progress | None) -> list[Finding]:
         with open_workspace(config) as workspace:
             found = [_ledger(workspace)]
             if found[0].healthy:
-                found += [_champion(workspace), _unknown_scores(workspace), *_artefacts(workspace, progress)]
+                found += [
+                    _champion(workspace),
+                    _journal(workspace),
+                    _unknown_scores(workspace),
+                    *_artefacts(workspace, progress),
+                ]
             return found
     except WorldFailed as error:
         return [Finding("ledger", False, str(error), REBUILD)]
@@ -153,6 +159,17 @@ def _champion(workspace: Workspace) -> Finding:
     if current is None and versions:
         return Finding("champion", False, f"none of {len(versions)} versions", "`seqcls promote CONFIG --version N`")
     return Finding("champion", True, f"v{current} of {len(versions)} versions" if current else "no model yet")
+
+
+def _journal(workspace: Workspace) -> Finding:
+    """Moves of the champion that the ledger does not know: it is older than they are, or one was killed on its way."""
+    unknown = unknown_moves(workspace, CHAMPION)
+    if not unknown:
+        return Finding("champion's journal", True, "every move is in the ledger")
+    return Finding(
+        "champion's journal", False, f"a move to v{unknown[-1].to_version} that the ledger does not know",
+        "`seqcls doctor CONFIG --repair` carries it out; `seqcls promote CONFIG --version N` takes its place",
+    )  # fmt: skip
 
 
 def _unknown_scores(workspace: Workspace) -> Finding:

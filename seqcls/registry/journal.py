@@ -9,6 +9,7 @@ took its number later. (The log before the commit: Mohan and others, "ARIES", 19
 from __future__ import annotations
 
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -73,6 +74,21 @@ def _is_whole(store: ArtefactStore, digest: str) -> bool:
         store.set_aside(ref)
         return False
     return True
+
+
+def unknown_moves(workspace: Workspace, alias: str) -> list[AliasMove]:
+    """Moves of the journal that would follow the ledger's last one: it was replaced by an older one, or a process was
+    killed between journal and commit."""
+    name = workspace.pipeline.name
+    entries = []
+    for ref in workspace.store.all():
+        if ref.kind == KIND:
+            with suppress(Corrupted):  # `seqcls doctor` names it among the artefacts
+                entries.append(read_move(ref, verify(ref)))
+    known = alias_history(workspace.ledger, name, alias)
+    last, when = (known[-1].counter, known[-1].changed_at) if known else (0, 0.0)
+    own = [entry for entry in entries if (entry.move.pipeline, entry.move.alias) == (name, alias)]
+    return [entry.move for entry in follow(own, last, when)]
 
 
 def restore_aliases(connection: Connection, entries: Iterable[JournalEntry]) -> list[str]:

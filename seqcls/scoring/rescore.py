@@ -19,6 +19,7 @@ from seqcls.scoring.arrivals import Discovery, NewFile, list_files
 from seqcls.scoring.days import day_of_input
 from seqcls.scoring.preparing import Prepared, Refusal, check_file
 from seqcls.scoring.request import ScoreRequest
+from seqcls.table import InputFile
 from seqcls.workspace import Workspace
 
 FirstScoring = Row[tuple[object, ...]]
@@ -55,7 +56,7 @@ def prepare_history(workspace: Workspace, discovery: Discovery) -> Prepared:
     version, name = discovery.rescored_with, workspace.pipeline.name
     first = {row.input_digest: row for row in list_inputs(workspace.ledger, name)}
     begun = {row.input_digest: row for row in list_inputs(workspace.ledger, name, version)}
-    places: dict[str, str] | None = None
+    places: dict[str, InputFile] | None = None
     ready: list[str] = []
     refused: list[Refusal] = []
     for file in discovery.new:
@@ -75,9 +76,9 @@ def prepare_history(workspace: Workspace, discovery: Discovery) -> Prepared:
     return Prepared(inputs=tuple(ready), refused=tuple(refused), rescored_with=version)
 
 
-def _places(workspace: Workspace) -> dict[str, str]:
+def _places(workspace: Workspace) -> dict[str, InputFile]:
     """Where each content lies in the score folders now."""
-    return {file.digest: str(file.path) for file in list_files(workspace)[0]}
+    return {file.digest: file for file in list_files(workspace)[0]}
 
 
 def _whole(workspace: Workspace, digest: str | None) -> Ref | None:
@@ -100,7 +101,7 @@ def _fixed_rows(workspace: Workspace, row: FirstScoring, version: int) -> str | 
     return str(read_manifest(workspace.store.ref("scores", done[0].scores_digest))["inputs"]["checked"])
 
 
-def _read_again(workspace: Workspace, file: NewFile, places: dict[str, str], wanted: str | None) -> Ref:
+def _read_again(workspace: Workspace, file: NewFile, places: dict[str, InputFile], wanted: str | None) -> Ref:
     """The checked rows of a file whose first ones are gone, under its first name."""
     if file.digest not in places:
         raise DataRefused(
@@ -108,7 +109,8 @@ def _read_again(workspace: Workspace, file: NewFile, places: dict[str, str], wan
             expected=f"a file with SHA-256 {file.digest[:16]} in the score folders",
             next_step="put the file back, under any name, and run the same command again",
         )  # fmt: skip
-    found = check_file(workspace, file.model_copy(update={"path": places[file.digest]}))
+    place = places[file.digest]
+    found = check_file(workspace, file.model_copy(update={"path": str(place.path), "size": place.size}))
     if wanted not in (None, found.digest):
         raise DataRefused(
             "was scored again in part, and reading the file again gives other rows now", where=file.name,

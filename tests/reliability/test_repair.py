@@ -128,10 +128,11 @@ def test_versions_keep_their_numbers_and_the_champion_is_what_the_newest_scores_
     assert "pairs@v1" in traced.text
 
 
-def test_a_store_without_scores_has_its_versions_back_and_asks_for_a_champion(
+def test_a_store_without_scores_and_journal_has_its_versions_back_and_asks_for_a_champion(
     trained: Path, nursery: Nursery, copy: Callable[[Path], Path]
 ) -> None:
     config = copy(trained)
+    shutil.rmtree(config.parent / "store" / "artefacts" / "alias_move")  # a release before there was one
     lose(ledger_of(config))
     repaired = nursery.run("doctor", config, "--repair")
     assert "no scores say who was champion" in repaired.text

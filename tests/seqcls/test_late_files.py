@@ -7,7 +7,6 @@ import os
 import shutil
 import subprocess
 import sys
-import threading
 import time
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -217,28 +216,21 @@ def test_a_file_that_grows_between_being_found_and_being_read_waits(config: Path
 
 
 def test_a_file_that_changes_while_it_is_hashed_waits_and_stops_no_other(config: Path) -> None:
-    """A thread rewrites the file as fast as it can: between the two looks at it something has always changed."""
+    """A process appends to it all the time; it is large, so that hashing it takes longer than one write."""
     incoming = config.parent / "incoming"
     write_rows(incoming / "good.csv", 5, seed=1, labelled=False)
-    over = threading.Event()
-
-    def rewrite() -> None:
-        size = 0
-        while not over.is_set():
-            size = 2_000_000 + (size + 1) % 1000
-            (incoming / "busy.csv").write_bytes(b"x" * size)
-
-    (incoming / "busy.csv").write_bytes(b"x" * 2_000_000)
-    thread = threading.Thread(target=rewrite)
-    thread.start()
+    (incoming / "busy.csv").write_bytes(b"x" * 100_000_000)
+    appender = "import sys\nwhile True:\n with open(sys.argv[1], 'a') as file: file.write('x')"
+    writer = subprocess.Popen([sys.executable, "-c", appender, str(incoming / "busy.csv")])
     try:
+        wait_for(lambda: (incoming / "busy.csv").stat().st_size > 100_000_000)
         with open_workspace(config) as workspace:
-            found = [discover_new(workspace) for _ in range(5)]
+            found = discover_new(workspace)
     finally:
-        over.set()
-        thread.join()
-    assert all("incoming/good.csv" in {file.name for file in one.new} for one in found)
-    assert any(one.waiting == ("incoming/busy.csv (changed a moment ago)",) for one in found)
+        writer.kill()
+        writer.wait()
+    assert [file.name for file in found.new] == ["incoming/good.csv"]
+    assert found.waiting == ("incoming/busy.csv (changed a moment ago)",)
 
 
 def test_temporary_names_are_left_out_and_named(config: Path) -> None:

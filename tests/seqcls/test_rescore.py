@@ -178,7 +178,8 @@ def test_rows_that_gc_cleared_away_are_read_again_from_the_file_whatever_its_nam
     incoming = config.parent / "incoming"
     (incoming / "night.csv").rename(incoming / "renamed.csv")
     outcome = score(config)
-    assert (outcome.night.rows.rows_in, outcome.prepared.refused) == (92, ())
+    assert outcome.prepared.refused == ()
+    assert outcome.night.rows.rows_in == 92
     assert count_rescored(config, 2) == Books()
 
 

@@ -1,0 +1,46 @@
+"""The score flow with what its form offers: re-scoring, a range of days, a dry run."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import date
+from pathlib import Path
+
+import pytest
+from prefect.utilities.callables import parameter_schema
+from pydantic import ValidationError
+
+from flows.parameters import ScoreParams
+from flows.score import score_flow
+from tests.reliability.invariants import Books, count_rescored, digests_of
+
+pytestmark = pytest.mark.server
+
+
+def test_the_form_of_the_ui_shows_every_option_with_its_meaning() -> None:
+    definition = parameter_schema(score_flow).model_dump()["definitions"]["ScoreParams"]
+    assert list(definition["properties"]) == ["config", "rescore", "since", "until", "model", "dry_run"]
+    assert definition["required"] == ["config"]
+    assert all(field["description"] for field in definition["properties"].values())
+    assert {"type": "string", "format": "date"} in definition["properties"]["since"]["anyOf"]
+
+
+def test_an_unknown_or_impossible_field_is_refused() -> None:
+    with pytest.raises(ValidationError, match="rescor"):
+        ScoreParams.model_validate({"config": "pairs.toml", "rescor": True})
+    with pytest.raises(ValidationError, match="since"):
+        ScoreParams.model_validate({"config": "pairs.toml", "since": "2026-11-31"})
+
+
+def test_the_flow_scores_history_again_once(promoted: Path, copy: Callable[[Path], Path]) -> None:
+    config = copy(promoted)
+    before = digests_of(config)
+    planned = score_flow(ScoreParams(config=str(config), rescore=True, dry_run=True))
+    assert ([file["rows"] for file in planned["files"]], planned["model"]) == ([92], "pairs@v2")
+    assert digests_of(config) == before
+    outside = score_flow(ScoreParams(config=str(config), rescore=True, until=date(2020, 1, 1)))
+    assert outside["rows_in"] == 0
+    assert score_flow(ScoreParams(config=str(config), rescore=True))["scored"] == 90
+    assert score_flow(ScoreParams(config=str(config), rescore=True))["rows_in"] == 0
+    assert before.items() <= digests_of(config).items()
+    assert count_rescored(config, 2) == Books()
