@@ -66,7 +66,7 @@ class ArtefactStore:
         draft = Draft(parent / temporary_name())
         done: list[Ref] = []
         try:
-            parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+            make_folder(parent, 0o700)
             draft.folder.mkdir(mode=0o700)
             failpoint("artefact_begun")
             yield draft, done
@@ -98,7 +98,7 @@ class ArtefactStore:
     def set_aside(self, ref: Ref) -> Path:
         """Move a damaged artefact out of the way, kept for inspection, so that it can be made again."""
         target = self.root / "damaged" / f"{ref.kind}-{ref.digest[:16]}-{uuid.uuid4().hex[:8]}"
-        target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(target.parent, 0o700)
         with suppress(FileNotFoundError):  # another run set it aside just now
             os.rename(ref.folder, target)
         return target
@@ -216,6 +216,17 @@ def write_json(path: Path, data: Any) -> None:
 
 def _render_json(data: Any) -> str:
     return json.dumps(data, sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
+
+
+def make_folder(folder: Path, mode: int = 0o777) -> None:
+    """A folder and those above it; each new one is synced into the one that holds it, or power loss may undo it."""
+    missing = []
+    while not folder.exists():
+        missing.append(folder)
+        folder = folder.parent
+    for path in reversed(missing):
+        path.mkdir(mode, exist_ok=True)
+        fsync_folder(path.parent)
 
 
 def fsync_folder(folder: Path) -> None:

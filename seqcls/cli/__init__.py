@@ -54,6 +54,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"seqcls: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
+        for again in (signal.SIGINT, signal.SIGTERM):  # asked twice: it is ending already
+            signal.signal(again, signal.SIG_IGN)
         print("seqcls: interrupted; run the same command again to go on where it stopped", file=sys.stderr)
         return 130
     except BrokenPipeError:

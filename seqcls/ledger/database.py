@@ -18,6 +18,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, insert, select,
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError, SQLAlchemyError
 
+from seqcls.artefacts import make_folder
 from seqcls.errors import ConfigRefused, Corrupted, SeqclsError, WorldFailed
 from seqcls.ledger.migrate import migrate
 from seqcls.ledger.schema import SCHEMA_VERSION, metadata, settings
@@ -135,7 +136,7 @@ def _prepare(database: Database, may_be_new: bool) -> Callable[[Connection], Non
 def _open_sqlite(path: Path) -> Database:
     _refuse_network_file_system(path.parent)
     try:
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        make_folder(path.parent, 0o700)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
         raise WorldFailed(

@@ -13,8 +13,8 @@ from typing import BinaryIO
 
 from pydantic import BaseModel, ConfigDict
 
-from seqcls.artefacts import ArtefactStore, fsync_folder, read_manifest, verify
-from seqcls.errors import WorldFailed
+from seqcls.artefacts import ArtefactStore, file_digest, fsync_folder, make_folder, read_manifest, verify
+from seqcls.errors import Corrupted, DataRefused, WorldFailed
 from seqcls.failpoints import failpoint
 from seqcls.ledger.chunks import done_chunks, mark_published
 from seqcls.scoring.current import list_scorings
@@ -42,11 +42,11 @@ def publish(workspace: Workspace) -> Published:
             continue
         ref = workspace.store.ref("scores", chunk.scores_digest)
         verify(ref)
-        _copy(ref.folder / "scores.parquet", workspace.output / chunk.published_as)
+        _copy(ref.folder / "scores.parquet", workspace.output, chunk.published_as)
         scores.append(chunk.published_as)
         if read_manifest(ref)["meta"]["rejected"]:
             place = rejects_place(chunk.published_as, chunk.rescored_with)
-            _copy(ref.folder / "rejects.parquet", workspace.output / place)
+            _copy(ref.folder / "rejects.parquet", workspace.output, place)
             rejects.append(place)
         failpoint("scores_copied")
         mark_published(workspace.ledger, workspace.pipeline.name, chunk.input_digest, chunk.chunk, chunk.rescored_with)
@@ -83,7 +83,27 @@ def remove_traces(store: ArtefactStore, output: Path) -> int:
     return store.remove_stale() + remove_left_over(output.rglob(".tmp-*"))
 
 
-def _copy(source: Path, target: Path) -> None:
+def _copy(source: Path, output: Path, place: str) -> None:
+    """Never outside of the output folder, never over other scores: what stands there is ours already, or stays."""
+    target = output / place
+    if not Path(os.path.realpath(target)).is_relative_to(output):
+        raise Corrupted(
+            "a score file would come to stand outside of the output folder",
+            where=str(target),
+            expected=f"a place below {output}",
+            next_step="remove the link that leads out; if there is none, the ledger was tampered with: use a backup",
+        )
+    if target.exists():
+        if file_digest(target) == file_digest(source):
+            return
+        raise DataRefused(
+            "other scores stand there, which this ledger does not know",
+            where=str(target),
+            expected="an output folder of this ledger alone",
+            next_step="give each install its own score.output; after an older ledger was put back, "
+            "`seqcls doctor CONFIG --repair`",
+        )
+
     def write(writer: BinaryIO) -> None:
         with open(source, "rb") as reader:
             shutil.copyfileobj(reader, writer, 1 << 20)
@@ -95,7 +115,7 @@ def place_file(target: Path, write: Callable[[BinaryIO], object]) -> None:
     """Temporary file (leading dot: dataset readers pass over it), fsync, rename, fsync of the folder."""
     temporary = target.with_name(temporary_name())
     try:
-        target.parent.mkdir(parents=True, exist_ok=True)
+        make_folder(target.parent)
         with open(temporary, "wb") as writer:
             write(writer)
             writer.flush()

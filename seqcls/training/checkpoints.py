@@ -24,7 +24,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from seqcls.artefacts import ArtefactStore, Ref, fsync_folder
+from seqcls.artefacts import ArtefactStore, Ref, fsync_folder, make_folder
 from seqcls.config.pipeline import Pipeline, config_digest
 from seqcls.errors import WorldFailed
 from seqcls.failpoints import failpoint
@@ -96,7 +96,7 @@ def write(folder: Path, scalars: Scalars, tensors: dict[str, Tensor]) -> None:
 
 def _commit(folder: Path, files: dict[str, bytes]) -> None:
     """Tensors first, then the JSON that names them."""
-    folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+    make_folder(folder, 0o700)
     for name, data in files.items():
         _write_whole(folder / name, data)
         if not name.endswith(".json"):
