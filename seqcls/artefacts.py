@@ -168,6 +168,13 @@ def read_manifest(ref: Ref) -> dict[str, Any]:
         ) from None
     except ValueError as error:
         raise Corrupted(f"the manifest is not JSON ({error})", where=ref.path, next_step="`seqcls doctor`") from None
+    if not isinstance(data, dict) or data.get("format") != FORMAT_VERSION:
+        raise Corrupted(
+            f"an artefact of format {data.get('format') if isinstance(data, dict) else data!r}",
+            where=f"{ref.path}/{MANIFEST}",
+            expected=f"format {FORMAT_VERSION}",
+            next_step="use the version of seqcls that wrote it, or run the stage again",
+        )
     return data
 
 
@@ -192,6 +199,13 @@ def verify(ref: Ref) -> dict[str, Any]:
         )
     for name, facts in manifest["files"].items():
         path = ref.folder / name
+        if not is_inside(path, ref.folder):
+            raise Corrupted(
+                f"a manifest that names a file elsewhere: {name[:100]!r}",
+                where=ref.path,
+                expected="files of the artefact",
+                next_step="somebody tampered with it: `seqcls doctor` lists good versions to go back to",
+            )
         found = file_digest(path) if path.is_file() else "no file"
         if found != facts["sha256"]:
             raise Corrupted(
@@ -201,6 +215,11 @@ def verify(ref: Ref) -> dict[str, Any]:
                 next_step="`seqcls doctor` lists good versions to go back to",
             )
     return manifest
+
+
+def is_inside(path: Path, folder: Path) -> bool:
+    """Whether a path, its links followed, stays below a folder."""
+    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
 
 
 def file_digest(path: Path) -> str:

@@ -5,12 +5,15 @@ from __future__ import annotations
 import importlib.metadata
 import os
 import shutil
+import sqlite3
 import urllib.request
 from collections import Counter
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from urllib.error import URLError
+from urllib.parse import quote
 
 from sqlalchemy import text
 
@@ -53,7 +56,7 @@ class Finding:
 
 def examine(config: Path | None, progress: Progress | None = None) -> list[Finding]:
     """All findings; a config adds those of its store, whose artefacts are read byte for byte."""
-    findings = [_version(name) for name in LIMITS] + [_server()]
+    findings = [_version(name) for name in LIMITS] + [_server(), _prefect_database()]
     if config is not None:
         try:
             loaded = load_pipeline(config)
@@ -99,6 +102,27 @@ def _server() -> Finding:
             )
     except (URLError, TimeoutError) as error:
         return Finding("prefect server", False, f"{url} does not answer ({error})", "prefect server start")
+
+
+def _prefect_database() -> Finding:
+    """Runs and schedules, no data: training and scoring from the command line do without it."""
+    what, path = "prefect database", Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser() / "prefect.db"
+    if os.environ.get("PREFECT_API_DATABASE_CONNECTION_URL"):
+        return Finding(what, True, "not in a file of PREFECT_HOME")
+    if not path.is_file():
+        return Finding(what, True, f"none yet ({path})")
+    try:
+        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=2.0)) as connection:
+            answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
+    except sqlite3.Error as error:
+        answer = str(error)
+    remedy = (
+        "stop the server and the workers"
+        if "locked" in answer
+        else f"stop the server and the workers, move {path} away, `make server` and `make deploy`: "
+        "the history of runs is lost, models and scores are not"
+    )
+    return Finding(what, answer == "ok", f"{path}: {' '.join(answer.split())}", remedy)
 
 
 def _disk(store: Path) -> Finding:

@@ -156,7 +156,9 @@ def claim_chunk(
             values = {**first.__dict__, "state": "claimed", "lease_until": now + lease_seconds, "owner": owner}
             connection.execute(insert(chunks).values(**values))
             return first
-        if row.state == "done" or (row.lease_until > now and not is_gone(row.owner)):
+        # A lease that ends later than a new one would was taken under another clock, since set back.
+        is_held = now < row.lease_until <= now + lease_seconds
+        if row.state == "done" or (is_held and not is_gone(row.owner)):
             return None
         connection.execute(
             update(chunks).where(mine).values(token=row.token + 1, lease_until=now + lease_seconds, owner=owner)

@@ -13,7 +13,7 @@ from typing import BinaryIO
 
 from pydantic import BaseModel, ConfigDict
 
-from seqcls.artefacts import ArtefactStore, file_digest, fsync_folder, make_folder, read_manifest, verify
+from seqcls.artefacts import ArtefactStore, file_digest, fsync_folder, is_inside, make_folder, read_manifest, verify
 from seqcls.errors import Corrupted, DataRefused, WorldFailed
 from seqcls.failpoints import failpoint
 from seqcls.ledger.chunks import done_chunks, mark_published
@@ -86,7 +86,7 @@ def remove_traces(store: ArtefactStore, output: Path) -> int:
 def _copy(source: Path, output: Path, place: str) -> None:
     """Never outside of the output folder, never over other scores: what stands there is ours already, or stays."""
     target = output / place
-    if not Path(os.path.realpath(target)).is_relative_to(output):
+    if not is_inside(target, output):
         raise Corrupted(
             "a score file would come to stand outside of the output folder",
             where=str(target),
