@@ -2,13 +2,20 @@
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from seqcls.artefacts import Ref, read_manifest
+from seqcls.config import Pipeline
+from seqcls.config.model import AutoModel, FittedConfig
 from seqcls.messages import checks_text, plural
 from seqcls.parquet import iterate, shards
 from seqcls.stages import encode_stage, ingest_stage, split_stage, validate_stage
 from seqcls.table import SPLITS
 from seqcls.validation.checks import read_checks
 from seqcls.workspace import Workspace
+
+if TYPE_CHECKING:
+    from seqcls.encoders import Encoder
 
 SHOWN_CHARACTERS = 100
 FILES, CLASSES, POINTS = 10, 10, 5
@@ -74,16 +81,33 @@ def _checks(checked: Ref) -> list[str]:
 
 def _network(workspace: Workspace, encoded: Ref) -> list[str]:
     from seqcls.encoders import load_encoder
-    from seqcls.models import build_model
 
     encoder = load_encoder(encoded.folder)
     meta = read_manifest(encoded)["meta"]
-    network = build_model(workspace.pipeline.model, encoder.inputs, len(encoder.labels))
-    parameters = sum(p.numel() for p in network.parameters())
     cut, share = sum(meta["truncated"].values()), meta["unknown_share"].get("valid", 0.0)
     unknown = "" if workspace.pipeline.kind == "series" else f"; unknown share of validation {share:.2%}"
     return [
         f"  encoded: at most {encoder.inputs.max_length} positions; {plural(cut, 'row')} cut{unknown}",
-        f"  network: {workspace.pipeline.model.family}, {parameters:,} parameters, {len(encoder.labels)} classes",
-        f"  would train for at most {workspace.pipeline.train.epochs} epochs, then ask the gate",
+        *_training(workspace.pipeline, encoder),
+    ]
+
+
+def _training(pipeline: Pipeline, encoder: Encoder) -> list[str]:
+    """What would be trained, or tried."""
+    from seqcls.models import build_model
+
+    classes = len(encoder.labels)
+    if isinstance(pipeline.model, AutoModel):
+        from seqcls.search.presets import presets_for
+
+        names = ", ".join(preset.name for preset in presets_for(pipeline))
+        return [
+            f"  network: auto, {classes} classes; would try {names}",
+            f"  within {pipeline.train.budget}, then ask the gate",
+        ]
+    parameters = sum(p.numel() for p in build_model(pipeline.model, encoder.inputs, classes).parameters())
+    epochs = f"train for at most {pipeline.train.epochs} epochs"
+    return [
+        f"  network: {pipeline.model.family}, {parameters:,} parameters, {classes} classes",
+        f"  would {'fit in one go' if isinstance(pipeline.model, FittedConfig) else epochs}, then ask the gate",
     ]

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from seqcls import stages
 from seqcls.artefacts import Ref, read_manifest
+from seqcls.evaluation.tried import Search, read_search
 from seqcls.ledger.stages import new_run_id, record_run
 from seqcls.registry import versions as registry
 from seqcls.registry.gate import Decision, read_metrics
@@ -40,6 +41,8 @@ class TrainOutcome(BaseModel):
     train_rows_per_second: float
     report: str
     rejects: str
+    search: Search | None = None
+    """With `family = "auto"`: what was tried and why this model was chosen."""
 
     def summary(self) -> dict[str, Any]:
         names = ("accuracy", "balanced_accuracy", "macro_f1", "mcc")
@@ -53,6 +56,7 @@ class TrainOutcome(BaseModel):
             "promoted": self.promoted,
             "champion": self.champion,
             "report": self.report,
+            **({"auto": {"chosen": self.search.chosen, "why": self.search.why}} if self.search else {}),
         }
 
 
@@ -83,9 +87,13 @@ class ScoreOutcome(BaseModel):
 
 
 def train_pipeline(
-    workspace: Workspace, *, tell: Tell | None = None, progress: Callable[[Any], None] | None = None
+    workspace: Workspace,
+    *,
+    tell: Tell | None = None,
+    progress: Callable[[Any], None] | None = None,
+    note: Callable[[str], None] | None = None,
 ) -> TrainOutcome:
-    """ingest -> validate -> split -> encode -> train -> evaluate -> promote."""
+    """ingest -> validate -> split -> encode -> train -> evaluate -> promote; `note` hears of a search's trials."""
     run_id = new_run_id()
     done: list[stages.StageResult] = []
 
@@ -99,7 +107,7 @@ def train_pipeline(
     checked = step(stages.validate_stage(workspace, table))
     splits = step(stages.split_stage(workspace, checked))
     encoded = step(stages.encode_stage(workspace, checked, splits))
-    model = step(stages.train_stage(workspace, encoded, progress))
+    model = step(stages.train_stage(workspace, encoded, progress, note))
     evaluation = step(stages.evaluate_stage(workspace, model, encoded, checked, splits))
     inputs = {"table": table, "checked": checked, "splits": splits, "encoded": encoded}
     return finish_training(workspace, done, inputs, model, evaluation, run_id)
@@ -132,6 +140,7 @@ def finish_training(
         train_rows_per_second=float(trained.facts["rows_per_second"]),
         report=str(evaluation.folder / "report.html"),
         rejects=str(inputs["checked"].folder / "rejects.parquet"),
+        search=read_search(model.folder),
     )
     record_run(workspace.ledger, run_id, workspace.pipeline.name, "train", outcome.summary())
     return outcome

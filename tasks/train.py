@@ -29,7 +29,7 @@ class EpochBar:
 
     def __call__(self, progress: Any) -> None:
         self._tell(progress)
-        if progress.epoch == self.epoch and progress.rows_done < progress.rows_total:
+        if progress.trial or (progress.epoch == self.epoch and progress.rows_done < progress.rows_total):
             return
         share = 100.0 * progress.epoch / progress.epochs
         if self.artifact is None:
@@ -44,14 +44,16 @@ class EpochBar:
         if time.monotonic() - self.told < SECONDS_BETWEEN_LINES:
             return
         self.told = time.monotonic()
+        trial = f"{progress.trial}: " if progress.trial else ""
         get_run_logger().info(
-            f"epoch {progress.epoch} of at most {progress.epochs}, {progress.rows_done} of {progress.rows_total} rows, "
+            f"{trial}epoch {progress.epoch} of at most {progress.epochs}, "
+            f"{progress.rows_done} of {progress.rows_total} rows, "
             f"loss {progress.train_loss:.4f}, {progress.rows_per_second:.0f} rows/s"
         )
 
 
 @task(**STAGE, timeout_seconds=24 * HOUR)
 def train(config: str, encoded: Ref) -> StageResult:
-    """Train one network."""
+    """Train one network; with `family = "auto"`, after a search, whose trials are lines of the log."""
     with open_workspace(config) as workspace:
-        return train_stage(workspace, encoded, EpochBar(workspace.pipeline.name))
+        return train_stage(workspace, encoded, EpochBar(workspace.pipeline.name), get_run_logger().info)

@@ -28,14 +28,20 @@ class Teller:
         self.console.print(f"  [bold]{name:<10}[/bold] {what}")
         self._spin(self.stages[self.stages.index(name) + 1 :])
 
+    def note(self, line: str) -> None:
+        """Something within a stage that is worth a line of its own, such as a trial of a search."""
+        self._stop()
+        self.console.print(f"  {'':<10} {line}", markup=False)
+
     def epoch(self, progress: Any) -> None:
         """A training's progress: epochs, loss, rows/s."""
+        trial = f"{progress.trial}: " if progress.trial else ""
         best = f"best {progress.best:.4f}" if progress.best is not None else ""
         self._show(
             "train",
             progress.epochs,
             progress.epoch - 1 + progress.rows_done / max(progress.rows_total, 1),
-            f"epoch {progress.epoch}/{progress.epochs} loss {progress.train_loss:.4f} {best} "
+            f"{trial}epoch {progress.epoch}/{progress.epochs} loss {progress.train_loss:.4f} {best} "
             f"{progress.rows_per_second:.0f} rows/s",
         )
 

@@ -101,7 +101,7 @@ def _train(options: argparse.Namespace) -> None:
     from seqcls.road import train_pipeline
 
     with open_workspace(options.config) as workspace, Teller(options.json, TRAINING) as teller:
-        outcome = train_pipeline(workspace, tell=teller.stage, progress=teller.epoch)
+        outcome = train_pipeline(workspace, tell=teller.stage, progress=teller.epoch, note=teller.note)
     if options.json:
         print(json.dumps(outcome.summary()))
     else:

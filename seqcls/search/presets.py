@@ -22,6 +22,7 @@ from seqcls.config.model import (
     HybridModel,
     InceptionModel,
     LiteModel,
+    NgramsModel,
     RecurrentModel,
     ResnetModel,
     RocketModel,
@@ -76,6 +77,7 @@ _LSTM = RecurrentModel(
 )
 _GRU = _LSTM.model_copy(update={"family": "gru", "embedding": 64})
 _WORDS_PRESETS = (
+    Preset("ngrams", NgramsModel(), linear=True),
     Preset("lstm", _LSTM, _WORDS),
     Preset("cnn", CnnModel(embedding=128, filters=[128], dropout=0.5, embedding_dropout=0.3), _WORDS),
     Preset(
@@ -90,6 +92,7 @@ _WORDS_PRESETS = (
     Preset("attention", AttentionModel(pool=1, kernel=5, dropout=0.4, embedding_dropout=0.3), _WORDS),
 )
 _LETTERS_PRESETS = (
+    Preset("ngrams", NgramsModel(), linear=True),
     Preset("hybrid", HybridModel(embedding=32, filters=[64], kernel=9, dropout=0.3), _LETTERS),
     Preset("cnn", CnnModel(embedding=32, filters=[64, 64], kernel=9, normalise="batch", dropout=0.4), _LETTERS),
     Preset(

@@ -10,8 +10,10 @@ import re
 from collections.abc import Sequence
 
 from seqcls.evaluation.report.facts import Evaluation, Facts, NoBaseline
+from seqcls.evaluation.report.search import HEAD, rows_of, spent
 from seqcls.evaluation.report.tables import FIGURES, HEADLINE, linear_figures, number
 from seqcls.evaluation.report.words import LIMITS, confidence_lines, spoken, verdict
+from seqcls.evaluation.tried import Search
 from seqcls.table import SPLITS
 
 MOST_CLASSES = 50
@@ -29,6 +31,7 @@ def write_card(evaluation: Evaluation, facts: Facts) -> str:
         "\n\n".join([_figures(evaluation), *(plain(line) for line in confidence_lines(evaluation))]),
         "## Classes",
         _classes(evaluation),
+        *(["## What auto tried", _search(facts.search)] if facts.search else []),
         "## Data",
         _data(facts),
         "## How it was made",
@@ -107,6 +110,15 @@ def _classes(evaluation: Evaluation) -> str:
         (one.name, f"{one.support:,}", f"{one.precision:.3f}", f"{one.recall:.3f}", f"{one.f1:.3f}") for one in classes
     ]
     return _table(("class", "test rows", "precision", "recall", "F1"), rows)
+
+
+def _search(found: Search) -> str:
+    lines = "\n".join(f"    {line}" for line in found.pin.splitlines())
+    return (
+        f"{plain(spent(found))} Chosen: {plain(found.chosen)}. {plain(found.why)}.\n\n"
+        f"{_table(HEAD, rows_of(found))}\n\n"
+        f"The same model without a search:\n\n{lines}"
+    )
 
 
 def _data(facts: Facts) -> str:

@@ -16,6 +16,7 @@ from seqcls.config import Pipeline
 from seqcls.evaluation.calibration import Abstention, Calibration
 from seqcls.evaluation.intervals import Difference
 from seqcls.evaluation.metrics import Metrics, Record
+from seqcls.evaluation.tried import Search, read_search
 from seqcls.parquet import read_parquet
 from seqcls.table import Kind, Split
 
@@ -77,6 +78,8 @@ class Facts(Record):
     more: dict[str, str]
     history: list[dict[str, float]]
     """One record an epoch."""
+    search: Search | None = None
+    """What `family = "auto"` tried."""
 
 
 def gather_facts(
@@ -89,7 +92,7 @@ def gather_facts(
     return Facts(
         pipeline=pipeline.name,
         kind=pipeline.kind,
-        family=pipeline.model.family,
+        family=_read_manifest(model)["model"]["family"],
         model=_flatten(_without_times(read_manifest(model)["meta"])) | _read_origin(model),
         rows={name: int(checked_meta[name]) for name in ("rows_in", "accepted", "rejected")},
         class_rows=splits_meta["counts"],
@@ -99,9 +102,11 @@ def gather_facts(
         leakage=_flatten(splits_meta.get("leakage", {}) | _named_warnings(splits_meta)),
         inputs={name: ref.digest for name, ref in refs.items()},
         settings={"seed": str(pipeline.seed)}
-        | _flatten({part: getattr(pipeline, part).model_dump() for part in SETTINGS}),
+        | _flatten({part: getattr(pipeline, part).model_dump() for part in SETTINGS})
+        | _flatten({"model": _read_manifest(model)["model"]}),
         more={name: str(value) for name, value in (more or {}).items()},
         history=read_history(model),
+        search=read_search(model.folder),
     )
 
 
@@ -112,9 +117,15 @@ def read_history(model: Ref) -> list[dict[str, float]]:
     return [{key: float(value) for key, value in epoch.items() if isinstance(value, int | float)} for epoch in epochs]
 
 
+def _read_manifest(model: Ref) -> dict[str, Any]:
+    """model.json; its family is the chosen one where the pipeline says `auto`."""
+    manifest: dict[str, Any] = json.loads((model.folder / "model.json").read_bytes())
+    return manifest
+
+
 def _read_origin(model: Ref) -> dict[str, str]:
     """What, beside data and settings, decided the weights."""
-    manifest = json.loads((model.folder / "model.json").read_bytes())
+    manifest = _read_manifest(model)
     return {name: str(manifest[name]) for name in ORIGIN}
 
 

@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from seqcls.evaluation.metrics import Metrics
+from seqcls.evaluation.tried import Search
 
 INK, MUTED, GRID, PAPER = "#1f2430", "#69707d", "#e3e6eb", "#ffffff"
 BLUE, ORANGE, GREEN = "#0072b2", "#d55e00", "#009e73"
@@ -166,6 +167,24 @@ def class_scores(metrics: Metrics) -> str:
         handles, labels = axes.get_legend_handles_labels()
         figure.legend(handles[::-1], labels[::-1], fontsize=8, ncols=3, loc="outside upper left")
         return _to_svg(figure, "classes")
+
+
+def tried_scores(found: Search) -> str:
+    """Scores of the candidates that were judged, the best on top; small dots are the folds."""
+    judged = [(one, one.score) for one in found.candidates if one.score is not None][::-1]
+    with mpl.rc_context(_STYLE):
+        figure = Figure(figsize=(6.0, float(np.clip(0.9 + 0.34 * len(judged), 1.8, 12.0))), layout="constrained")
+        axes = figure.subplots()
+        for place, (one, score) in enumerate(judged):
+            colour = GREEN if one.name == found.chosen else ORANGE if one.linear else BLUE
+            folds = one.fold_scores if len(one.fold_scores) > 1 else []
+            axes.scatter(folds, [place] * len(folds), s=12, color=MUTED, alpha=0.6)
+            axes.scatter([score], [place], s=60, color=colour, edgecolor=PAPER, zorder=3)
+        names = [f"{shorten(one.name)} ({one.seconds:.0f} s)" for one, _ in judged]
+        axes.set_yticks(range(len(judged)), names, fontsize=8)
+        axes.set(ylim=(-0.6, len(judged) - 0.4), xlabel=found.metric.replace("_", " "))
+        axes.set_title("What auto tried", loc="left", fontsize=10, color=INK)
+        return _to_svg(figure, "search")
 
 
 def as_data_uri(svg: str) -> str:

@@ -8,12 +8,14 @@ from __future__ import annotations
 
 from seqcls.evaluation.report import figures, tables
 from seqcls.evaluation.report.facts import Evaluation, Facts, NoBaseline
+from seqcls.evaluation.report.search import search_section
 from seqcls.evaluation.report.style import STYLE
 from seqcls.evaluation.report.tables import text
 from seqcls.evaluation.report.words import LIMITS, MEANINGS, confidence_lines, spoken, verdict
 
 SECTIONS = {
     "figures": "All figures",
+    "search": "What auto tried",
     "learning": "Learning",
     "classes": "Classes",
     "mistakes": "Mistakes",
@@ -37,9 +39,12 @@ def write_page(evaluation: Evaluation, facts: Facts, drawn: dict[str, str]) -> s
         "again": _again(facts),
         "limits": "<ul>" + "".join(f"<li>{text(line)}</li>" for line in LIMITS) + "</ul>",
     }
-    links = "".join(f'<a href="#{name}">{label}</a>' for name, label in SECTIONS.items())
+    if facts.search is not None:
+        bodies["search"] = search_section(facts.search, drawn["search"])
+    shown = {name: label for name, label in SECTIONS.items() if name in bodies}
+    links = "".join(f'<a href="#{name}">{label}</a>' for name, label in shown.items())
     sections = "".join(
-        f'<section><h2 id="{name}">{SECTIONS[name]}</h2>{body}</section>' for name, body in bodies.items()
+        f'<section><h2 id="{name}">{label}</h2>{bodies[name]}</section>' for name, label in shown.items()
     )
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
@@ -145,6 +150,8 @@ def draw(evaluation: Evaluation, facts: Facts) -> dict[str, str]:
         "confusion": figures.confusion(evaluation.test),
         "classes": figures.class_scores(evaluation.test),
     }
+    if facts.search is not None:
+        drawn["search"] = figures.tried_scores(facts.search)
     if facts.history:
         drawn |= {"loss": figures.loss_curves(facts.history), "scores": figures.score_curves(facts.history)}
     return drawn

@@ -46,7 +46,7 @@ def linear_figures(baselines: Baselines) -> Metrics | None:
     return baselines.linear if isinstance(baselines.linear, Metrics) else None
 
 
-def _table(head: str, rows: list[str], tall: bool = False) -> str:
+def table(head: str, rows: list[str], tall: bool = False) -> str:
     body = f"<table><thead><tr>{head}</tr></thead><tbody>{''.join(rows)}</tbody></table>"
     return f'<div class="card scroll{" tall" if tall else ""}">{body}</div>'
 
@@ -93,14 +93,14 @@ def figures_table(evaluation: Evaluation) -> str:
         hint = ' <span class="less">(low is good)</span>' if name in LOWER_IS_BETTER else ""
         rows.append(f'<tr><td class="name">{title}{hint}</td>{"".join(cells)}</tr>')
     head = "".join(f"<th>{title}</th>" for title in ("Test", "95 % interval", "Validation", "Linear", "Class shares"))
-    return _table(f"<th>Figure</th>{head}", rows)
+    return table(f"<th>Figure</th>{head}", rows)
 
 
 def class_table(metrics: Metrics) -> str:
     """Precision, recall, F1 and AUROC of each class, the largest first."""
     rows = [_class_row(one) for one in sorted(metrics.classes, key=lambda one: -one.support)]
     head = "".join(f"<th>{title}</th>" for title in ("Test rows", "Predicted", "Precision", "Recall", "F1", "AUROC"))
-    return _table(f"<th>Class</th>{head}", rows, tall=True)
+    return table(f"<th>Class</th>{head}", rows, tall=True)
 
 
 def _class_row(one: ClassMetrics) -> str:
@@ -159,7 +159,7 @@ def confusion_list(metrics: Metrics) -> str:
         names = "".join(f'<td class="name">{text(metrics.classes[k].name)}</td>' for k in (true, predicted))
         rows.append(f"<tr>{names}<td>{wrong[true, predicted]:,}</td>{_bar(share, 'orange', True)}</tr>")
     head = '<th class="name">True</th><th class="name">Predicted as</th><th>Rows</th><th>Share of the true class</th>'
-    return _table(head, rows)
+    return table(head, rows)
 
 
 def split_table(facts: Facts) -> str:
@@ -172,7 +172,7 @@ def split_table(facts: Facts) -> str:
         f'<tr><td class="name">{name}</td>{"".join(f"<td>{n:,}</td>" for n in counts)}</tr>'
         for name, counts in [*lines, total]
     ]
-    return _table(f"<th>Class</th>{head}", rows, tall=True)
+    return table(f"<th>Class</th>{head}", rows, tall=True)
 
 
 def fact_list(title: str, facts: Mapping[str, object], empty: str = "none") -> str:

@@ -1,0 +1,69 @@
+"""`family = "auto"` from the pipeline file to the scores: command line, report, model card, the next run."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import pytest
+
+from seqcls.cli import main
+from seqcls.registry.versions import champion
+from seqcls.workspace import open_workspace
+from tests.road_data import write_project, write_rows
+
+
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A project of 240 rows that leaves the family to a search."""
+    folder = tmp_path_factory.mktemp("auto")
+    config = write_project(folder, family="auto")
+    text = config.read_text().replace("embedding = 16", 'candidates = ["gru"]')
+    config.write_text(text.replace("epochs = 8", 'epochs = 4\nbudget = "90s"\nbatch_size = 30'))
+    write_rows(folder / "incoming" / "night.csv", 30, seed=5, labelled=False)
+    return config
+
+
+def test_check_says_what_would_be_tried(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["check", str(project)]) == 0
+    shown = capsys.readouterr().out
+    assert "network: auto, 2 classes; would try ngrams, gru" in shown
+    assert "within 90s, then ask the gate" in shown
+
+
+def test_training_tells_trial_by_trial_and_ends_with_the_lines_to_pin(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["train", str(project)]) == 0
+    shown = capsys.readouterr()
+    told = " ".join(shown.err.split())
+    assert "auto: 2 candidates, 168 training rows are few (2000): 5-fold cross-validation" in told
+    assert re.search(r"auto: ngrams: balanced_accuracy 0\.\d{4}, .* s left", told)
+    assert re.search(r"auto: gru: balanced_accuracy [01]\.\d{4} after 4 of 4 epochs", told)
+    assert "auto chose gru of 2 candidates (2 judged in " in shown.out
+    pinned = shown.out.split("put this in the place of [model] and [train]:\n")[1]
+    assert pinned.startswith('  [model]\n  family = "gru"\n')
+    assert "  [train]\n  epochs = 4\n" in pinned
+
+
+def test_report_and_card_show_every_candidate_and_the_chosen_family(project: Path) -> None:
+    with open_workspace(project) as workspace:
+        version = champion(workspace)
+        folder = workspace.store.ref("evaluation", version.evaluation_digest).folder
+        assert not list((workspace.store.root / "search").iterdir())
+    page, card = (folder / "report.html").read_text(), (folder / "model_card.md").read_text()
+    assert '<h2 id="search">What auto tried</h2>' in page
+    assert '<span class="tag">gru</span>' in page
+    assert "ngrams (linear baseline)" in page
+    assert "gru (chosen)" in page
+    assert (folder / "figures" / "search.svg").read_text().startswith("<svg")
+    assert "## What auto tried" in card
+    assert "| gru (chosen) | gru | " in card
+    assert 'family: "gru"' in card
+
+
+def test_a_second_run_searches_nothing_and_the_model_scores(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
+    assert main(["train", str(project)]) == 0
+    assert "auto: " not in capsys.readouterr().err
+    assert main(["score", str(project)]) == 0
+    assert "30 rows in = 30 scored" in capsys.readouterr().out
