@@ -25,6 +25,8 @@ from tests.reliability.invariants import Books, count_final, count_ids, count_vi
 from tests.reliability.processes import Command, Nursery
 from tests.road_data import write_project, write_rows
 
+LONGEST_RUN = 900.0  # seconds; a run takes 5 alone, and much longer on a machine that does other work
+
 
 @dataclass
 class Tally:
@@ -173,7 +175,7 @@ def settle(nursery: Nursery, command: str, config: Path, rng: random.Random, tal
     running = [nursery.start(command, config) for _ in range(2 if rng.random() < 0.25 else 1)]
     tally.competing += len(running) == 2
     for process in [*running]:
-        process.wait()
+        process.wait(LONGEST_RUN)
     if len(running) == 2:
         running.append(nursery.run(command, config))
     for process in running:
