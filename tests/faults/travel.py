@@ -16,7 +16,7 @@ import pytest
 
 from seqcls.artefacts import ArtefactStore, Ref, read_manifest
 from seqcls.config import Pipeline
-from seqcls.errors import DataRefused
+from seqcls.errors import DataRefused, printable
 from seqcls.ingest import ingest
 from seqcls.parquet import read_parquet, shards
 from seqcls.sources.discover import source_files
@@ -127,7 +127,7 @@ def explains_itself(error: DataRefused) -> DataRefused:
     text = str(error)
     for part in (error.found, error.where, error.expected, error.next_step):
         assert part, text
-        assert part in text
+        assert printable(part).replace("\n", "\\n") in text.replace("\n", "\\n")
     assert (error.exit_code, error.retryable) == (3, False)
     return error
 
