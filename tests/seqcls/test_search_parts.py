@@ -1,0 +1,210 @@
+"""The parts of a search, each by itself: folds, plan, clock, presets, the lines to pin."""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from seqcls.artefacts import ArtefactStore
+from seqcls.batches import EncodedSplit
+from seqcls.config.base import duration_seconds
+from seqcls.config.pipeline import Pipeline, parse_pipeline
+from seqcls.errors import ConfigRefused
+from seqcls.parquet import read_parquet, shards
+from seqcls.search.candidate import make_candidate, pin
+from seqcls.search.clock import Clock, TimeIsUp
+from seqcls.search.folds import deal, make_folds, same_sequences, small_enough
+from seqcls.search.plan import RUNGS, Costs, make_plan, planned_seconds, rung_epochs
+from seqcls.search.presets import PRESETS, pipeline_of, presets_for
+from tests.seqcls.encoded_examples import SPECS, encoded_table, write_encoded
+from tests.seqcls.search_examples import make_encoded, make_pipeline
+
+SOURCES = {
+    "series": {"format": "ucr", "files": ["rows.tsv"]},
+    "text": {"format": "csv", "files": ["rows.csv"]},
+    "tokens": {"format": "csv", "files": ["rows.csv"]},
+    "dna": {"format": "csv", "files": ["rows.csv"]},
+    "protein": {"format": "csv", "files": ["rows.csv"]},
+}
+
+
+def auto(kind: str, **sections: object) -> Pipeline:
+    document = {"name": "example", "kind": kind, "source": SOURCES[kind], "model": {"family": "auto"}}
+    return parse_pipeline({**document, **sections}, "example.toml")
+
+
+@pytest.mark.parametrize("kind", sorted(SOURCES))
+def test_the_linear_baseline_is_the_first_candidate_of_each_kind_whatever_is_asked_for(kind: str) -> None:
+    assert [preset.name for preset in PRESETS[kind] if preset.linear] == [PRESETS[kind][0].name]
+    assert len({preset.name for preset in PRESETS[kind]}) == len(PRESETS[kind]) >= 6
+    chosen = presets_for(auto(kind, model={"family": "auto", "candidates": ["gru"]}))
+    assert [preset.name for preset in chosen] == [PRESETS[kind][0].name, "gru"]
+
+
+@pytest.mark.parametrize("kind", sorted(SOURCES))
+def test_the_lines_to_pin_give_the_candidate_again(kind: str) -> None:
+    pipeline = auto(kind, train={"budget": "10m", "threads": 1, "calibrate": True, "balance": "weights"})
+    for preset in presets_for(pipeline):
+        own = make_candidate(preset, pipeline, epochs=7).pipeline
+        data = tomllib.loads(pin(own))
+        again = auto(kind, encode=pipeline.encode.model_dump(), **data)
+        assert again.model == own.model
+        assert again.train == own.train
+        assert (own.train.threads, own.train.calibrate, own.train.balance) == (1, True, "weights")
+
+
+def test_keys_that_the_pipeline_file_sets_stay_as_they_are() -> None:
+    cnn = next(preset for preset in PRESETS["series"] if preset.name == "cnn")
+    assert cnn.train["epochs"] == 100
+    set_by_hand = pipeline_of(cnn, auto("series", train={"epochs": 9, "budget": "1m"})).train
+    assert (set_by_hand.epochs, set_by_hand.batch_size, set_by_hand.budget) == (9, cnn.train["batch_size"], "5m")
+
+
+def test_kmers_are_words() -> None:
+    names = [preset.name for preset in presets_for(auto("dna", encode={"unit": "kmers", "k": 6}))]
+    assert names == [preset.name for preset in PRESETS["text"]]
+
+
+def test_a_budget_is_hours_minutes_and_seconds() -> None:
+    assert [duration_seconds(text) for text in ("90s", "5m", "1h30m", "2h0m5s")] == [90, 300, 5400, 7205]
+    for wrong in ("5", "m5", "", "5 m", "1m1h", "-5m"):
+        with pytest.raises(ConfigRefused, match=r"train\.budget: "):
+            auto("text", train={"budget": wrong})
+
+
+def test_a_budget_without_auto_is_refused() -> None:
+    with pytest.raises(ConfigRefused, match=r'train\.budget is for model\.family = "auto"; cnn takes the time'):
+        auto("text", model={"family": "cnn"}, train={"budget": "10m"})
+
+
+@given(
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 30)), min_size=1, max_size=80),
+    st.integers(2, 6),
+    st.integers(0, 5),
+)
+@settings(max_examples=60, deadline=None)
+def test_equal_sequences_are_dealt_together_and_parts_are_as_even_as_cards(
+    rows: list[tuple[int, int]], parts: int, seed: int
+) -> None:
+    groups = np.array([group for _, group in rows])
+    labels = groups % 4  # a group is of one class
+    part = deal(labels, groups, parts, seed)
+    assert all(len(set(part[groups == group])) == 1 for group in groups)
+    for label in set(labels):  # groups of each class, by part
+        of_class = [part[groups == group][0] for group in set(groups[labels == label])]
+        counts = np.bincount(of_class, minlength=parts)
+        assert counts.max() - counts.min() <= 1
+
+
+@given(st.lists(st.lists(st.integers(0, 2), max_size=3), min_size=1, max_size=40))
+@settings(max_examples=60, deadline=None)
+def test_sequences_are_the_same_where_their_values_are(rows: list[list[int]]) -> None:
+    for value_type in (pa.int32(), pa.uint8(), pa.float32()):
+        found = same_sequences(pa.chunked_array([pa.array(rows, pa.list_(value_type))]))
+        for first, one in enumerate(rows):
+            assert [found[first] == number for number in found] == [one == other for other in rows]
+
+
+def test_folds_score_each_row_once_and_never_train_on_what_they_score(tmp_path: Path) -> None:
+    encoded = make_encoded(tmp_path, test=False)
+    judging = make_folds(encoded, ArtefactStore(tmp_path / "own"), 0, "few")
+    assert judging.why == "few: 5-fold cross-validation"
+    assert sorted(np.concatenate([fold.rows for fold in judging.folds]).tolist()) == list(range(190))
+    whole = [EncodedSplit.open(encoded, split) for split in ("train", "valid")]
+    names = np.concatenate([split.ids.to_numpy() for split in whole])
+    assert judging.labels.tolist() == np.concatenate([split.labels for split in whole]).tolist()
+    for fold in judging.folds:
+        parts = {}
+        for split in ("train", "valid", "test"):
+            table = read_parquet(shards(fold.encoded.folder / split), ["sequence", "label"])
+            parts[split] = {tuple(sequence) for sequence in table["sequence"].to_pylist()}
+        assert not parts["test"] & (parts["train"] | parts["valid"])
+        assert not parts["train"] & parts["valid"]
+        scored = EncodedSplit.open(fold.encoded, "test")
+        assert scored.labels.tolist() == judging.labels[fold.rows].tolist()
+        assert sorted(scored.ids.to_pylist()) == sorted(names[fold.rows].tolist())
+
+
+def test_very_few_rows_are_cut_twice(tmp_path: Path) -> None:
+    spec = SPECS["tokens"]
+    rows = [[1 + row % 8, 1 + row // 8 % 8, 1 + row // 64] for row in range(100)]
+    table = encoded_table(rows, [row % 2 for row in range(100)], spec)
+    encoded = write_encoded(tmp_path, spec, {"train": table.slice(0, 80), "valid": table.slice(80)}, ["a", "b"])
+    judging = make_folds(encoded, ArtefactStore(tmp_path / "own"), 0, "few")
+    assert [fold.repeat for fold in judging.folds] == [0] * 5 + [1] * 5
+    assert judging.folds[0].rows.tolist() != judging.folds[5].rows.tolist()
+
+
+def test_no_folds_where_they_would_part_groups_or_mix_times(tmp_path: Path) -> None:
+    encoded = make_encoded(tmp_path)
+    assert small_enough(encoded, make_pipeline([])) == (True, "150 training rows are few (2000)")
+    source = {"format": "csv", "files": ["rows.csv"], "group": "patient"}
+    assert small_enough(encoded, make_pipeline([], source=source))[0] is False
+    source = {"format": "csv", "files": ["rows.csv"], "time": "day"}
+    assert small_enough(encoded, make_pipeline([], source=source, split={"method": "time"}))[0] is False
+
+
+def test_the_plan_of_the_hand_example() -> None:
+    costs = [Costs(name, 90, 1.0) for name in "abc"]
+    # All to the end: 270 s. Halved: 3 * 10 epochs, then 1 * 20, then 1 * 60 = 110 s.
+    assert make_plan(costs, 1, 270, 0).rungs == (1.0,)
+    assert planned_seconds(costs, dict.fromkeys("abc", 90), RUNGS, 1, 0) == pytest.approx(110)
+    halved = make_plan(costs, 1, 110, 0)
+    assert (halved.rungs, halved.epochs) == (RUNGS, dict.fromkeys("abc", 90))
+    assert make_plan(costs, 1, 55, 0).epochs == dict.fromkeys("abc", 45)
+    # Training the chosen one again after five folds: 5 * 110 + 90.
+    assert make_plan(costs, 5, 640, 1).epochs == dict.fromkeys("abc", 90)
+
+
+def test_where_time_is_short_the_last_of_the_list_are_left_out() -> None:
+    costs = [Costs("first", 30, 1.0), Costs("slow", 30, 100.0)]
+    plan = make_plan(costs, 1, 30, 0)
+    assert plan.epochs == {"first": 30}
+    assert plan.left_out == {"slow": "an epoch takes 1e+02 s, and 30 s were left for all"}
+    assert make_plan(costs, 1, 0.5, 0).epochs == {}
+
+
+@given(
+    st.lists(st.tuples(st.integers(1, 100), st.floats(0.01, 20)), min_size=1, max_size=8),
+    st.integers(1, 10),
+    st.floats(0, 2000),
+    st.sampled_from([0.0, 1.0]),
+)
+@settings(max_examples=100, deadline=None)
+def test_a_plan_fits_into_the_time_that_is_left(
+    given_costs: list[tuple[int, float]], folds: int, seconds: float, after: float
+) -> None:
+    costs = [Costs(f"c{number}", *cost) for number, cost in enumerate(given_costs)]
+    plan = make_plan(costs, folds, seconds, after)
+    tried = [cost for cost in costs if cost.name in plan.epochs]
+    assert set(plan.epochs) | set(plan.left_out) == {cost.name for cost in costs}
+    assert tried == costs[: len(tried)]
+    if tried:
+        assert planned_seconds(tried, plan.epochs, plan.rungs, folds, after) <= seconds
+    assert all(1 <= plan.epochs[cost.name] <= cost.epochs for cost in tried)
+
+
+def test_rungs_grow_by_three_and_end_with_all_epochs() -> None:
+    assert [rung_epochs(90, rung) for rung in RUNGS] == [10, 30, 90]
+    assert [rung_epochs(2, rung) for rung in RUNGS] == [1, 1, 2]
+
+
+def test_the_clock_knows_what_earlier_processes_spent_and_stops_before_the_reserve(tmp_path: Path) -> None:
+    path = tmp_path / "clock.json"
+    path.write_text(json.dumps({"seconds": 40.0}))
+    clock = Clock(path, 100.0)
+    assert 40 <= clock.spent < 50
+    clock.check()
+    clock.write()
+    assert json.loads(path.read_bytes())["seconds"] >= 40
+    clock.reserve(61.0)
+    with pytest.raises(TimeIsUp):
+        clock.check()
+    assert clock.left == 0
