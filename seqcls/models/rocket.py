@@ -51,7 +51,10 @@ class RocketNetwork(FittedNetwork):
         nn.init.zeros_(self.classes.bias)
 
     def forward(self, batch: Batch) -> Tensor:
-        logits: Tensor = self.classes(self.scaling(self.measure(read_series(batch))))
+        series = read_series(batch)
+        size = rows_at_once(series.x.shape[1], series.x.device)
+        features = torch.cat([self.scaling(self.measure(piece)) for piece in series.pieces(size)])
+        logits: Tensor = self.classes(features)
         return logits
 
     def cool(self, temperature: float) -> None:

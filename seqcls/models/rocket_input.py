@@ -7,6 +7,7 @@ over whole vectors of rows.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 
 import torch
@@ -15,12 +16,12 @@ from torch import Tensor
 
 from seqcls.batches import Batch
 
-LANES = 4  # rows come in fours: four counts of a byte each are added as one 32-bit number
+LANES = 8  # rows come in eights: a processor works on so many numbers at once
 
 
 @dataclass(frozen=True)
 class Series:
-    """Rows side by side; `rows` of them are real, the others fill the last four."""
+    """Rows side by side; `rows` of them are real, the others fill the last eight."""
 
     x: Tensor
     """(C, T, B), zero past a row's end."""
@@ -33,6 +34,12 @@ class Series:
         """Whether no row is padded: then masks are left out (and slices take their place)."""
         return bool((self.lengths[: self.rows] == self.x.shape[1]).all())
 
+    def pieces(self, size: int) -> Iterator[Series]:
+        """At most `size` rows each, a multiple of eight."""
+        for start in range(0, max(self.rows, 1), size):
+            part = self.x[:, :, start : start + size].contiguous()
+            yield Series(part, self.lengths[start : start + size], min(self.rows - start, size))
+
     def differences(self) -> Series:
         """x[t + 1] - x[t], one position shorter (MultiRocket and Hydra look at both)."""
         lengths = (self.lengths - 1).clamp(min=0)
@@ -44,7 +51,7 @@ class Series:
 
 
 def read_series(batch: Batch) -> Series:
-    """Batch -> (B, T, C) without gaps -> (C, T, B), rows made up to a multiple of four."""
+    """Batch -> (B, T, C) without gaps -> (C, T, B), rows made up to a multiple of eight."""
     assert batch.values is not None
     values = batch.values if batch.observed is None else fill_gaps(batch.values, batch.observed, batch.lengths)
     rows = len(values)

@@ -74,12 +74,20 @@ class Kernels(nn.Module):
         start = 0
         for index, (series, (_, count)) in enumerate(zip(sample, self.plan, strict=True)):
             shares = golden[start * KERNELS : (start + count) * KERNELS].reshape(KERNELS, count)
-            outputs = self.convolve(series, index)  # (84, T, B)
-            own = outputs.diagonal(dim1=0, dim2=2).T  # row k of kernel k: (84, T)
+            own = _convolve_each(self._own_row(series, index), self.plan[index][0])[..., 0]  # (84, T)
             self.thresholds[:, start : start + count] = _quantiles(
-                own[: series.rows], series.lengths[: series.rows], torch.from_numpy(shares).to(own.device)
+                own, series.lengths[:KERNELS], torch.from_numpy(shares).to(own.device)
             )
             start += count
+
+    def _own_row(self, series: Series, index: int) -> Tensor:
+        """(C, T, B) -> (84, T, 1): row k as kernel k reads it."""
+        if not self.chosen.shape[2]:
+            return series.x[0].T[:KERNELS, :, None].contiguous()
+        channels = F.pad(series.x, (0, 0, 0, 0, 0, 1))  # one more, of zeros: that of "none"
+        rows = torch.arange(KERNELS, device=channels.device)[:, None]
+        parts = channels.permute(0, 2, 1)[self.chosen[index], rows]  # (84, S, T)
+        return parts.sum(1)[..., None]
 
     def walk(self) -> Iterator[tuple[int, int, Tensor]]:
         """Index of a dilation, the dilation, and its thresholds (84, count)."""
@@ -125,11 +133,10 @@ def _convolve_one(x: Tensor, dilation: int) -> Tensor:
 
 def _convolve_each(x: Tensor, dilation: int) -> Tensor:
     """(84, T, B), a series of its own for each kernel -> (84, T, B)."""
-    taps = _taps(x, dilation)
-    outputs = _negative_sum(taps)
+    outputs, gamma = _negative_sum(_taps(x, dilation)), _taps(x * 3, dilation)
     for kernel, triple in enumerate(TRIPLES):
         for tap in triple:
-            outputs[kernel].add_(taps[tap][kernel], alpha=3)
+            outputs[kernel] += gamma[tap][kernel]
     return outputs
 
 

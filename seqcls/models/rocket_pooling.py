@@ -18,7 +18,6 @@ from torch import Tensor
 from seqcls.models.rocket_input import Series
 from seqcls.models.rocket_kernels import CENTRE, KERNELS, Kernels
 
-HIGHEST_COUNT = 255  # what a byte holds
 POOLED = 4
 
 
@@ -30,9 +29,10 @@ def share_positive(series: Series, kernels: Kernels) -> Tensor:
         features = outputs.new_empty(thresholds.shape[1], KERNELS, outputs.shape[2])
         for half in (0, 1):
             seen, counts, _ = _visible(outputs[half::2], series, dilation, whole_windows=(index + half) % 2 == 1)
+            above = torch.empty_like(seen)  # of ones and zeros: written and added up four times as fast as of booleans
             for place in range(thresholds.shape[1]):
-                above = _count(seen > thresholds[half::2, place, None, None])  # (42, B)
-                features[place, half::2] = above / counts
+                torch.gt(seen, thresholds[half::2, place, None, None], out=above)
+                features[place, half::2] = above.sum(1) / counts  # (42, T, B) -> (42, B)
         parts.append(features.flatten(0, 1))
     return torch.cat(parts).T[: series.rows]
 
@@ -88,12 +88,5 @@ def _visible(outputs: Tensor, series: Series, dilation: int, whole_windows: bool
     begin = torch.where(series.lengths > 2 * reach, reach, 0)
     end = series.lengths - begin
     outside = (times < begin) | (times >= end)  # (T, B)
-    seen = outputs.masked_fill(outside, -math.inf)
+    seen = outputs + torch.zeros(outside.shape, device=outputs.device).masked_fill(outside, -math.inf)
     return seen, (end - begin).clamp(min=1), times - begin
-
-
-def _count(hits: Tensor) -> Tensor:
-    """(42, T, B) -> (42, B): how many are true, four rows added as the bytes of one number."""
-    fours = hits.view(torch.int32)  # (42, T, B / 4)
-    sums = [part.sum(1, dtype=torch.int32).view(torch.uint8) for part in torch.split(fours, HIGHEST_COUNT, dim=1)]
-    return sums[0] if len(sums) == 1 else torch.stack(sums).sum(0)
