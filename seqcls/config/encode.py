@@ -21,6 +21,7 @@ class EncodeConfig(Section):
 
 class TextEncode(EncodeConfig):
     unit: Literal["words", "characters", "bpe"] = "words"
+    """What a position is; left out, words, but characters for the ngrams family."""
     vocabulary: Annotated[int, Field(ge=10)] = 10_000
     """Most entries of the vocabulary, padding and unknown included."""
     min_count: Positive = 1

@@ -148,6 +148,7 @@ class FittedConfig(Section):
     """A family that is fitted in one go: it has no epochs, and nothing of a network that learns by gradients."""
 
     series_only: ClassVar[bool] = False
+    tokens_only: ClassVar[bool] = False
     train_settings: ClassVar[frozenset[str]] = frozenset({"balance", "balance_power", "calibrate", "threads"})
     """The keys of [train] that mean something for it; others are refused."""
 
@@ -176,6 +177,7 @@ class NgramsModel(FittedConfig):
     vocabulary limits them and new words are seen by their parts.
     """
 
+    tokens_only: ClassVar[bool] = True
     family: Literal["ngrams"] = "ngrams"
     words: Annotated[int, Field(ge=1, le=5)] = 2
     """Longest run of words or tokens."""
@@ -197,7 +199,7 @@ class NgramsModel(FittedConfig):
     """What n-grams may say: naive-bayes the more the classes differ in it, even all the same; left out, naive-bayes for
     words and mixed for letters."""
     strength: Annotated[float, Field(gt=0, strict=False)] | None = None
-    """Inverse of the L2 penalty; left out, of 1 to 100 the one with the least validation loss."""
+    """Inverse of the L2 penalty; left out, of 3 to 100 the one with the least validation loss."""
 
     @model_validator(mode="after")
     def _characters_in_order(self) -> NgramsModel:

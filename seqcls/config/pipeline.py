@@ -93,6 +93,8 @@ class Pipeline(Section):
 
     def _fitted_faults(self, model: FittedConfig) -> Iterator[str]:
         """A setting without effect would be tuned in vain."""
+        if model.tokens_only and self.kind == "series":
+            yield f'model.family = "{self.model.family}" is not for series'
         for name in sorted(self.train.model_fields_set - model.train_settings - {"budget"}):
             yield f"train.{name} is for families trained in epochs; {self.model.family} is fitted in one go: remove it"
         if self.train.balance == "sampling":
@@ -103,6 +105,17 @@ class TextPipeline(Pipeline):
     kind: Literal["text"]
     rules: TextRules = TextRules()
     encode: TextEncode = TextEncode()
+
+    @model_validator(mode="before")
+    @classmethod
+    def _unit_of_ngrams(cls, data: object) -> object:
+        """The bag of n-grams finds words among the characters by itself, also those of no vocabulary."""
+        if not isinstance(data, dict) or not isinstance(data.get("model"), dict):
+            return data
+        encode = data.get("encode", {})
+        if data["model"].get("family") != "ngrams" or not isinstance(encode, dict):
+            return data
+        return {**data, "encode": {"unit": "characters", **encode}}
 
 
 class SeriesPipeline(Pipeline):

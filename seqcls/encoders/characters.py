@@ -6,6 +6,8 @@ gives the text back.
 
 from __future__ import annotations
 
+import re
+import unicodedata
 from collections import Counter
 from dataclasses import dataclass
 from functools import cached_property
@@ -20,12 +22,14 @@ from seqcls.config.encode import EncodeConfig, TextEncode
 from seqcls.encoders.base import FIRST, UNKNOWN, Batches, IndexEncoder, Saved, longest
 from seqcls.encoders.columns import checked_sequences
 from seqcls.encoders.ragged import Ragged, from_lengths, from_lists, string_bytes, to_strings
-from seqcls.encoders.spec import InputSpec
+from seqcls.encoders.spec import BLANK, CONNECTOR, PART, SIGN, InputSpec
 from seqcls.encoders.vocabulary import most_frequent
 from seqcls.table import Kind
 
 _CODE_POINTS = 0x110000
 _REPLACEMENT = 0xFFFD
+_NO_BLANKS = re.compile("[\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\U00020000-\U0003ffff]")
+"""Hiragana, Katakana and Han."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +50,12 @@ class CharacterEncoder(IndexEncoder):
             most = max(most, int(rows.lengths.max(initial=0)))
         seen = Counter({chr(code): int(counts[code]) for code in np.flatnonzero(counts)})
         characters = most_frequent(seen, config.vocabulary, config.min_count)
-        inputs = InputSpec(form="tokens", max_length=longest(config, iter([most])), vocabulary=len(characters) + FIRST)
+        inputs = InputSpec(
+            form="tokens",
+            max_length=longest(config, iter([most])),
+            vocabulary=len(characters) + FIRST,
+            word_parts=(BLANK, PART, *map(word_part, characters)),  # one that was never seen is taken for a letter
+        )
         return cls(kind, unit, config, labels, inputs, characters)
 
     def fitted(self) -> dict[str, Any]:
@@ -78,6 +87,19 @@ class CharacterEncoder(IndexEncoder):
         sizes = 1 + (codes >= 0x80).astype(np.int64) + (codes >= 0x800) + (codes >= 0x10000)
         data = codes.astype("<u4").tobytes().decode("utf-32-le").encode()
         return to_strings(Ragged(np.frombuffer(data, np.uint8), from_lengths(sizes)[offsets]))
+
+
+def word_part(character: str) -> int:
+    """What a character is to words: letters, digits and marks make them, an apostrophe joins, scripts without blanks
+    are read character by character."""
+    category = unicodedata.category(character)
+    if category[0] in "ZC":
+        return BLANK
+    if character in "'’":
+        return CONNECTOR
+    if _NO_BLANKS.match(character):
+        return SIGN
+    return PART if category[0] in "LNM" or character == "_" else SIGN
 
 
 def code_points(texts: pa.StringArray, lowercase: bool) -> Ragged:

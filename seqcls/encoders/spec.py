@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Callable
+from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, model_serializer
+
+BLANK, PART, SIGN, CONNECTOR = range(4)
+"""What a character is: between words, within a word, a word by itself, joining what stands around it."""
 
 
 class InputSpec(BaseModel):
@@ -21,7 +25,15 @@ class InputSpec(BaseModel):
     """(V, S): each index as shares of S symbols, rows sum to 1 (padding: 0). R = half A, half G."""
     complement: tuple[int, ...] | None = None
     """(V,): index of the complementary base; given when both strands are read."""
+    word_parts: tuple[int, ...] | None = None
+    """(V,): what each character is, `BLANK` to `CONNECTOR` (text by characters); absent in encoders of before."""
     channels: int = 0
     """C, differences included (values)."""
     missing: bool = False
     """Whether the training series had missing values: then the network also sees which are observed."""
+
+    @model_serializer(mode="wrap")
+    def _as_before(self, dump: Callable[[InputSpec], dict[str, Any]]) -> dict[str, Any]:
+        """Without `word_parts` where there are none: the fingerprints of older encoders stay what they were."""
+        facts = dump(self)
+        return facts if self.word_parts is not None else {k: v for k, v in facts.items() if k != "word_parts"}
