@@ -107,6 +107,16 @@ def test_the_largest_of_three_never_takes_padding() -> None:
     assert largest_of_three(x[:, :, :3], None).tolist() == [[[-3.0, -3.0, -3.0]]]
 
 
+def test_where_all_values_are_negative_a_padded_end_is_pooled_as_in_the_row_alone() -> None:
+    torch.manual_seed(0)
+    body = trained_a_little(InceptionBody(2, 3, 4, depth=1), 2)
+    x = -1 - torch.rand(1, 5, 2)
+    alone = body(x, torch.tensor([5]))[0]
+    padded = body(F.pad(x, (0, 0, 0, 3)), torch.tensor([5]))[0]
+    torch.testing.assert_close(padded[:, :5], alone, atol=1e-6, rtol=1e-5)
+    assert not padded[:, 5:].any()
+
+
 def test_filters_made_by_hand_answer_to_a_rise_a_fall_and_a_peak() -> None:
     assert rise(4) == [-1.0, 1.0, -1.0, 1.0]
     assert peak(4) == [-1.0, -1.0, 2.0, 2.0, -1.0, -1.0]
