@@ -209,15 +209,21 @@ def list_inputs(database: Database, pipeline: str, rescored_with: int | None = 0
 
 def superseded(database: Database, pipeline: str, digest: str, rescored_with: int) -> dict[str, list[Any]]:
     """What this scoring takes the place of: earlier contents of its names, other versions' scores of its content."""
-    sighted = list_sightings(database, pipeline)
-    names = {row.name for row in sighted if row.input_digest == digest}
-    began = {row.name: row.seen_at for row in sighted if row.input_digest == digest}
-    earlier = {row.input_digest for row in sighted if row.name in names and row.seen_at < began[row.name]}
-    finished = select(chunks.c.model_version).where(
-        chunks.c.pipeline == pipeline, chunks.c.input_digest == digest, chunks.c.state == "done"
-    )
-    versions = set(database.transact(lambda connection: connection.execute(finished.distinct()).scalars().all()))
-    return {"inputs": sorted(earlier), "versions": sorted(versions - {rescored_with}) if rescored_with else []}
+    before, own = sightings.alias(), sightings.alias()
+    earlier = select(before.c.input_digest).where(
+        own.c.pipeline == pipeline, own.c.input_digest == digest, before.c.pipeline == pipeline,
+        before.c.name == own.c.name, before.c.seen_at < own.c.seen_at,
+    )  # fmt: skip
+    others = select(chunks.c.model_version).where(
+        chunks.c.pipeline == pipeline, chunks.c.input_digest == digest, chunks.c.state == "done",
+        chunks.c.model_version != rescored_with,
+    )  # fmt: skip
+
+    def work(connection: Connection) -> dict[str, list[Any]]:
+        versions = connection.execute(others).scalars().all() if rescored_with else []
+        return {"inputs": sorted(set(connection.execute(earlier).scalars())), "versions": sorted(set(versions))}
+
+    return database.transact(work)
 
 
 def chunks_by(database: Database, pipeline: str, digest: str, rescored_with: int) -> list[Row[Any]]:

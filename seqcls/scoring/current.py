@@ -55,6 +55,9 @@ def list_scorings(workspace: Workspace) -> list[Scoring]:
     rows = list_inputs(workspace.ledger, workspace.pipeline.name, None)
     first_names = {row.input_digest: row.name for row in rows if row.state == "done" and row.rescored_with == 0}
     holders = _holders(list_sightings(workspace.ledger, workspace.pipeline.name), first_names)
+    names: dict[str, list[str]] = defaultdict(list)
+    for name, holder in sorted(holders.items()):
+        names[holder].append(name)
     by_input: dict[str, list[Scoring]] = defaultdict(list)
     chunks = _by_input(done_chunks(workspace.ledger, workspace.pipeline.name))
     for row in rows:
@@ -64,7 +67,7 @@ def list_scorings(workspace: Workspace) -> list[Scoring]:
     found = [
         scoring
         for digest, scorings in by_input.items()
-        for scoring in _judge(scorings, champion, first_names.get(digest), holders, digest)
+        for scoring in _judge(scorings, champion, first_names.get(digest), names[digest], holders)
     ]
     return sorted(found, key=lambda item: (item.day, item.name, item.scored_at))
 
@@ -104,10 +107,10 @@ def _describe(row: Row[Any], chunks: list[Row[Any]]) -> Scoring:
 
 
 def _judge(
-    scorings: list[Scoring], champion: int | None, first_name: str | None, holders: dict[str, str], digest: str
+    scorings: list[Scoring], champion: int | None, first_name: str | None, names: list[str], holders: dict[str, str]
 ) -> list[Scoring]:
-    """The scorings of one content, with the name that it counts under and what became of each."""
-    names = sorted(name for name, holder in holders.items() if holder == digest)
+    """The scorings of one content, with the name that it counts under and what became of each; it counts under `names`,
+    and under the first that it had where that is one of them."""
     name = first_name if first_name in names else (names or [scorings[0].name])[0]
     finished = [item for item in scorings if item.current]
     best = max(finished, key=lambda item: (item.models == (champion,), item.scored_at), default=None)

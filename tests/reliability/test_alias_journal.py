@@ -77,7 +77,7 @@ def test_repairing_twice_or_a_whole_ledger_changes_nothing(config: Path, nursery
     assert history(config) == before
 
 
-@pytest.mark.parametrize("point", ["artefact_written", "artefact_published", "move_written", "alias_set"])
+@pytest.mark.parametrize("point", ["artefact_written", "move_written", "alias_set"])
 @pytest.mark.parametrize("command", ["promote", "rollback"])
 def test_killed_at_a_move_the_next_try_makes_it_once_and_a_lost_ledger_agrees(
     command: str, point: str, config: Path, nursery: Nursery
@@ -146,7 +146,7 @@ def test_a_store_without_a_journal_gets_one_at_the_next_run(config: Path, nurser
 def test_a_damaged_entry_is_written_again_from_the_ledger(config: Path, nursery: Nursery) -> None:
     before = history(config)
     manifest = journal(config)[0] / "manifest.json"
-    manifest.write_text(manifest.read_text().replace("for the tests", "for the rest!"))
+    manifest.write_text(manifest.read_text().replace('"who": "', '"who": "not '))
     examined = nursery.run("doctor", config)
     assert "NO  alias_move" in examined.text
     assert nursery.run("score", config).status == 0
