@@ -12,6 +12,7 @@ from seqcls.messages import after_scoring
 from seqcls.scoring.nightly import require_usable
 from seqcls.workspace import output_folder
 from tasks.score import discover, plan, publish_scores, score_new, validate_new
+from tasks.zombies import end_dead_runs
 
 
 @flow(name="score", flow_run_name=name_run, persist_result=True, result_serializer="json")
@@ -21,6 +22,7 @@ def score_flow(params: ScoreParams) -> dict[str, Any]:
     if params.dry_run:
         return plan(config, params.request).model_dump(mode="json")
     run_id = new_run_id()
+    end_dead_runs(return_state=True)  # its failure is seen in the UI, and stops nothing
 
     discovery = discover(config, params.request)
     prepared = validate_new(config, discovery)

@@ -14,12 +14,14 @@ from tasks.ingest import ingest
 from tasks.promote import promote
 from tasks.train import train
 from tasks.validate import validate
+from tasks.zombies import end_dead_runs
 
 
 @flow(name="train", flow_run_name=name_run, persist_result=True, result_serializer="json")
 def train_flow(params: RunParams) -> dict[str, Any]:
     """ingest -> validate -> split -> encode -> train -> evaluate -> promote."""
     config = params.config
+    end_dead_runs(return_state=True)  # its failure is seen in the UI, and stops nothing
 
     table = ingest(config)
     checked = validate(config, table.ref)

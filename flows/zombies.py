@@ -4,6 +4,7 @@ In: a Prefect server. Out: two automations on it, made, brought up to date, or l
 Promise: a run whose process is gone is Crashed within three heartbeats, and its place under a concurrency limit is free
 again; one whose worker died before the process began, within ten minutes. Who is too slow only loses the name of
 the run: what it writes is guarded by leases of our own (seqcls/ledger/chunks.py), not by the states of Prefect.
+The server may lose events; what it misses is found by the next run (tasks/zombies.py).
 After docs.prefect.io/v3/advanced/detect-zombie-flows, which covers neither Pending nor Cancelling.
 """
 
@@ -17,21 +18,13 @@ from prefect.client.schemas.objects import StateType
 from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
-from prefect.settings.context import get_current_settings
 
-HEARTBEATS = 3  # without a sign of life; one or two may be late when the machine or the database is busy
-STARTING = timedelta(minutes=10)  # from Pending to Running: on a busy machine a process takes half a minute to start
+from tasks.zombies import STARTING, silence_allowed
+
 ANY_EVENT = "prefect.flow-run.*"
 # The states count as signs of life too: a run killed in its first second has sent no heartbeat yet.
 SIGNS_OF_LIFE = ("heartbeat", "Running", "Retrying", "Cancelling")
 BEFORE_THE_PROCESS = ("Pending", "Submitting", "InfrastructurePending")
-
-
-def silence_allowed() -> timedelta:
-    """How long a run may be silent: three times [tool.prefect.flows] heartbeat_frequency of pyproject.toml."""
-    seconds = get_current_settings().flows.heartbeat_frequency
-    assert seconds is not None, "pyproject.toml sets it"
-    return HEARTBEATS * timedelta(seconds=seconds)
 
 
 def zombie_automations(silence: timedelta, starting: timedelta = STARTING) -> list[AutomationCore]:

@@ -13,6 +13,7 @@ import socket
 import subprocess
 import sys
 import time
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -111,7 +112,7 @@ class Stack:
         for child in self.running.values():
             child.wait()
 
-    def ask(self, method: str, path: str, body: dict[str, Any] | None = None) -> Any:
+    def ask(self, method: str, path: str, body: Any = None) -> Any:
         """The REST API, also while the server is coming back."""
         deadline = time.monotonic() + PATIENCE
         while True:
@@ -153,6 +154,20 @@ class Stack:
             assert time.monotonic() < deadline, f"it did not come to its failpoint: {self.last_words()}"
             time.sleep(0.1)
         return processes_of(run)
+
+    def wait_for_event(self, run: str, event: str) -> None:
+        """Wait until the server has kept an event of a run."""
+        wanted: dict[str, Any] = {"event": {"name": [event]}, "resource": {"id": [f"prefect.flow-run.{run}"]}}
+        wanted["occurred"] = {"until": (datetime.now(UTC) + timedelta(days=1)).isoformat()}
+        deadline = time.monotonic() + PATIENCE
+        while not self.ask("POST", "/events/filter", {"filter": wanted, "limit": 1})["events"]:
+            assert time.monotonic() < deadline, f"{event} was not kept: {self.last_words()}"
+            time.sleep(0.3)
+
+    def tasks(self, run: str) -> list[str]:
+        """Names of the task runs of a run."""
+        body = {"task_runs": {"flow_run_id": {"any_": [run]}}}
+        return [str(task["name"]) for task in self.ask("POST", "/task_runs/filter", body)]
 
     def last_words(self) -> str:
         """The ends of all logs."""

@@ -10,8 +10,9 @@ import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from uuid import UUID, uuid4
 
 import pytest
 from prefect.client.orchestration import get_client
@@ -20,9 +21,11 @@ from prefect.settings import (
     PREFECT_SERVER_CONCURRENCY_INITIAL_DEPLOYMENT_LEASE_DURATION,
     temporary_settings,
 )
+from prefect.states import Cancelled
 
 from flows.deploy import compare_settings
-from flows.zombies import install_zombie_automations, silence_allowed
+from flows.zombies import install_zombie_automations
+from tasks.zombies import crash_silent_runs, silence_allowed
 from tests.flows.stack import Stack, kill_run
 from tests.reliability.invariants import Books, count_final, count_ids, count_visible, model_digests
 from tests.road_data import write_project, write_rows
@@ -85,6 +88,33 @@ def test_a_server_with_other_settings_for_leases_is_named(stack: Stack, here: No
     )
 
 
+def test_a_run_that_the_automations_missed_is_ended_unless_it_was_heard_of(stack: Stack, here: None) -> None:
+    """A locked database loses events, and an automation that has not seen a run begin never ends it."""
+    found = stack.ask("GET", "/deployments/name/train/manual")
+    runs = {
+        name: str(stack.ask("POST", f"/deployments/{found['id']}/create_flow_run", {"state": {"type": state}})["id"])
+        for name, state in (("silent", "RUNNING"), ("alive", "RUNNING"), ("starting", "PENDING"))
+    }
+    resource = {"prefect.resource.id": f"prefect.flow-run.{runs['alive']}"}
+    later = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
+    heartbeat = {"occurred": later, "event": "prefect.flow-run.heartbeat", "resource": resource, "id": str(uuid4())}
+    stack.ask("POST", "/events", [heartbeat])
+    stack.wait_for_event(runs["alive"], "prefect.flow-run.heartbeat")
+    with get_client(sync_client=True) as client:
+        ended = crash_silent_runs(client, timedelta(0), timedelta(hours=1))
+        assert len(ended) == 1
+        assert {name: stack.state(run)["type"] for name, run in runs.items()} == {
+            "silent": "CRASHED",
+            "alive": "RUNNING",
+            "starting": "PENDING",
+        }
+        assert "found by the run after it" in stack.state(runs["silent"])["message"]
+        crash_silent_runs(client, timedelta(0), timedelta(0))
+        assert stack.state(runs["starting"])["type"] == "CRASHED"
+        assert stack.state(runs["alive"])["type"] == "RUNNING"
+        client.set_flow_run_state(UUID(runs["alive"]), Cancelled(), force=True)
+
+
 def test_a_killed_flow_process_is_crashed_at_once(stack: Stack, config: Path) -> None:
     run = stack.begin("score/nightly", "kills/pairs.toml", "chunk_claimed=kill")
     state = stack.wait(run)
@@ -113,6 +143,7 @@ def test_worker_and_process_killed_the_run_is_ended_and_the_next_one_goes_on(
     list(install_zombie_automations())
     after = stack.begin("score/nightly", "kills/pairs.toml")  # its limit is one run at a time: the place is free again
     assert stack.wait(after)["type"] == "COMPLETED"
+    assert "end_dead_runs" in {name.partition("-")[0] for name in stack.tasks(after)}
     assert count_final(config) == Books()
     assert count_ids(config) == Books()
 
