@@ -3,13 +3,15 @@
 `python -m benchmarks.fuzz [--inputs 100000] [--seed 0] [--first 0]` (`make fuzz`). The files that are damaged are the
 first rows of the real sets, where they are, and some made by hand (tests/mutations.py). Each input is decided by the
 files, the seed and its number. A crash is kept in tests/reliability/crashes/, made as small as it can be while it
-fails in the same way, and becomes a test by lying there.
+fails in the same way, and becomes a test by lying there. Figures are written as the run goes on; with --first it goes
+on with the numbers of an earlier run, and each part stands with the code that it was tried on.
 """
 
 from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import random
 import signal
 import sys
@@ -20,11 +22,12 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from benchmarks.record import record
+from benchmarks.record import COMMIT, FIGURES, record
 from tests.mutations import LONGEST, SEEDS, every_seed, mutate, read_mutated
 
 CRASHES = Path(__file__).parents[1] / "tests" / "reliability" / "crashes"
 SECONDS = 20  # no small file takes so long: a hang
+SAVE_EVERY = 25_000
 DISK_IN_MEMORY = Path("/dev/shm")
 
 
@@ -32,34 +35,46 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--inputs", type=int, default=100_000)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--first", type=int, default=0, help="number of the first input: to try a part again")
+    parser.add_argument("--first", type=int, default=0, help="number of the first input: to go on")
     options = parser.parse_args()
     signal.signal(signal.SIGALRM, _too_slow)
     seeds = every_seed()
-    began = time.perf_counter()
-    outcomes: Counter[str] = Counter()
     if DISK_IN_MEMORY.is_dir():
         tempfile.tempdir = str(DISK_IN_MEMORY)  # also for the reader's own files
+    began = time.perf_counter()
+    outcomes: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as name:
-        for number in range(options.first, options.first + options.inputs):
-            outcomes[try_one(Path(name), options.seed, number, seeds)] += 1
-            if number % 10_000 == 9_999:
-                rate = (number + 1 - options.first) / (time.perf_counter() - began)
-                print(f"{number + 1:,}: {dict(outcomes)}, {rate:.0f}/s", file=sys.stderr, flush=True)
+        for done in range(1, options.inputs + 1):
+            outcomes[try_one(Path(name), options.seed, options.first + done - 1, seeds)] += 1
+            if done % SAVE_EVERY == 0 or done == options.inputs:
+                save(options.seed, options.first, outcomes, round(time.perf_counter() - began), len(seeds))
+    return 1 if outcomes["crashed"] else 0
+
+
+def save(seed: int, first: int, outcomes: Counter[str], seconds: int, seeds: int) -> None:
+    """Write the figures of all parts of a run: those of earlier numbers, and this one so far."""
+    section = f"fuzz, seed {seed}"
+    known = json.loads(FIGURES.read_text()).get(section, {}) if FIGURES.is_file() else {}
+    parts = [part for part in known.get("parts", []) if part["first"] + part["times"] <= first]
+    parts.append(
+        {"first": first, "times": outcomes.total(), "seconds": seconds, "commit": COMMIT}
+        | {outcome: outcomes[outcome] for outcome in ("read", "refused", "crashed")}
+    )
+    total = {name: sum(part[name] for part in parts) for name in ("times", "seconds", "read", "refused", "crashed")}
     record(
-        f"fuzz, seed {options.seed}",
+        section,
         {
-            "tried": f"damaged input files: first rows of {len(seeds) - len(SEEDS)} real files, {len(SEEDS)} made by "
-            f"hand, in {len(SEEDS)} formats",
-            "times": options.inputs,
-            "wrong": {"books that do not balance, foreign exceptions or hangs": outcomes["crashed"]},
-            "read": outcomes["read"],
-            "refused": outcomes["refused"],
-            "seed": options.seed,
-            "seconds": round(time.perf_counter() - began),
+            "tried": f"damaged input files in {len(SEEDS)} formats: first rows of {seeds - len(SEEDS)} real files, and "
+            f"{len(SEEDS)} made by hand",
+            "times": total["times"],
+            "wrong": {"books that do not balance, foreign exceptions or hangs": total["crashed"]},
+            "read": total["read"],
+            "refused": total["refused"],
+            "seed": seed,
+            "seconds": total["seconds"],
+            "parts": parts,
         },
     )
-    return 1 if outcomes["crashed"] else 0
 
 
 def try_one(folder: Path, seed: int, number: int, seeds: Mapping[str, bytes] = SEEDS) -> str:

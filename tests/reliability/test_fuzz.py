@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -40,3 +43,24 @@ def test_a_kept_crash_is_made_as_small_as_it_can_be_while_it_fails() -> None:
 
     assert fuzz.shrink(b"aaaaaaaaxbbbbbbbbbbbbbbybbb", fails) == b"xy"
     assert len(tried) < 60
+
+
+def test_a_run_that_goes_on_keeps_the_figures_of_the_parts_before_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written: dict[str, dict[str, Any]] = {}
+    monkeypatch.setattr(fuzz, "FIGURES", tmp_path / "figures.json")
+    monkeypatch.setattr(fuzz, "record", lambda section, figures: written.update({section: figures}))
+
+    def save(first: int, **outcomes: int) -> dict[str, Any]:
+        fuzz.save(3, first, Counter(outcomes), 10, 20)
+        fuzz.FIGURES.write_text(json.dumps(written))
+        return written["fuzz, seed 3"]
+
+    save(0, read=60, refused=40)
+    save(100, read=5, refused=5)
+    both = save(100, read=50, refused=49, crashed=1)  # the same part, further on
+    assert [(part["first"], part["times"]) for part in both["parts"]] == [(0, 100), (100, 100)]
+    assert (both["times"], both["read"], both["refused"], both["seconds"]) == (200, 110, 89, 20)
+    assert list(both["wrong"].values()) == [1]
+    assert save(0, read=1)["times"] == 1
