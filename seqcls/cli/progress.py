@@ -31,7 +31,7 @@ class Teller:
     def note(self, line: str) -> None:
         """Something within a stage that is worth a line of its own, such as a trial of a search."""
         self._stop()
-        self.console.print(f"  {'':<10} {line}", markup=False)
+        self.console.print(f"  {'':<10} {line}", markup=False, soft_wrap=True)
 
     def epoch(self, progress: Any) -> None:
         """A training's progress: epochs, loss, rows/s."""

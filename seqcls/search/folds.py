@@ -29,7 +29,7 @@ SMALL = 2_000
 """Training rows below which folds are made."""
 FOLDS, FEW_FOLDS, FEW_FOLDS_FROM = 5, 3, 1_000
 TWICE_BELOW = 150
-"""Rows below which all is done twice, with other folds."""
+"""Rows below which all is done twice, with other folds, if there is time."""
 Integers = npt.NDArray[np.int64]
 COLUMNS = ["id", "label", "sequence"]
 
@@ -70,7 +70,7 @@ def judge_by_validation(encoded: Ref, why: str) -> Judging:
     return Judging((fold,), labels, f"{why}: one validation split of {len(valid)} rows", len(train))
 
 
-def small_enough(encoded: Ref, pipeline: Pipeline) -> tuple[bool, str]:
+def worth_folding(encoded: Ref, pipeline: Pipeline) -> tuple[bool, str]:
     """Whether folds are made, and why or why not."""
     rows = len(_labels(encoded, "train"))
     if pipeline.split.method == "time":
@@ -82,26 +82,44 @@ def small_enough(encoded: Ref, pipeline: Pipeline) -> tuple[bool, str]:
     return True, f"{rows} training rows are few ({SMALL})"
 
 
-def make_folds(encoded: Ref, store: ArtefactStore, seed: int, why: str) -> Judging:
+@dataclass(frozen=True)
+class Cut:
+    """Into how many folds, and how often."""
+
+    parts: int
+    repeats: int
+
+    @property
+    def folds(self) -> int:
+        return self.parts * self.repeats
+
+
+def possible_cuts(encoded: Ref) -> list[Cut]:
+    """The most telling first; each next one takes less time."""
+    rows = sum(len(_labels(encoded, split)) for split in ("train", "valid"))
+    cuts = [Cut(FOLDS, 2)] if rows < TWICE_BELOW else []
+    cuts += [Cut(FOLDS, 1)] if rows < FEW_FOLDS_FROM else []
+    return [*cuts, Cut(FEW_FOLDS, 1)]
+
+
+def make_folds(encoded: Ref, store: ArtefactStore, seed: int, cut: Cut, why: str) -> Judging:
     """Cut training and validation rows into folds, each written as an `encoded` artefact into `store`."""
     splits = {split: read_parquet(shards(encoded.folder / split), COLUMNS) for split in ("train", "valid")}
     table = pa.concat_tables([*splits.values()]).combine_chunks()
     labels = table["label"].to_numpy().astype(np.int64)
     groups = same_sequences(table["sequence"])
-    parts = FOLDS if len(labels) < FEW_FOLDS_FROM else FEW_FOLDS
     stopping = max(round(len(labels) / max(splits["valid"].num_rows, 1)), 4)  # one part in so many stops the training
     folds = []
-    repeats = 2 if len(labels) < TWICE_BELOW else 1
-    for repeat in range(repeats):
-        part = deal(labels, groups, parts, seed + repeat)
-        for number in range(parts):
+    for repeat in range(cut.repeats):
+        part = deal(labels, groups, cut.parts, seed + repeat)
+        for number in range(cut.parts):
             scored = np.flatnonzero(part == number)
             rest = np.flatnonzero(part != number)
             stops = deal(labels[rest], groups[rest], min(stopping, 10), seed + repeat) == 0
             rows = {"train": rest[~stops], "valid": rest[stops], "test": scored}
             folds.append(Fold(_write_fold(encoded, table, rows, store), "test", scored, repeat))
-    times = f" {repeats} times" if repeats > 1 else ""
-    return Judging(tuple(folds), labels, f"{why}: {parts}-fold cross-validation{times}", splits["train"].num_rows)
+    times = f" {cut.repeats} times" if cut.repeats > 1 else ""
+    return Judging(tuple(folds), labels, f"{why}: {cut.parts}-fold cross-validation{times}", splits["train"].num_rows)
 
 
 def deal(labels: Integers, groups: Integers, parts: int, seed: int) -> Integers:

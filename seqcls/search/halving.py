@@ -11,11 +11,11 @@ import math
 from seqcls.search.bench import Bench, try_candidate
 from seqcls.search.candidate import Candidate
 from seqcls.search.folds import Judging
-from seqcls.search.plan import ETA, Plan, rung_epochs
+from seqcls.search.plan import ETA, Costs, Plan, rung_epochs
 
 
-def halve(bench: Bench, running: list[Candidate], plan: Plan, judging: Judging, seconds: dict[str, float]) -> None:
-    """Rung by rung; `seconds` are those of an epoch on one fold."""
+def halve(bench: Bench, running: list[Candidate], plan: Plan, judging: Judging, costs: list[Costs]) -> None:
+    """Rung by rung; `costs` are those of one fold."""
     for number, rung in enumerate(plan.rungs):
         is_last = number + 1 == len(plan.rungs)
         if is_last and not judging.crossed:
@@ -25,18 +25,19 @@ def halve(bench: Bench, running: list[Candidate], plan: Plan, judging: Judging, 
         running = sorted((one for one in running if one.state == "running"), key=rank)
         if is_last:
             return
-        keep = survivors(bench, running, plan, rung, judging, seconds)
+        keep = survivors(bench, running, plan, rung, judging, costs)
         for candidate in running[keep:]:
             candidate.state = f"stopped after {candidate.trials[0].facts.epochs} of {candidate.most_epochs} epochs"
         running = running[:keep]
 
 
 def survivors(
-    bench: Bench, ranked: list[Candidate], plan: Plan, rung: float, judging: Judging, seconds: dict[str, float]
+    bench: Bench, ranked: list[Candidate], plan: Plan, rung: float, judging: Judging, costs: list[Costs]
 ) -> int:
     """How many go on: a third, or more if all that is still to do for more fits into the time that is left."""
     keep = math.ceil(len(ranked) / ETA)
     needed = 0.0
+    seconds = {cost.name: cost.seconds for cost in costs}
     for number, candidate in enumerate(ranked, start=1):
         epochs = plan.epochs[candidate.name]
         needed += len(judging.folds) * seconds[candidate.name] * (epochs - rung_epochs(epochs, rung))

@@ -12,81 +12,75 @@ from seqcls.artefacts import Ref
 from seqcls.errors import ConfigRefused
 from seqcls.search.bench import Bench, write_whole
 from seqcls.search.candidate import Candidate
-from seqcls.search.folds import Judging, judge_by_validation, make_folds, small_enough
-from seqcls.search.plan import RUNGS, Costs, Plan, make_plan, planned_seconds, seconds_an_epoch
+from seqcls.search.folds import Cut, Judging, judge_by_validation, make_folds, possible_cuts, worth_folding
+from seqcls.search.plan import Costs, Plan, make_plan, seconds_an_epoch
 from seqcls.search.trial import read_json, run_trial
 
-MOST_SHARE = 0.8
-"""Folds are made only if, at half the epochs, all trials fit into this share of the budget."""
+MOST_SHARE = 0.9
+"""Of the time that is left: what is planned on folds must fit into it, since folds cost time of their own."""
+ENOUGH = 3
+"""Networks that folds must leave time for, or all if there are fewer: then rather fewer folds."""
 PROBE_SECONDS, PROBES = 2.0, 30
 """Measuring a candidate's speed takes at most so long, and all of them together a thirtieth of the budget."""
 
 
-def measure_speeds(bench: Bench, encoded: Ref, candidates: list[Candidate]) -> dict[str, float]:
-    """Seconds an epoch of each candidate that is trained in epochs; measured once a search."""
+def measure_speeds(bench: Bench, encoded: Ref, candidates: list[Candidate]) -> list[Costs]:
+    """Seconds and steps an epoch of each candidate that is trained in epochs; measured once a search."""
     path = bench.root / "speed.json"
     known = read_json(path)
-    if known is not None:
-        return {name: float(str(value)) for name, value in known.items()}
+    speeds = {} if known is None else {name: (float(one[0]), int(one[1])) for name, one in known.items()}
     limit = min(PROBE_SECONDS, bench.clock.budget / PROBES / len(candidates))
-    seconds = {}
     for candidate in candidates:
-        if candidate.preset.is_fitted:
+        if candidate.preset.is_fitted or known is not None:
             continue
         try:
-            seconds[candidate.name] = seconds_an_epoch(candidate.pipeline, encoded, bench.trials.store, limit)
+            speeds[candidate.name] = seconds_an_epoch(candidate.pipeline, encoded, bench.trials.store, limit)
         except ConfigRefused as error:  # a preset that does not suit these inputs
             candidate.state = f"not tried: {error.found}"
         bench.clock.write()
-    write_whole(path, json.dumps(seconds))
-    return seconds
+    write_whole(path, json.dumps(speeds))
+    return [Costs(one.name, one.pipeline.train.epochs, *speeds[one.name]) for one in candidates if one.name in speeds]
 
 
-def choose_judging(bench: Bench, encoded: Ref, candidates: list[Candidate], seconds: dict[str, float]) -> Judging:
-    """Folds where rows are few and the budget allows it; the first fold of the baseline tells what fitting takes."""
+def choose_judging(bench: Bench, encoded: Ref, candidates: list[Candidate], costs: list[Costs]) -> Judging:
+    """The most telling folds that there is time for, where rows are few; else the validation split."""
     path = bench.root / "judging.json"
-    small, why = small_enough(encoded, bench.pipeline)
     known = read_json(path)
-    if known is not None:
-        small, why = bool(known["folds"]), str(known["why"])
-    if not small:
-        return judge_by_validation(encoded, why)
-    judging = make_folds(encoded, bench.trials.store, bench.pipeline.seed, why)
     if known is None:
-        needed = _needed_for_folds(bench, candidates, judging, seconds)
-        if needed > MOST_SHARE * bench.clock.left:
-            small, why = False, f"{why}, but folds would take {needed:.0f} s of {bench.clock.left:.0f}"
-        write_whole(path, json.dumps({"folds": small, "why": why}))
-    return judging if small else judge_by_validation(encoded, why)
+        worth, why = worth_folding(encoded, bench.pipeline)
+        cut = _affordable(bench, encoded, candidates, costs) if worth else None
+        why += ", but the budget is too short for folds" if worth and cut is None else ""
+        known = {"parts": cut.parts if cut else 0, "repeats": cut.repeats if cut else 0, "why": why}
+        write_whole(path, json.dumps(known))
+    if not known["parts"]:
+        return judge_by_validation(encoded, str(known["why"]))
+    cut = Cut(int(known["parts"]), int(known["repeats"]))
+    return make_folds(encoded, bench.trials.store, bench.pipeline.seed, cut, str(known["why"]))
 
 
-def _needed_for_folds(bench: Bench, candidates: list[Candidate], judging: Judging, seconds: dict[str, float]) -> float:
-    """Seconds of all trials on all folds, with half the epochs."""
-    costs = _costs(candidates, seconds)
-    total = 0.0
-    for candidate in (one for one in candidates if one.preset.linear):
-        trial = run_trial(
-            candidate.pipeline, judging.folds[0], 1, bench.trials, bench.watch(candidate.name, patient=True)
-        )
-        total += trial.facts.seconds * len(judging.folds)
-    half = {cost.name: max(cost.epochs // 2, 1) for cost in costs}
-    return total + (planned_seconds(costs, half, RUNGS, len(judging.folds), 1.0) if costs else 0.0)
+def _affordable(bench: Bench, encoded: Ref, candidates: list[Candidate], costs: list[Costs]) -> Cut | None:
+    """By the measured speeds; what the baseline takes is tried on the whole training split."""
+    fitted = [one for one in candidates if one.preset.is_fitted]
+    whole = judge_by_validation(encoded, "").folds[0]
+    trials = [run_trial(one.pipeline, whole, 1, bench.trials, bench.watch(one.name, patient=True)) for one in fitted]
+    each = sum(trial.facts.seconds for trial in trials)
+    for cut in possible_cuts(encoded):
+        left = MOST_SHARE * bench.clock.left - each * (cut.folds + 1)
+        plan = make_plan(costs, cut.folds, left, 1.0)
+        if left > 0 and len(plan.epochs) >= min(ENOUGH, len(costs)):
+            return cut
+    return None
 
 
-def plan_epochs(bench: Bench, candidates: list[Candidate], judging: Judging, seconds: dict[str, float]) -> Plan:
+def plan_epochs(bench: Bench, judging: Judging, costs: list[Costs]) -> Plan:
     """Made once a search, with the time that fitting has left."""
     path = bench.root / "plan.json"
-    known = read_json(path)
-    if known is not None:
+    if path.is_file():
         plan = Plan.model_validate_json(path.read_bytes())
     else:
         left = max(bench.clock.left - bench.fitting, 0.0)
-        plan = make_plan(_costs(candidates, seconds), len(judging.folds), left, 1.0 if judging.crossed else 0.0)
+        plan = make_plan(costs, len(judging.folds), left, 1.0 if judging.crossed else 0.0)
         write_whole(path, plan.model_dump_json())
-    training = max((seconds[name] * epochs for name, epochs in plan.epochs.items()), default=0.0)
-    bench.clock.reserve(max(training, bench.fitting))
+    training = [cost.seconds * plan.epochs[cost.name] for cost in costs if cost.name in plan.epochs]
+    bench.clock.reserve(max([*training, bench.fitting]))
     return plan
-
-
-def _costs(candidates: list[Candidate], seconds: dict[str, float]) -> list[Costs]:
-    return [Costs(one.name, one.pipeline.train.epochs, seconds[one.name]) for one in candidates if one.name in seconds]

@@ -23,10 +23,11 @@ from seqcls.training.epochs import Run
 from seqcls.training.seeding import choose_device, reproducible, threads_of
 
 ETA = 3
-RUNGS = (1 / ETA**2, 1 / ETA, 1.0)
-"""Share of a candidate's epochs that each rung reaches."""
-LEAST_EPOCHS = 4
-"""Fewer would compare how fast candidates start; then rather fewer candidates."""
+RUNGS = ((1 / ETA**2, 1 / ETA, 1.0), (1 / ETA, 1.0), (1.0,))
+"""Shares of a candidate's epochs that the rungs reach: the first of these ways whose first rung is long enough."""
+FIRST_STEPS, ALL_STEPS = 100, 300
+"""Fewest steps of the first rung, and of a whole training that is shorter than its preset asks for: fewer would compare
+how fast candidates start. Where time is short there are then rather fewer candidates."""
 SHARES = tuple(share / 20 for share in range(20, 0, -1))
 
 
@@ -39,6 +40,8 @@ class Costs:
     """Most, by its preset."""
     seconds: float
     """Of one epoch, validation included."""
+    steps: int
+    """Of one epoch."""
 
 
 class Plan(BaseModel):
@@ -57,15 +60,25 @@ def make_plan(costs: Sequence[Costs], folds: int, seconds: float, after: float) 
     """`after` is the training of what is chosen, as a share of a whole training on one fold; 0 where it goes on."""
     tried = list(costs)
     while tried:
-        for rungs in ((1.0,), RUNGS):
-            shares = [1.0] if rungs == (1.0,) else SHARES
-            for share in shares:
-                epochs = {cost.name: max(round(cost.epochs * share), 1) for cost in tried}
-                enough = min(epochs.values()) >= LEAST_EPOCHS or share == 1.0 or len(tried) == 1
-                if enough and planned_seconds(tried, epochs, rungs, folds, after) <= seconds:
-                    return Plan(epochs=epochs, rungs=rungs, left_out=_left_out(costs, tried, seconds))
+        whole = {cost.name: cost.epochs for cost in tried}
+        if planned_seconds(tried, whole, (1.0,), folds, after) <= seconds:
+            return Plan(epochs=whole, rungs=(1.0,), left_out=_left_out(costs, tried, seconds))
+        for share in SHARES:
+            epochs = {cost.name: max(round(cost.epochs * share), 1) for cost in tried}
+            enough = share == 1.0 or all(epochs[cost.name] * cost.steps >= ALL_STEPS for cost in tried)
+            rungs = _rungs(tried, epochs)
+            if (enough or len(tried) == 1) and planned_seconds(tried, epochs, rungs, folds, after) <= seconds:
+                return Plan(epochs=epochs, rungs=rungs, left_out=_left_out(costs, tried, seconds))
         tried.pop()
     return Plan(epochs={}, rungs=(1.0,), left_out=_left_out(costs, tried, seconds))
+
+
+def _rungs(tried: Sequence[Costs], epochs: dict[str, int]) -> tuple[float, ...]:
+    """As many rungs as the first of them has steps to tell candidates apart."""
+    for rungs in RUNGS:
+        if all(rung_epochs(epochs[cost.name], rungs[0]) * cost.steps >= FIRST_STEPS for cost in tried):
+            return rungs
+    return RUNGS[-1]
 
 
 def planned_seconds(
@@ -90,8 +103,8 @@ def rung_epochs(epochs: int, rung: float) -> int:
     return max(math.ceil(epochs * rung - 1e-9), 1)
 
 
-def seconds_an_epoch(pipeline: Pipeline, encoded: Ref, store: ArtefactStore, most_seconds: float) -> float:
-    """Measured on some steps of a network that is thrown away; the first step, which warms up, is not counted."""
+def seconds_an_epoch(pipeline: Pipeline, encoded: Ref, store: ArtefactStore, most_seconds: float) -> tuple[float, int]:
+    """(seconds, steps) of an epoch, measured on some steps of a network that is thrown away, the first not counted."""
     device = choose_device()
     with reproducible(pipeline.seed, threads_of(pipeline.train), device):
         run = Run(encoded, pipeline, device, checkpoints.folder_of(store, encoded, pipeline) / "probe", None)
@@ -111,7 +124,7 @@ def seconds_an_epoch(pipeline: Pipeline, encoded: Ref, store: ArtefactStore, mos
         timed = rows - counted
         each = (now - first) / timed if timed else (now - began) / max(rows, 1)
     # Measuring goes forward only: about a third of the work of a training row.
-    return each * (len(run.train_batches.split) + len(run.valid_batches.split) / 3)
+    return each * (len(run.train_batches.split) + len(run.valid_batches.split) / 3), run.train_batches.steps
 
 
 def _left_out(costs: Sequence[Costs], tried: Sequence[Costs], seconds: float) -> dict[str, str]:

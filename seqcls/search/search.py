@@ -58,15 +58,15 @@ def search(
     clock = Clock(root / "clock.json", duration_seconds(pipeline.train.budget))
     bench = Bench(pipeline, root, TrialStore(ArtefactStore(root)), clock, progress, tell or _silent)
     candidates = [make_candidate(preset, pipeline) for preset in presets_for(pipeline)]
-    seconds = measure_speeds(bench, encoded, candidates)
-    judging = choose_judging(bench, encoded, candidates, seconds)
+    costs = measure_speeds(bench, encoded, candidates)
+    judging = choose_judging(bench, encoded, candidates, costs)
     bench.tell(f"auto: {len(candidates)} candidates, {judging.why}")
     fitted = [candidate for candidate in candidates if candidate.preset.is_fitted]
     for candidate in fitted:
         try_candidate(bench, candidate, judging, 1)
-    plan = plan_epochs(bench, candidates, judging, seconds)
+    plan = plan_epochs(bench, judging, costs)
     trained = [_planned(candidate, plan, pipeline) for candidate in candidates if not candidate.preset.is_fitted]
-    halve(bench, [one for one in trained if one.name in plan.epochs], plan, judging, seconds)
+    halve(bench, [one for one in trained if one.name in plan.epochs], plan, judging, costs)
     found = decide(bench, [*fitted, *trained], judging)
     write_whole(root / FILE, found.model_dump_json(indent=1))
     failpoint("search_decided")

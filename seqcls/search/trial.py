@@ -11,6 +11,7 @@ import json
 import time
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -128,10 +129,10 @@ def begin(
     return Run(encoded, pipeline, device, checkpoints.folder_of(store, encoded, pipeline), progress)
 
 
-def read_json(path: Path) -> dict[str, object] | None:
+def read_json(path: Path) -> dict[str, Any] | None:
     """A small file of the search, None where it is missing or cut short."""
     try:
-        data: dict[str, object] = json.loads(path.read_bytes())
+        data: dict[str, Any] = json.loads(path.read_bytes())
         return data
     except (FileNotFoundError, ValueError):
         return None

@@ -21,6 +21,7 @@ from tests.seqcls.encoded_examples import SPECS, encoded_table, write_encoded
 
 SPEC = SPECS["tokens"]
 TRAIN = {"epochs": 6, "learning_rate": 0.02, "batch_size": 30, "patience": 6, "threads": 1}
+LONG = {"budget": "40m"}  # never what ends a test, however busy the machine
 
 
 def order_table(rows: int, seed: int) -> pa.Table:
@@ -59,5 +60,5 @@ def make_pipeline(
 
 if __name__ == "__main__":
     folder = Path(sys.argv[1])
-    result = train_best(make_encoded(folder, test=False), make_pipeline(["gru", "bag"]), ArtefactStore(folder))
+    result = train_best(make_encoded(folder, test=False), make_pipeline(["gru", "bag"], LONG), ArtefactStore(folder))
     print(result.ref.digest)

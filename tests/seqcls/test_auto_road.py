@@ -19,7 +19,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("auto")
     config = write_project(folder, family="auto")
     text = config.read_text().replace("embedding = 16", 'candidates = ["gru"]')
-    config.write_text(text.replace("epochs = 8", 'epochs = 4\nbudget = "90s"\nbatch_size = 30'))
+    config.write_text(text.replace("epochs = 8", 'epochs = 4\nbudget = "40m"\nbatch_size = 30'))
     write_rows(folder / "incoming" / "night.csv", 30, seed=5, labelled=False)
     return config
 
@@ -28,7 +28,7 @@ def test_check_says_what_would_be_tried(project: Path, capsys: pytest.CaptureFix
     assert main(["check", str(project)]) == 0
     shown = capsys.readouterr().out
     assert "network: auto, 2 classes; would try ngrams, gru" in shown
-    assert "within 90s, then ask the gate" in shown
+    assert "within 40m, then ask the gate" in shown
 
 
 def test_training_tells_trial_by_trial_and_ends_with_the_lines_to_pin(
