@@ -85,7 +85,9 @@ class Stack:
     def deploy(self) -> str:
         """`make deploy`: what it says."""
         command = [sys.executable, "-m", "flows.deploy"]
-        done = subprocess.run(command, env=self.env, cwd=self.project, capture_output=True, text=True, timeout=PATIENCE)
+        done = subprocess.run(
+            command, env=self.env, cwd=self.project, capture_output=True, text=True, timeout=2 * PATIENCE
+        )
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
