@@ -115,6 +115,7 @@ _EXAMPLES: Final[Values] = {
     "label_set": ["negative", "positive"],
     "custom": [{"name": "not_too_long", "measure": "length", "at_most": 500.0, "policy": "reject"}],
     "abstain_precision": 0.95,
+    "done_marker": ".done",
     "floors": [{"metric": "balanced_accuracy", "at_least": 0.8}],
 }
 # Keys of [source] that have a use for some kinds only.
