@@ -4,9 +4,9 @@
 PYTHON is the interpreter of an environment of its own with aeon (`pip install aeon`). Ours goes through ingest,
 validate, split, encode and train on the published training rows (split.valid = 0: the ridge holds out rows itself);
 aeon gets the same encoded values, padded with zeros and zero for missing, as its own loader does. Both with the same
-number of threads, each after a small fit that is not counted; seconds by the clock and of the processor (which other work on the machine disturbs less): ours of
-the whole train stage, writing the model included, aeon's of `fit`. Written to
-benchmarks/results/convolution_features.csv; a run that is in the file already is replaced.
+number of threads, each after a small fit that is not counted. Seconds are those of the clock and of the processor,
+which other work on the machine disturbs less: ours of the whole train stage, writing the model included, aeon's of
+`fit`. Written to benchmarks/results/convolution_features.csv; a run that is in the file already is replaced.
 """
 
 from __future__ import annotations

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from typing import Any
 from uuid import UUID
@@ -45,10 +46,11 @@ class EpochBar:
             return
         self.told = time.monotonic()
         trial = f"{progress.trial}: " if progress.trial else ""
+        loss = "being fitted" if math.isnan(progress.train_loss) else f"loss {progress.train_loss:.4f}"
         get_run_logger().info(
             f"{trial}epoch {progress.epoch} of at most {progress.epochs}, "
             f"{progress.rows_done} of {progress.rows_total} rows, "
-            f"loss {progress.train_loss:.4f}, {progress.rows_per_second:.0f} rows/s"
+            f"{loss}, {progress.rows_per_second:.0f} rows/s"
         )
 
 

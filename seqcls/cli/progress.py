@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from rich.console import Console
@@ -37,12 +38,12 @@ class Teller:
         """A training's progress: epochs, loss, rows/s."""
         trial = f"{progress.trial}: " if progress.trial else ""
         best = f"best {progress.best:.4f}" if progress.best is not None else ""
+        loss = "being fitted" if math.isnan(progress.train_loss) else f"loss {progress.train_loss:.4f}"
         self._show(
             "train",
             progress.epochs,
             progress.epoch - 1 + progress.rows_done / max(progress.rows_total, 1),
-            f"{trial}epoch {progress.epoch}/{progress.epochs} loss {progress.train_loss:.4f} {best} "
-            f"{progress.rows_per_second:.0f} rows/s",
+            f"{trial}epoch {progress.epoch}/{progress.epochs} {loss} {best} {progress.rows_per_second:.0f} rows/s",
         )
 
     def rows(self, count: int) -> None:

@@ -26,7 +26,7 @@ class Progress:
     rows_per_second: float
     """Training rows a second since this process began."""
     train_loss: float
-    """Mean over the rows of this epoch so far."""
+    """Mean over the rows of this epoch so far; not a number within a fit that has no epochs."""
     valid_loss: float | None
     monitor: float | None
     """The watched figure of the last finished epoch."""
