@@ -75,6 +75,13 @@ def _refuse_misfits(config: ModelConfig, inputs: InputSpec) -> None:
             expected="a series: its filters look for rises, falls and peaks of values",
             next_step=f"choose one of {', '.join(name for name in MODELS if name != config.family)} in [model]",
         )
+    if isinstance(config, FittedConfig) and config.tokens_only and inputs.form == "values":
+        raise ConfigRefused(
+            f'family "{config.family}" for a series',
+            where="model.family",
+            expected="text, tokens, dna or protein: it counts runs of tokens",
+            next_step="choose another family in [model]",
+        )
     if isinstance(config, FittedConfig | AutoModel):
         return
     if config.word_dropout and (inputs.form == "values" or inputs.composition is not None):
