@@ -1,0 +1,97 @@
+"""Rows a second of the founding document's three networks: ours, a plain PyTorch loop, Keras; paired, in one run.
+
+`python -m benchmarks.speed [--pairs 5] [--rows 2048] [--keras PYTHON]` runs all of them in turn, each in a process of
+its own, pair after pair, and writes benchmarks/results/speed.csv: medians, and the median of the ratios of each pair to
+the better peer of that pair. --keras names the interpreter of an environment with tensorflow-cpu; without it Keras is
+left out.
+"""
+
+from __future__ import annotations
+
+import argparse
+import csv
+import importlib.metadata
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+from benchmarks.record import facts
+
+HERE = Path(__file__).parent
+RESULTS = HERE / "results" / "speed.csv"
+BATCH, EPOCHS = 32, 2
+CASES = ("text", "ecg", "dna")
+Rates = dict[str, float]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--pairs", type=int, default=5)
+    parser.add_argument("--rows", type=int, default=2048)
+    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=CASES)
+    parser.add_argument("--keras", metavar="PYTHON", help="interpreter of an environment with tensorflow-cpu")
+    options = parser.parse_args()
+    commands = {
+        "seqcls": [sys.executable, "-m", "benchmarks.speed_ours"],
+        "torch": [sys.executable, str(HERE / "peers" / "plain_torch.py")],
+    }
+    if options.keras:
+        commands["keras"] = [options.keras, str(HERE / "peers" / "keras_networks.py")]
+    lines: list[dict[str, object]] = []
+    for case in options.cases:
+        arguments = [case, *map(str, (options.rows, BATCH, EPOCHS, options.threads))]
+        pairs = [{name: run(command + arguments) for name, command in commands.items()} for _ in range(options.pairs)]
+        lines += [line for what in ("train", "score") if (line := summary(case, what, pairs))]
+        for line in lines[-2:]:
+            print(line, flush=True)
+    write(lines, options.threads)
+
+
+def run(command: list[str]) -> Rates:
+    done = subprocess.run(command, cwd=HERE.parent, check=True, capture_output=True, text=True)
+    rates: Rates = json.loads(done.stdout.splitlines()[-1])
+    return rates
+
+
+def summary(case: str, what: str, pairs: list[dict[str, Rates]]) -> dict[str, object]:
+    """Medians of each, and how many times the better peer we are: median, lowest and highest over the pairs."""
+    ratios = [
+        pair["seqcls"][what] / max(rates[what] for name, rates in pair.items() if name != "seqcls") for pair in pairs
+    ]
+    line: dict[str, object] = {"case": case, "what": what, "pairs": len(pairs)}
+    for name in ("seqcls", "torch", "keras"):
+        rates = [pair[name][what] for pair in pairs if name in pair]
+        line[f"{name}_rows_s"] = round(statistics.median(rates)) if rates else ""
+        losses = [pair[name]["loss"] for pair in pairs if name in pair]
+        line[f"{name}_loss"] = round(statistics.median(losses), 4) if losses else ""
+    line |= {
+        "ratio": round(statistics.median(ratios), 2),
+        "lowest": round(min(ratios), 2),
+        "highest": round(max(ratios), 2),
+    }
+    return line
+
+
+def write(lines: list[dict[str, object]], threads: int) -> None:
+    known = facts()
+    about = {
+        "threads": threads,
+        "batch": BATCH,
+        "torch": importlib.metadata.version("torch"),
+        "machine": known["machine"],
+        "commit": known["commit"],
+        "date": time.strftime("%Y-%m-%d"),
+    }
+    with open(RESULTS, "w", newline="", encoding="utf-8") as file:
+        writer = csv.DictWriter(file, [*lines[0], *about])
+        writer.writeheader()
+        writer.writerows({**line, **about} for line in lines)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,116 @@
+"""The founding document's three networks as seqcls trains and scores them: the other half of `benchmarks.speed`.
+
+usage: python -m benchmarks.speed_ours CASE ROWS BATCH EPOCHS THREADS   (CASE: text | ecg | dna)
+The rows are an `encoded` artefact on disk, trained by `train` (validation, checkpoints and progress as ever) and scored
+by `predict_logits`, as scoring runs do. Prints the same JSON line as the peers.
+"""
+
+from __future__ import annotations
+
+import json
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from seqcls.artefacts import ArtefactStore, Ref, write_json
+from seqcls.config.pipeline import parse_pipeline
+from seqcls.encoders.spec import InputSpec
+from seqcls.parquet import write_parquet
+
+CASES: dict[str, tuple[str, int, InputSpec, dict[str, Any]]] = {
+    "text": (
+        "tokens",
+        3,
+        InputSpec(form="tokens", max_length=100, vocabulary=10_000),
+        {"family": "lstm", "embedding": 128, "width": 128},
+    ),
+    "ecg": (
+        "series",
+        5,
+        InputSpec(form="values", max_length=500, channels=1),
+        {"family": "cnn", "filters": [32, 64], "padding": "valid", "pooling": "flatten", "dense": 128},
+    ),
+    "dna": (
+        "tokens",
+        4,
+        InputSpec(form="tokens", max_length=150, vocabulary=5),
+        {"family": "gru", "embedding": 32, "width": 64},
+    ),
+}
+SCORE_BATCH = 256
+SHARD = 4096
+
+
+def random_rows(spec: InputSpec, rows: int, classes: int, seed: int) -> pa.Table:
+    """Rows of full length without anything to learn: the peers get the same."""
+    random = np.random.default_rng(seed)
+    tokens = spec.form == "tokens"
+    shape = (rows, spec.max_length)
+    values = random.integers(1, spec.vocabulary, shape) if tokens else random.random(shape)
+    flat = pa.array(values.ravel().astype(np.int32 if tokens else np.float32))
+    offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * spec.max_length)
+    return pa.table(
+        {
+            "id": pa.array([f"row-{number}" for number in range(rows)]),
+            "label": pa.array(random.integers(0, classes, rows).astype(np.int32)),
+            "sequence": pa.ListArray.from_arrays(offsets, flat),
+            "truncated": pa.array(np.zeros(rows, dtype=bool)),
+            "unknown": pa.array(np.zeros(rows, dtype=np.int32)),
+        }
+    )
+
+
+def write_encoded(store: ArtefactStore, spec: InputSpec, classes: int, rows: int) -> Ref:
+    with store.write("encoded") as (draft, done):
+        for seed, (name, count) in enumerate({"train": rows, "valid": 128, "test": rows}.items()):
+            (draft.folder / name).mkdir()
+            table = random_rows(spec, count, classes, seed)
+            for number, start in enumerate(range(0, count, SHARD)):
+                write_parquet(draft.folder / name / f"part-{number:05d}.parquet", table.slice(start, SHARD))
+        labels = [str(number) for number in range(classes)]
+        write_json(draft.folder / "encoder.json", {"labels": labels, "inputs": spec.model_dump(mode="json")})
+    return done[0]
+
+
+def main() -> None:
+    import torch
+
+    from seqcls.batches import EncodedSplit
+    from seqcls.models.package import load_model, predict_logits
+    from seqcls.training.train import train
+
+    case, rows, batch, epochs, threads = sys.argv[1], *map(int, sys.argv[2:6])
+    kind, classes, spec, model = CASES[case]
+    settings = {"epochs": epochs, "patience": epochs, "batch_size": batch, "threads": threads, "weight_decay": 0.0}
+    pipeline = parse_pipeline(
+        {
+            "name": "speed",
+            "kind": kind,
+            "source": {"format": "csv", "files": ["unused.csv"]},
+            "model": {"dropout": 0.0, **model},
+            "train": settings | {"schedule": "constant", "warmup": 0.0},
+        },
+        "speed.toml",
+    )
+    with tempfile.TemporaryDirectory() as folder:
+        store = ArtefactStore(Path(folder))
+        encoded = write_encoded(store, spec, classes, rows)
+        result = train(encoded, pipeline, store)
+        loss = json.loads((result.ref.folder / "history.json").read_bytes())[-1]["train_loss"]
+        torch.set_num_threads(threads)
+        loaded = load_model(result.ref)
+        split = EncodedSplit.open(encoded, "test")
+        predict_logits(loaded, split, SCORE_BATCH)
+        began = time.perf_counter()
+        predict_logits(loaded, split, SCORE_BATCH)
+        scored = rows / (time.perf_counter() - began)
+    print(json.dumps({"train": result.rows_per_second, "score": scored, "loss": loss}))
+
+
+if __name__ == "__main__":
+    main()
