@@ -63,9 +63,9 @@ def _what_auto_chose(found: Search | None) -> list[str]:
         return []
     tried = sum(one.score is not None for one in found.candidates)
     return [
-        f"auto chose {found.chosen} of {len(found.candidates)} candidates ({tried} judged in {found.seconds:.0f} s, "
-        f"by {found.judged}): {found.why}",
-        "to keep it without a search, put this in the place of [model] and [train]:",
+        f"auto chose {found.chosen} of {len(found.candidates)} candidates, {tried} judged in {found.seconds:.0f} s by "
+        f"{found.judged}: {found.why}",
+        "to keep it without a search, put these lines in the place of yours:",
         *(f"  {line}" for line in found.pin.splitlines()),
     ]
 

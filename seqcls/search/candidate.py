@@ -14,6 +14,7 @@ import numpy as np
 import numpy.typing as npt
 from pydantic_core import to_jsonable_python
 
+from seqcls.config.encode import TextEncode
 from seqcls.config.model import FittedConfig
 from seqcls.config.pipeline import Pipeline
 from seqcls.evaluation.intervals import Figure, paired_difference
@@ -119,7 +120,7 @@ def make_candidate(preset: Preset, pipeline: Pipeline, epochs: int | None = None
 
 
 def pin(pipeline: Pipeline) -> str:
-    """[model] and [train] as TOML: all that differs from the defaults."""
+    """[model] and [train] as TOML: all that differs from the defaults, of [encode] what the family would change."""
     lines: list[str] = []
     for name, section in (("model", pipeline.model), ("train", pipeline.train)):
         values: dict[str, Any] = to_jsonable_python(section.model_dump(exclude_defaults=True))
@@ -127,6 +128,9 @@ def pin(pipeline: Pipeline) -> str:
             values = {"family": pipeline.model.family, **values}
         if values:
             lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
+    if pipeline.model.family == "ngrams" and isinstance(pipeline.encode, TextEncode):
+        # Left out, it would be "characters" for this family, and another encoding is another model.
+        lines += ["[encode]", f"unit = {json.dumps(pipeline.encode.unit)}"]
     return "\n".join(lines)
 
 

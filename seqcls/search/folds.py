@@ -67,7 +67,7 @@ def judge_by_validation(encoded: Ref, why: str) -> Judging:
     train, valid = (_labels(encoded, split) for split in ("train", "valid"))
     labels = np.concatenate([train, valid])
     fold = Fold(encoded, "valid", np.arange(len(train), len(labels)))
-    return Judging((fold,), labels, f"{why}: one validation split of {len(valid)} rows", len(train))
+    return Judging((fold,), labels, f"one validation split of {len(valid)} rows ({why})", len(train))
 
 
 def worth_folding(encoded: Ref, pipeline: Pipeline) -> tuple[bool, str]:
@@ -78,8 +78,8 @@ def worth_folding(encoded: Ref, pipeline: Pipeline) -> tuple[bool, str]:
     if pipeline.source.group is not None:
         return False, "rows belong to groups (source.group), and folds would part them"
     if rows >= SMALL:
-        return False, f"{rows} training rows are not few ({SMALL})"
-    return True, f"{rows} training rows are few ({SMALL})"
+        return False, f"{rows:,} training rows, folds are for fewer than {SMALL:,}"
+    return True, f"{rows:,} training rows, fewer than {SMALL:,}"
 
 
 @dataclass(frozen=True)
@@ -118,8 +118,8 @@ def make_folds(encoded: Ref, store: ArtefactStore, seed: int, cut: Cut, why: str
             stops = deal(labels[rest], groups[rest], min(stopping, 10), seed + repeat) == 0
             rows = {"train": rest[~stops], "valid": rest[stops], "test": scored}
             folds.append(Fold(_write_fold(encoded, table, rows, store), "test", scored, repeat))
-    times = f" {cut.repeats} times" if cut.repeats > 1 else ""
-    return Judging(tuple(folds), labels, f"{why}: {cut.parts}-fold cross-validation{times}", splits["train"].num_rows)
+    times = " twice" if cut.repeats == 2 else ""
+    return Judging(tuple(folds), labels, f"{cut.parts}-fold cross-validation{times} ({why})", splits["train"].num_rows)
 
 
 def deal(labels: Integers, groups: Integers, parts: int, seed: int) -> Integers:

@@ -37,11 +37,11 @@ def test_training_tells_trial_by_trial_and_ends_with_the_lines_to_pin(
     assert main(["train", str(project)]) == 0
     shown = capsys.readouterr()
     told = " ".join(shown.err.split())
-    assert "auto: 2 candidates, 168 training rows are few (2000): 5-fold cross-validation" in told
+    assert "auto: 2 candidates, 5-fold cross-validation (168 training rows, fewer than 2,000)" in told
     assert re.search(r"auto: ngrams: balanced_accuracy 0\.\d{4}, .* s left", told)
     assert re.search(r"auto: gru: balanced_accuracy [01]\.\d{4} after 4 of 4 epochs", told)
-    assert "auto chose gru of 2 candidates (2 judged in " in shown.out
-    pinned = shown.out.split("put this in the place of [model] and [train]:\n")[1]
+    assert "auto chose gru of 2 candidates, 2 judged in " in shown.out
+    pinned = shown.out.split("put these lines in the place of yours:\n")[1]
     assert pinned.startswith('  [model]\n  family = "gru"\n')
     assert "  [train]\n  epochs = 4\n" in pinned
 

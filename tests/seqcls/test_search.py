@@ -84,7 +84,7 @@ def test_the_candidate_that_can_learn_the_classes_is_chosen_and_the_record_says_
     assert all(one.behind is not None and one.behind[0] > 0 for one in others)
     assert found.why.startswith(f"balanced_accuracy {best.score:.4f}, the highest of 3; ")
     assert "ngrams, the linear baseline" in found.why
-    assert found.judged == "150 training rows are few (2000): 5-fold cross-validation"
+    assert found.judged == "5-fold cross-validation (150 training rows, fewer than 2,000)"
     assert found.rows == 190
     assert len(best.fold_scores) == 5
     assert found.seconds <= found.budget_seconds == 2400
@@ -140,7 +140,9 @@ def test_when_the_budget_is_spent_only_the_linear_baseline_is_judged(tmp_path: P
     found = read_search(train_best(encoded, pipeline, store, tell=lines.append).ref.folder)
     assert found is not None
     assert found.chosen == "ngrams"
-    assert found.judged.endswith("one validation split of 40 rows")
+    assert found.judged.startswith(
+        "one validation split of 40 rows (150 training rows, fewer than 2,000, but the budget"
+    )
     gru = found.candidates[1]
     assert (gru.score, gru.epochs) == (None, 0)
     assert gru.state.startswith("not tried: an epoch takes ")

@@ -54,8 +54,8 @@ def test_the_lines_to_pin_give_the_candidate_again(kind: str) -> None:
     for preset in presets_for(pipeline):
         own = make_candidate(preset, pipeline, epochs=7).pipeline
         data = tomllib.loads(pin(own))
-        again = auto(kind, encode=pipeline.encode.model_dump(), **data)
-        assert again.model == own.model
+        again = auto(kind, **data)
+        assert (again.model, again.encode) == (own.model, own.encode)
         assert again.train == own.train
         assert (own.train.threads, own.train.calibrate, own.train.balance) == (1, True, "weights")
 
@@ -115,7 +115,7 @@ def test_sequences_are_the_same_where_their_values_are(rows: list[list[int]]) ->
 def test_folds_score_each_row_once_and_never_train_on_what_they_score(tmp_path: Path) -> None:
     encoded = make_encoded(tmp_path, test=False)
     judging = make_folds(encoded, ArtefactStore(tmp_path / "own"), 0, possible_cuts(encoded)[0], "few")
-    assert judging.why == "few: 5-fold cross-validation"
+    assert judging.why == "5-fold cross-validation (few)"
     assert sorted(np.concatenate([fold.rows for fold in judging.folds]).tolist()) == list(range(190))
     whole = [EncodedSplit.open(encoded, split) for split in ("train", "valid")]
     names = np.concatenate([split.ids.to_numpy() for split in whole])
@@ -145,7 +145,7 @@ def test_very_few_rows_are_cut_twice(tmp_path: Path) -> None:
 
 def test_no_folds_where_they_would_part_groups_or_mix_times(tmp_path: Path) -> None:
     encoded = make_encoded(tmp_path)
-    assert worth_folding(encoded, make_pipeline([])) == (True, "150 training rows are few (2000)")
+    assert worth_folding(encoded, make_pipeline([])) == (True, "150 training rows, fewer than 2,000")
     source = {"format": "csv", "files": ["rows.csv"], "group": "patient"}
     assert worth_folding(encoded, make_pipeline([], source=source))[0] is False
     source = {"format": "csv", "files": ["rows.csv"], "time": "day"}

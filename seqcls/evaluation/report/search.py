@@ -16,8 +16,8 @@ TEXTS = frozenset({"Candidate", "Family", "State"})
 def spent(found: Search) -> str:
     """How the candidates were judged, and what it cost."""
     return (
-        f"{len(found.candidates)} candidates, judged by {found.metric.replace('_', ' ')} on {found.rows:,} rows "
-        f"({found.judged}), {found.seconds:.0f} of {found.budget_seconds:.0f} seconds. No test row was read."
+        f"{len(found.candidates)} candidates, judged by {found.metric.replace('_', ' ')} on {found.rows:,} rows: "
+        f"{found.judged}. {found.seconds:.0f} of {found.budget_seconds:.0f} seconds. No test row was read."
     )
 
 
@@ -48,7 +48,7 @@ def search_section(found: Search, figure: str) -> str:
     return (
         f"<p>{text(spent(found))}</p><p>Chosen: {text(found.chosen)}. {text(found.why)}.</p>"
         f'<div class="card">{figure}</div>{tables.table(head, lines)}'
-        "<p>The same model without a search: these lines in the place of [model] and [train].</p>"
+        "<p>The same model without a search: these lines in the place of those of the pipeline file.</p>"
         f"<pre><code>{pinned}</code></pre>"
     )
 
