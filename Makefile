@@ -12,6 +12,9 @@ export PREFECT_HOME ?= $(CURDIR)/.prefect
 export SEQCLS_HOME = $(CURDIR)
 export PREFECT_SERVER_API_HOST = 127.0.0.1
 export PREFECT_SERVER_API_PORT ?= 4200
+# A page in the browser may send requests to loopback: only the UI's own origin is answered, and writes need a token.
+export PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS = http://127.0.0.1:$(PREFECT_SERVER_API_PORT)
+export PREFECT_SERVER_CSRF_PROTECTION_ENABLED = true
 SERVER_URL = http://127.0.0.1:$(PREFECT_SERVER_API_PORT)/api
 
 .PHONY: install demo test check lint types layers format soak fuzz server deploy worker clean

@@ -5,15 +5,38 @@ from __future__ import annotations
 import re
 from typing import Annotated
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 
 class Section(BaseModel):
     """One table of the TOML file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True,
+        allow_inf_nan=False,  # nan is neither above nor below anything: a bound that checks nothing
+    )  # fmt: skip
 
 
+def _local(value: str) -> str:
+    if "://" in value or "::" in value or value.lower().startswith(("file:", "http:", "https:", "ftp:", "data:")):
+        raise ValueError("this is an address; only local files and folders are read and written")
+    return value
+
+
+LocalPath = Annotated[str, AfterValidator(_local)]
+"""A file, folder or glob of this machine: no scheme, no chained file systems."""
+
+
+def _variable(value: str) -> str:
+    if not value.replace("_", "a").isalnum() or not value.isascii() or value[0].isdigit():
+        raise ValueError(
+            "not the name of an environment variable (an address or a password does not belong in the file)"
+        )
+    return value
+
+
+Variable = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_variable)]
+"""The name of an environment variable, never what it holds."""
 Share = Annotated[float, Field(ge=0.0, le=1.0, strict=False)]
 Positive = Annotated[int, Field(ge=1)]
 Duration = Annotated[str, Field(pattern=r"^([0-9]{1,4}h)?([0-9]{1,6}m)?([0-9]{1,8}s)?$", min_length=2)]

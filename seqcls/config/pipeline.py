@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
-from seqcls.config.base import Section
+from seqcls.config.base import LocalPath, Section, Variable
 from seqcls.config.encode import EncodeConfig, ResidueEncode, SeriesEncode, TextEncode, TokenEncode
 from seqcls.config.faults import describe_faults
 from seqcls.config.model import AutoModel, FittedConfig, ModelConfig
@@ -36,9 +36,9 @@ class Pipeline(Section):
     kind: Kind
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     """Seed of the weights, the order of rows and dropout."""
-    store: str = "store"
+    store: LocalPath = "store"
     """Folder of artefacts and ledger, relative to the config file."""
-    ledger_env: str | None = None
+    ledger_env: Variable | None = None
     """Name of the environment variable with a PostgreSQL URL; left out, SQLite in the store."""
     source: SourceConfig
     split: SplitConfig = SplitConfig()

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from seqcls.config.base import Positive, Section
+from seqcls.config.base import LocalPath, Positive, Section, Variable
 
 Format = Literal[
     "csv", "tsv", "jsonl", "parquet", "folder", "lines", "fasttext",
@@ -14,6 +14,7 @@ Format = Literal[
 ]  # fmt: skip
 FORMATS_FOR_SERIES: frozenset[str] = frozenset({"ucr", "ts", "arff", "wide", "long", "jsonl", "parquet", "csv", "sql"})
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+FileName = Annotated[LocalPath, Field(min_length=1, max_length=200)]
 
 
 class SourceConfig(Section):
@@ -21,13 +22,13 @@ class SourceConfig(Section):
 
     format: Format
     """How the files are written."""
-    files: list[Name] = []
+    files: list[FileName] = []
     """Files, folders or globs; split into train, valid and test by [split]."""
-    train: list[Name] = []
+    train: list[FileName] = []
     """Files of a given training split."""
-    valid: list[Name] = []
+    valid: list[FileName] = []
     """Files of a given validation split; left out, [split].valid is taken from the training files."""
-    test: list[Name] = []
+    test: list[FileName] = []
     """Files of a given test split; left out, [split].test is taken from the training files."""
 
     sequence: Name = "sequence"
@@ -61,7 +62,7 @@ class SourceConfig(Section):
     """Where the class stands; left out: the usual place of the format."""
     labels: dict[str, str] = {}
     """File name (glob) -> class, for formats with one class a file."""
-    label_files: list[Name] = []
+    label_files: list[FileName] = []
     """lines: files with one class a line, parallel to `files` (or to train + valid + test, in that order)."""
     label_pattern: str | None = None
     """fasta, fastq: RE2 pattern with the group (?P<label>...) on the header line."""
@@ -77,7 +78,7 @@ class SourceConfig(Section):
     position: Name = "time"
     """long: column of the position in the series (a number)."""
 
-    url_env: Name | None = None
+    url_env: Variable | None = None
     """sql: name of the environment variable that holds the database URL (never the URL itself)."""
     table: Name | None = None
     """sql: table to read, such as reviews or public.reviews."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from seqcls.config.base import Duration, Positive, Section, Share
+from seqcls.config.base import Duration, LocalPath, Positive, Section, Share
 from seqcls.config.source import SourceConfig
 
 Number = Annotated[float, Field(strict=False)]
@@ -108,11 +108,11 @@ class PromoteConfig(Section):
 class ScoreConfig(Section):
     """New data to score; columns are those of [source] unless `source` says otherwise."""
 
-    files: list[Annotated[str, Field(min_length=1)]] = []
+    files: list[Annotated[LocalPath, Field(min_length=1)]] = []
     """Files, folders or globs, relative to the config file."""
     source: SourceConfig | None = None
     """A [score.source] of its own, where new data is written differently."""
-    output: str = "scores"
+    output: LocalPath = "scores"
     """Folder of the score files, relative to the config file."""
     chunk_rows: Positive = 50_000
     """Rows committed together."""

@@ -117,7 +117,8 @@ def content_digest(source: SourceConfig, folder: Path, path: Path, digest: str) 
 
 def _match(folder: Path, pattern: str) -> list[Path]:
     base = Path(pattern) if Path(pattern).is_absolute() else folder / pattern
-    if os.path.lexists(base):  # a real name wins over its reading as a glob
+    # A real name such as a[1].csv wins over its reading as a glob; a file that somebody named *.csv hides no other.
+    if not set("*?") & set(pattern) and os.path.lexists(base):
         return _walk(base) if base.is_dir() else [_plain(base)]
     fixed = Path(*before_wildcard(base))
     if fixed == base or not fixed.is_dir():
