@@ -13,8 +13,8 @@ export SEQCLS_HOME = $(CURDIR)
 export PREFECT_SERVER_API_HOST = 127.0.0.1
 export PREFECT_SERVER_API_PORT ?= 4200
 # A page in the browser may send requests to loopback: only the UI's own origin is answered, and writes need a token.
-export PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS = http://127.0.0.1:$(PREFECT_SERVER_API_PORT)
-export PREFECT_SERVER_CSRF_PROTECTION_ENABLED = true
+SERVER_SETTINGS = PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS=http://127.0.0.1:$(PREFECT_SERVER_API_PORT) \
+	PREFECT_SERVER_CSRF_PROTECTION_ENABLED=true
 SERVER_URL = http://127.0.0.1:$(PREFECT_SERVER_API_PORT)/api
 
 .PHONY: install demo test check lint types layers format soak fuzz server deploy worker clean
@@ -58,7 +58,7 @@ fuzz: install   # damaged input files of every format; OPTIONS="--inputs 1000000
 	$(BIN)/python -m benchmarks.fuzz $(OPTIONS)
 
 server: install
-	umask 077 && $(BIN)/prefect server start
+	umask 077 && $(SERVER_SETTINGS) $(BIN)/prefect server start
 
 deploy: install
 	PREFECT_API_URL=$(SERVER_URL) $(BIN)/python -m flows.deploy

@@ -27,9 +27,9 @@ from tests.road_data import WORDS
 
 
 def makefile_environment() -> dict[str, str]:
-    """What `make server` exports."""
+    """What `make server` starts the server with."""
     done = subprocess.run(
-        ["make", "-s", "--eval", "print-environment: ; @env", "print-environment"],
+        ["make", "-s", "--eval", "print-environment: ; @$(SERVER_SETTINGS) env", "print-environment"],
         cwd=ROOT, capture_output=True, text=True, check=True,
     )  # fmt: skip
     lines = (line.partition("=") for line in done.stdout.splitlines())
