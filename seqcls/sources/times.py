@@ -86,14 +86,14 @@ def _cast(texts: pa.Array, kind: pa.DataType, faults: dict[int, str]) -> pa.Arra
     try:
         return pc.cast(texts, kind)
     except pa.ArrowInvalid:  # some day that no calendar has: find which
-        good: list[object] = []
+        good: list[int | None] = []  # microseconds: Python has no times outside the years 1 to 9999
         for index, text in enumerate(texts):
             try:
-                good.append(pc.cast(text, kind).as_py())
+                good.append(pc.cast(text, kind).value)
             except pa.ArrowInvalid:
                 faults[index] = f"{text.as_py()!r} is not a time that the calendar has"
                 good.append(None)
-        return pa.array(good, kind)
+        return pa.array(good, pa.int64()).view(kind)
 
 
 def _drop(texts: pa.Array, bad: pa.Array, faults: dict[int, str], reason: str) -> pa.Array:

@@ -13,7 +13,7 @@ from seqcls.errors import DataRefused
 from seqcls.ingest import ingest
 from seqcls.sources import blocks
 from seqcls.sources.discover import source_files
-from tests.faults.travel import GOOD, HEAD, explains_itself, refusal, travel
+from tests.faults.travel import GOOD, HEAD, explains_itself, ingested, refusal, travel
 from tests.seqcls.table_examples import make_pipeline
 
 
@@ -118,8 +118,8 @@ def test_a_file_without_its_checksum_is_not_whole_yet(tmp_path: Path) -> None:
 def test_a_byte_order_mark_is_no_letter(format: str, data: bytes, tmp_path: Path) -> None:
     options = {"pattern": r"^(?P<label>\w): (?P<sequence>.*)$"} if format == "lines" else {}
     plain = travel(tmp_path / "plain", {"d": data}, format=format, **options)
-    marked = travel(tmp_path / "marked", {"d": b"\xef\xbb\xbf" + data}, format=format, **options)
-    assert marked.table.equals(plain.table)
+    marked = ingested(tmp_path / "marked", {"d": b"\xef\xbb\xbf" + data}, format=format, **options)
+    assert marked.equals(plain.table)
     assert plain.rows[0] == ("one", "a")
 
 
@@ -132,8 +132,8 @@ def test_a_byte_order_mark_belongs_to_no_id_and_no_class(tmp_path: Path) -> None
         ]
     ):
         plain = travel(tmp_path / f"{number}", {"d": data}, kind, format=format, **options)  # type: ignore[arg-type]
-        marked = travel(tmp_path / f"{number}m", {"d": b"\xef\xbb\xbf" + data}, kind, format=format, **options)  # type: ignore[arg-type]
-        assert marked.table.equals(plain.table)
+        marked = ingested(tmp_path / f"{number}m", {"d": b"\xef\xbb\xbf" + data}, kind, format=format, **options)  # type: ignore[arg-type]
+        assert marked.equals(plain.table)
         assert plain.table.num_rows == 2
 
 
@@ -240,11 +240,11 @@ def test_every_line_end_gives_the_same_values(format: str, tmp_path: Path) -> No
     plain = travel(tmp_path / "lf", {"d": data}, kind, format=format, **options)  # type: ignore[arg-type]
     assert plain.rejects == []
     for name, ending in (("crlf", b"\r\n"), ("cr", b"\r")):
-        other = travel(tmp_path / name, {"d": data.replace(b"\n", ending)}, kind, format=format, **options)  # type: ignore[arg-type]
-        assert other.table.equals(plain.table), name
+        other = ingested(tmp_path / name, {"d": data.replace(b"\n", ending)}, kind, format=format, **options)  # type: ignore[arg-type]
+        assert other.equals(plain.table), name
 
 
 @pytest.mark.fault("F18", tried="three kinds of line ends mixed in one csv file", outcome="accepted, identical values")
 def test_mixed_line_ends_in_a_table_give_the_same_values(tmp_path: Path) -> None:
     mixed = b"sequence,label\r\none,a\rtwo,b\nthree,a\r\nfour,b\r"
-    assert travel(tmp_path / "mixed", {"d": mixed}).table.equals(travel(tmp_path / "lf", {"d": GOOD}).table)
+    assert ingested(tmp_path / "mixed", {"d": mixed}).equals(travel(tmp_path / "lf", {"d": GOOD}).table)

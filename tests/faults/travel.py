@@ -92,6 +92,16 @@ def travel(
     return send(folder, pipeline, labelled=labelled)
 
 
+def ingested(folder: Path, files: Files, kind: Kind = "text", *, name: str = "data.csv", **source: Any) -> pa.Table:
+    """What ingest makes of the files: for comparisons with the same rows written in another way."""
+    names = write_files(folder, files, name)
+    pipeline = make_pipeline(kind, source={"format": "csv", "files": names} | source)
+    found, store = source_files(pipeline.source, folder), ArtefactStore(folder / "store")
+    table = ingest(found, pipeline.source, kind, store, labelled=True, folder=folder)
+    assert read_manifest(table)["meta"]["rejected"] == 0
+    return read_parquet(shards(table.folder / "rows"))
+
+
 def send(folder: Path, pipeline: Pipeline, *, labelled: bool = True) -> Arrived:
     """Find, ingest and validate files that lie there."""
     store = ArtefactStore(folder / "store")
