@@ -165,7 +165,7 @@ class RocketModel(FittedConfig):
     """hydra: groups of kernels that compete; half of them see differences."""
     kernels: Annotated[int, Field(ge=2)] = 8
     """hydra: kernels in a group."""
-    most_rows: Positive = 20_000
+    most_rows: Positive = 10_000
     """Training rows that are looked at; of more, so many are drawn by the seed."""
     series_only: ClassVar[bool] = True
 

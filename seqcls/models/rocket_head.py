@@ -18,6 +18,8 @@ ALPHAS = torch.logspace(-3, 3, 10, dtype=torch.float64)
 """Those of the authors' code."""
 BLOCK = 1024  # features turned into float64 at once
 SMALLEST = 1e-12
+Candidate = tuple[float, Tensor, Tensor, float]
+"""Mean squared error, coefficients, errors, alpha."""
 
 
 @dataclass(frozen=True)
@@ -56,12 +58,12 @@ def _by_rows(x: Tensor, y: Tensor, root: Tensor) -> tuple[Tensor, Tensor, float]
     gram -= root @ (root.T @ gram)
     gram -= (gram @ root) @ root.T
     values, vectors = torch.linalg.eigh((gram + gram.T) / 2)
-    turned, squares = vectors.T @ y, vectors.square()
-    best: tuple[float, Tensor, Tensor, float] | None = None
-    for alpha in ALPHAS.tolist():
-        inverse = 1 / (values.clamp(min=0) + alpha)
-        duals = vectors @ (turned * inverse[:, None])  # (N, K)
-        diagonal = squares @ inverse - root[:, 0].square() / alpha
+    turned, inverses = vectors.T @ y, _inverses(values)
+    diagonals = _squares_times(vectors, inverses)
+    best: Candidate | None = None
+    for place, alpha in enumerate(ALPHAS.tolist()):
+        duals = vectors @ (turned * inverses[:, place, None])  # (N, K)
+        diagonal = diagonals[:, place] - root[:, 0].square() / alpha
         errors = duals / diagonal.clamp(min=SMALLEST)[:, None]
         best = _better(best, (float(errors.square().mean()), duals, errors, alpha))
     assert best is not None
@@ -75,12 +77,12 @@ def _by_features(x: Tensor, y: Tensor, root: Tensor) -> tuple[Tensor, Tensor, fl
     wide = x.double()
     values, vectors = torch.linalg.eigh(wide.T @ wide)
     turned = wide @ vectors  # (N, F)
-    right, squares = turned.T @ y, turned.square()
-    best: tuple[float, Tensor, Tensor, float] | None = None
-    for alpha in ALPHAS.tolist():
-        inverse = 1 / (values.clamp(min=0) + alpha)
-        slopes = right * inverse[:, None]
-        leverage = squares @ inverse + root[:, 0].square()
+    right, inverses = turned.T @ y, _inverses(values)
+    leverages = _squares_times(turned, inverses)
+    best: Candidate | None = None
+    for place, alpha in enumerate(ALPHAS.tolist()):
+        slopes = right * inverses[:, place, None]
+        leverage = leverages[:, place] + root[:, 0].square()
         errors = (y - turned @ slopes) / (1 - leverage).clamp(min=SMALLEST)[:, None]
         best = _better(best, (float(errors.square().mean()), slopes, errors, alpha))
     assert best is not None
@@ -88,7 +90,14 @@ def _by_features(x: Tensor, y: Tensor, root: Tensor) -> tuple[Tensor, Tensor, fl
     return vectors @ slopes, errors, alpha
 
 
-Candidate = tuple[float, Tensor, Tensor, float]
+def _inverses(values: Tensor) -> Tensor:
+    """Eigenvalues -> (values, alphas): 1 / (value + alpha)."""
+    return 1 / (values.clamp(min=0)[:, None] + ALPHAS.to(values.device))
+
+
+def _squares_times(matrix: Tensor, inverses: Tensor) -> Tensor:
+    """matrix ** 2 @ inverses, in blocks of rows: the squares are never held as a whole."""
+    return torch.cat([block.square() @ inverses for block in torch.split(matrix, BLOCK)])
 
 
 def _better(best: Candidate | None, new: Candidate) -> Candidate:
