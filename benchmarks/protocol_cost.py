@@ -90,7 +90,7 @@ def main() -> int:
 
 
 def compare(took: dict[str, list[Took]]) -> dict[str, float]:
-    """Rows a second with the protocol as a share of those of the plain loop: medians over the turns, and their range."""
+    """Rows a second with the protocol as a share of the plain loop's: medians over the turns, and their range."""
     pairs = list(zip(took["protocol"], took["plain"], strict=True))
     by_clock = [plain.seconds / protocol.seconds for protocol, plain in pairs]
     of_processor = [plain.processor / protocol.processor for protocol, plain in pairs]
@@ -106,8 +106,8 @@ def tell(family: str, figures: dict[str, float]) -> str:
     """The line of the table: a wide range by the clock says that the machine was too busy to tell."""
     return (
         f"rows of a night of DNA scored ({family}) with leases, digests, fsync, ledger and publication, and in a plain "
-        f"loop in the same run: {figures['ratio_of_processor_time']:.2f} of its rows in the same processor time; by the "
-        f"clock {figures['ratio_least']:.2f} to {figures['ratio_most']:.2f}"
+        f"loop in the same run: {figures['ratio_of_processor_time']:.2f} of its rows in the same processor time; by "
+        f"the clock {figures['ratio_least']:.2f} to {figures['ratio_most']:.2f}"
     )
 
 
