@@ -20,6 +20,7 @@ class Step:
     rows_total: int = 417
     rows_per_second: float = 80.0
     train_loss: float = 0.5
+    trial: str = ""
 
 
 def test_a_long_training_writes_a_line_every_half_a_minute(

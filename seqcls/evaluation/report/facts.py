@@ -20,7 +20,7 @@ from seqcls.evaluation.tried import Search, read_search
 from seqcls.parquet import read_parquet
 from seqcls.table import Kind, Split
 
-SETTINGS = ("split", "encode", "model", "train")
+SETTINGS = ("split", "encode", "train")
 ENCODING = ("left_out", "truncated", "unknown_share")
 ORIGIN = ("torch", "device", "threads")
 
@@ -88,11 +88,13 @@ def gather_facts(
     """Read the manifests, the rejects and the training history."""
     checked_meta, splits_meta = read_manifest(checked)["meta"], read_manifest(splits)["meta"]
     encoded_meta = read_manifest(encoded)["meta"]
+    # A search is asked for, and a network of another family comes out.
+    network = _read_manifest(model)["model"] if pipeline.model.family == "auto" else pipeline.model.model_dump()
     refs = {"checked": checked, "splits": splits, "encoded": encoded, "model": model}
     return Facts(
         pipeline=pipeline.name,
         kind=pipeline.kind,
-        family=_read_manifest(model)["model"]["family"],
+        family=network["family"],
         model=_flatten(_without_times(read_manifest(model)["meta"])) | _read_origin(model),
         rows={name: int(checked_meta[name]) for name in ("rows_in", "accepted", "rejected")},
         class_rows=splits_meta["counts"],
@@ -103,7 +105,7 @@ def gather_facts(
         inputs={name: ref.digest for name, ref in refs.items()},
         settings={"seed": str(pipeline.seed)}
         | _flatten({part: getattr(pipeline, part).model_dump() for part in SETTINGS})
-        | _flatten({"model": _read_manifest(model)["model"]}),
+        | _flatten({"model": network}),
         more={name: str(value) for name, value in (more or {}).items()},
         history=read_history(model),
         search=read_search(model.folder),
@@ -118,7 +120,7 @@ def read_history(model: Ref) -> list[dict[str, float]]:
 
 
 def _read_manifest(model: Ref) -> dict[str, Any]:
-    """model.json; its family is the chosen one where the pipeline says `auto`."""
+    """model.json."""
     manifest: dict[str, Any] = json.loads((model.folder / "model.json").read_bytes())
     return manifest
 
