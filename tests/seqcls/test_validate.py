@@ -246,7 +246,8 @@ def test_the_report_lists_every_rule_and_never_a_value(store: ArtefactStore) -> 
     ref = check(store, "text", make_rows("text", ["HIV positive", "x\x01", "", "y"]), min_letters=1)
     report = read_checks(ref)
     assert [result.rule for result in report.checks] == [
-        "empty", "length", "min_letters", "control_characters", "duplicate_id", "conflicting_label", "missing_label",
+        "empty", "length", "min_letters", "control_characters", "duplicate_id", "conflicting_label",
+        "duplicate_row", "missing_label",
         "min_rows", "min_class_rows",
     ]  # fmt: skip
     text = (ref.folder / "checks.json").read_text()
