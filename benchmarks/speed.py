@@ -2,27 +2,23 @@
 
 `python -m benchmarks.speed [--pairs 5] [--rows 2048] [--keras PYTHON]` runs all of them in turn, each in a process of
 its own, pair after pair, and writes benchmarks/results/speed.csv: medians, and the median of the ratios of each pair to
-the better peer of that pair. --keras names the interpreter of an environment with tensorflow-cpu; without it Keras is
-left out.
+the better peer of that pair. --keras names the interpreter of an environment with tensorflow-cpu, such as
+`benchmarks.environments` makes; without it Keras is left out.
 """
 
 from __future__ import annotations
 
 import argparse
-import csv
-import importlib.metadata
 import json
 import os
 import statistics
 import subprocess
 import sys
-import time
 from pathlib import Path
 
-from benchmarks.record import facts
+from benchmarks.measured import RESULTS, replace, stamp
 
 HERE = Path(__file__).parent
-RESULTS = HERE / "results" / "speed.csv"
 BATCH, EPOCHS = 32, 2
 CASES = ("text", "ecg", "dna")
 Rates = dict[str, float]
@@ -35,6 +31,7 @@ def main() -> None:
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--cases", nargs="+", choices=CASES, default=CASES)
     parser.add_argument("--keras", metavar="PYTHON", help="interpreter of an environment with tensorflow-cpu")
+    parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     commands = {
         "seqcls": [sys.executable, "-m", "benchmarks.speed_ours"],
@@ -45,15 +42,23 @@ def main() -> None:
     lines: list[dict[str, object]] = []
     for case in options.cases:
         arguments = [case, *map(str, (options.rows, BATCH, EPOCHS, options.threads))]
-        pairs = [{name: run(command + arguments) for name, command in commands.items()} for _ in range(options.pairs)]
+        pairs = [run_pair(commands, arguments, turn) for turn in range(options.pairs)]
         lines += [line for what in ("train", "score") if (line := summary(case, what, pairs))]
         for line in lines[-2:]:
             print(line, flush=True)
-    write(lines, options.threads)
+    about = {"batch": BATCH, **stamp(options.threads)}
+    replace(options.results / "speed.csv", [{**line, **about} for line in lines], ("case", "what"))
+
+
+def run_pair(commands: dict[str, list[str]], arguments: list[str], turn: int) -> dict[str, Rates]:
+    """Each once; another goes first each time, since what the machine does besides changes within a pair too."""
+    names = list(commands)
+    first = turn % len(names)
+    return {name: run(commands[name] + arguments) for name in names[first:] + names[:first]}
 
 
 def run(command: list[str]) -> Rates:
-    done = subprocess.run(command, cwd=HERE.parent, check=True, capture_output=True, text=True)
+    done = subprocess.run(command, cwd=HERE.parent, check=True, stdout=subprocess.PIPE, text=True)
     rates: Rates = json.loads(done.stdout.splitlines()[-1])
     return rates
 
@@ -75,22 +80,6 @@ def summary(case: str, what: str, pairs: list[dict[str, Rates]]) -> dict[str, ob
         "highest": round(max(ratios), 2),
     }
     return line
-
-
-def write(lines: list[dict[str, object]], threads: int) -> None:
-    known = facts()
-    about = {
-        "threads": threads,
-        "batch": BATCH,
-        "torch": importlib.metadata.version("torch"),
-        "machine": known["machine"],
-        "commit": known["commit"],
-        "date": time.strftime("%Y-%m-%d"),
-    }
-    with open(RESULTS, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [*lines[0], *about])
-        writer.writeheader()
-        writer.writerows({**line, **about} for line in lines)
 
 
 if __name__ == "__main__":
