@@ -14,7 +14,7 @@ from seqcls.models.lite import LiteNetwork
 from seqcls.models.network import BothStrands, CnnNetwork, HybridNetwork, Network, RecurrentNetwork
 from seqcls.models.ngrams import NgramNetwork
 from seqcls.models.residual import ResnetNetwork
-from seqcls.models.rocket import RocketNetwork
+from seqcls.models.rocket.network import RocketNetwork
 from seqcls.models.transformer import AttentionNetwork, TransformerNetwork
 
 MODELS: dict[str, type[Network]] = {

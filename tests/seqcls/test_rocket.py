@@ -17,13 +17,13 @@ from seqcls.config.model import RocketModel
 from seqcls.encoders.spec import InputSpec
 from seqcls.models import build_model
 from seqcls.models.fitted import FitRows
-from seqcls.models.rocket import RocketNetwork, choose_rows
-from seqcls.models.rocket_head import ALPHAS, fit_ridge
-from seqcls.models.rocket_hydra import Hydra
-from seqcls.models.rocket_input import fill_gaps, read_series
-from seqcls.models.rocket_kernels import Kernels, spread_dilations
-from seqcls.models.rocket_pooling import pool_four, share_positive
-from seqcls.models.rocket_scaling import Scaling
+from seqcls.models.rocket.head import ALPHAS, fit_ridge
+from seqcls.models.rocket.hydra import Hydra
+from seqcls.models.rocket.input import fill_gaps, read_series
+from seqcls.models.rocket.kernels import Kernels, spread_dilations
+from seqcls.models.rocket.network import RocketNetwork, choose_rows
+from seqcls.models.rocket.pooling import pool_four, share_positive
+from seqcls.models.rocket.scaling import Scaling
 from tests.seqcls.encoded_examples import encoded_table
 
 Values = npt.NDArray[np.float64]

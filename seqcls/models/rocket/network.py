@@ -1,0 +1,135 @@
+"""The rocket family: random convolutions of series, and a ridge classifier on what they measure.
+
+In: encoded series, of one or many channels, unequal length and with gaps. Out: `RocketNetwork`, fitted in one go.
+Features: MiniRocket (Dempster, Schmidt and Webb 2021), MultiRocket (Tan et al. 2022), Hydra (Dempster, Schmidt and
+Webb 2023), and MultiRocket beside Hydra. Promise: logits depend neither on padding nor on neighbours; kernels and
+thresholds depend on the training rows and the seed alone. Gaps are filled by straight lines.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import torch
+from torch import Tensor, nn
+
+from seqcls.batches import Batch, EncodedSplit, Integers
+from seqcls.config.model import ModelConfig, RocketModel
+from seqcls.encoders.spec import InputSpec
+from seqcls.models.fitted import FitRecord, FitRows, FittedNetwork
+from seqcls.models.rocket.head import fit_ridge
+from seqcls.models.rocket.hydra import Hydra
+from seqcls.models.rocket.input import Series, read_series
+from seqcls.models.rocket.kernels import KERNELS, Kernels
+from seqcls.models.rocket.pooling import POOLED, pool_four, share_positive
+from seqcls.models.rocket.scaling import Scaling
+
+PAPER_THRESHOLDS = {"minirocket": 119, "multirocket": 74}
+VALUES_AT_ONCE = 1 << 20
+"""Convolution outputs of one dilation that are worked on together: more leave the caches, fewer cost more calls."""
+
+
+class RocketNetwork(FittedNetwork):
+    """Features, scaling, one linear layer."""
+
+    holds_out = True
+
+    def __init__(self, config: ModelConfig, inputs: InputSpec, classes: int) -> None:
+        super().__init__()
+        assert isinstance(config, RocketModel)
+        self.channels, self.most_rows = inputs.channels, config.most_rows
+        kinds, length = config.features, inputs.max_length
+        thresholds = config.thresholds or PAPER_THRESHOLDS["multirocket" if "multi" in kinds else "minirocket"]
+        self.kernels = Kernels(inputs.channels, length, thresholds) if "rocket" in kinds else None
+        self.steps = Kernels(inputs.channels, max(length - 1, 1), thresholds) if "multi" in kinds else None
+        self.hydra = Hydra(inputs.channels, length, config.groups, config.kernels) if "hydra" in kinds else None
+        dense = KERNELS * thresholds * (2 * POOLED if self.steps else 1) if self.kernels else 0
+        self.scaling = Scaling(dense, self.hydra.features if self.hydra else 0)
+        self.classes = nn.Linear(self.scaling.features, classes)
+        nn.init.zeros_(self.classes.weight)
+        nn.init.zeros_(self.classes.bias)
+
+    def forward(self, batch: Batch) -> Tensor:
+        series = read_series(batch)
+        size = rows_at_once(series.x.shape[1], series.x.device)
+        features = torch.cat([self.scaling(self.measure(piece)) for piece in series.pieces(size)])
+        logits: Tensor = self.classes(features)
+        return logits
+
+    def cool(self, temperature: float) -> None:
+        self.classes.weight.div_(temperature)
+        self.classes.bias.div_(temperature)
+
+    def measure(self, series: Series) -> Tensor:
+        """Features (B, F): those of the kernels first, then Hydra's."""
+        parts = []
+        if self.kernels is not None and self.steps is not None:
+            parts += [pool_four(series, self.kernels), pool_four(series.differences(), self.steps)]
+        elif self.kernels is not None:
+            parts.append(share_positive(series, self.kernels))
+        if self.hydra is not None:
+            parts.append(self.hydra(series))
+        return torch.cat(parts, dim=1)
+
+    def fit(self, given: FitRows) -> FitRecord:
+        random = np.random.default_rng(given.seed)
+        rows = choose_rows(given.train.labels, self.most_rows, random)
+        self._draw(given.train, given.inputs, rows, random)
+        features = torch.empty(len(rows), self.scaling.features, device=self.device)
+        for done, places in self._chunks(given.train.lengths[rows]):
+            batch = given.train.collate(rows[places], given.inputs).to(self.device)
+            features[torch.from_numpy(places).to(self.device)] = self.measure(read_series(batch))
+            given.tell(done, len(rows) * 2)  # the other half is the classifier
+        self.scaling.fit(features)
+        features = self.scaling(features)
+        labels = torch.from_numpy(given.train.labels[rows]).to(self.device)
+        counts = torch.from_numpy(given.weights[rows]).to(self.device)
+        ridge = fit_ridge(features, labels, self.classes.out_features, counts)
+        self.classes.weight.copy_(ridge.weights)
+        self.classes.bias.copy_(ridge.intercept)
+        given.tell(2, 2)
+        logits = self.classes(features).cpu().numpy()
+        return FitRecord(rows, logits, ridge.held_out.float().cpu().numpy())
+
+    def _draw(self, train: EncodedSplit, inputs: InputSpec, rows: Integers, random: np.random.Generator) -> None:
+        """Everything random: channels, kernels, and the rows that give the thresholds."""
+        for kernels in (self.kernels, self.steps):
+            if kernels is None:
+                continue
+            kernels.draw_channels(self.channels, random)
+            sample = []
+            for _ in kernels.plan:
+                batch = train.collate(random.choice(rows, KERNELS), inputs).to(self.device)
+                series = read_series(batch)
+                sample.append(series if kernels is self.kernels else series.differences())
+            kernels.draw_thresholds(sample)
+        if self.hydra is not None:
+            self.hydra.draw(self.channels, random)
+
+    def _chunks(self, lengths: Integers) -> Iterator[tuple[int, Integers]]:
+        """Places of rows that are measured together, of about one length each; how many are then done."""
+        order = np.argsort(-lengths, kind="stable")
+        start = 0
+        while start < len(order):
+            size = rows_at_once(int(lengths[order[start]]), self.device)
+            yield min(start + size, len(order)), order[start : start + size]
+            start += size
+
+
+def rows_at_once(length: int, device: torch.device) -> int:
+    """A multiple of eight rows; on a GPU many more, since there each call costs the same."""
+    values = VALUES_AT_ONCE if device.type == "cpu" else VALUES_AT_ONCE * 128
+    return max(values // (KERNELS * max(length, 1)) // 8, 1) * 8
+
+
+def choose_rows(labels: Integers, most: int, random: np.random.Generator) -> Integers:
+    """All rows; of more than `most`, the same share of every class and one at least, so that no class is lost."""
+    if len(labels) <= most:
+        return np.arange(len(labels))
+    order = np.lexsort((random.random(len(labels)), labels))
+    found, starts, sizes = np.unique(labels[order], return_index=True, return_counts=True)
+    wanted = np.maximum(sizes * most // len(labels), 1)
+    chosen = [order[start : start + size] for start, size in zip(starts, wanted, strict=True)]
+    assert len(chosen) == len(found)
+    return np.sort(np.concatenate(chosen))
