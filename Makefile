@@ -17,7 +17,7 @@ SERVER_SETTINGS = PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS=http://127.0.0.1:$(PRE
 	PREFECT_SERVER_CSRF_PROTECTION_ENABLED=true
 SERVER_URL = http://127.0.0.1:$(PREFECT_SERVER_API_PORT)/api
 
-.PHONY: install demo test check lint types layers format soak fuzz server deploy worker clean
+.PHONY: install demo test check lint types layers format soak fuzz bench server deploy worker clean
 
 install: $(VENV)/.installed
 
@@ -56,6 +56,9 @@ soak: install   # every fault of docs/faults.md, kills, flipped bits, cut files;
 
 fuzz: install   # damaged input files of every format; OPTIONS="--inputs 1000000 --seed 2"
 	$(BIN)/python -m benchmarks.fuzz $(OPTIONS)
+
+bench: install  # peers and us in one go: docs/benchmarks.md; OPTIONS="--list", "--only speed figures", "--quick"
+	$(BIN)/python -m benchmarks.bench $(OPTIONS)
 
 server: install
 	umask 077 && $(SERVER_SETTINGS) $(BIN)/prefect server start
