@@ -12,7 +12,7 @@ from seqcls.models.fitted import FittedNetwork
 from seqcls.models.inception import InceptionNetwork
 from seqcls.models.lite import LiteNetwork
 from seqcls.models.network import BothStrands, CnnNetwork, HybridNetwork, Network, RecurrentNetwork
-from seqcls.models.ngrams import NgramNetwork
+from seqcls.models.ngrams.network import NgramNetwork
 from seqcls.models.residual import ResnetNetwork
 from seqcls.models.rocket.network import RocketNetwork
 from seqcls.models.transformer import AttentionNetwork, TransformerNetwork

@@ -22,16 +22,17 @@ from seqcls.config.model import NgramsModel
 from seqcls.config.pipeline import parse_pipeline
 from seqcls.encoders import Encoder, InputSpec, fit_encoder, load_encoder, save_encoder
 from seqcls.errors import ConfigRefused
-from seqcls.models import build_model, ngrams_rows
+from seqcls.models import build_model
 from seqcls.models.fitted import FitRecord, FitRows
 from seqcls.models.network import BothStrands
-from seqcls.models.ngrams import NgramNetwork
-from seqcls.models.ngrams_bags import count, look_up
-from seqcls.models.ngrams_descent import descend
-from seqcls.models.ngrams_hashing import NOTHING, mix, run_hashes
-from seqcls.models.ngrams_rows import Design, KeyCounter, RowBlocks
-from seqcls.models.ngrams_solver import Problem
-from seqcls.models.ngrams_words import characters_within, words_of
+from seqcls.models.ngrams import rows as ngram_rows
+from seqcls.models.ngrams.bags import count, look_up
+from seqcls.models.ngrams.descent import descend
+from seqcls.models.ngrams.hashing import NOTHING, mix, run_hashes
+from seqcls.models.ngrams.network import NgramNetwork
+from seqcls.models.ngrams.rows import Design, KeyCounter, RowBlocks
+from seqcls.models.ngrams.solver import Problem
+from seqcls.models.ngrams.words import characters_within, words_of
 from seqcls.models.package import load_model, predict_logits
 from seqcls.training.train import train
 from tests.seqcls.encoded_examples import SPECS, write_encoded
@@ -173,7 +174,7 @@ def test_keys_are_counted_once_a_row_and_in_any_order(rows: list[list[int]]) -> 
 
 
 def test_the_count_drops_the_rarest_when_there_are_too_many(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(ngrams_rows, "MOST_COUNTED", 50)
+    monkeypatch.setattr(ngram_rows, "MOST_COUNTED", 50)
     counter = KeyCounter()
     for start in range(0, 1000, 100):
         counter.add(np.concatenate([np.arange(10), np.arange(1000 + start, 1100 + start)]))
@@ -242,8 +243,8 @@ def test_blocks_that_are_made_again_give_the_same_weights(monkeypatch: pytest.Mo
     encoder = encoder_of("text", TEXTS, TextEncode(unit="characters"))
     split = split_of(encoder, TEXTS, LABELS)
     _, kept = fit(NgramsModel(strength=3.0), split, encoder.inputs)
-    monkeypatch.setattr(ngrams_rows, "MOST_BYTES", 0)
-    monkeypatch.setattr(ngrams_rows, "POSITIONS_PER_BLOCK", 60)
+    monkeypatch.setattr(ngram_rows, "MOST_BYTES", 0)
+    monkeypatch.setattr(ngram_rows, "POSITIONS_PER_BLOCK", 60)
     _, made_again = fit(NgramsModel(strength=3.0), split, encoder.inputs)
     np.testing.assert_allclose(made_again.logits, kept.logits, atol=1e-5)
 

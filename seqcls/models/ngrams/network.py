@@ -1,0 +1,129 @@
+"""A bag of n-grams and one linear layer, fitted in one go: a quick, strong first model of text, tokens, DNA, protein.
+
+In: `Batch` of tokens. Out: logits (B, K) = bias + sum over the row's known n-grams of value * weight. Promise: fitting
+and scoring share all code from tokens to values; all that scoring needs is a sorted table of 64-bit keys and a row of K
+weights for each; n-grams that training has not seen weigh nothing. Idea: fastText's bag of hashed word and character
+n-grams (Joulin et al. 2017), but convex: naive Bayes features and a logistic regression (Wang and Manning 2012).
+Deviation from fastText: no buckets shared by strangers and no hidden layer, so the fit has one optimum and no seed.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+import torch.nn.functional as F
+from torch import Tensor, nn
+
+from seqcls.batches import Batch, EncodedSplit
+from seqcls.config.model import NgramsModel
+from seqcls.encoders.spec import InputSpec
+from seqcls.models.fitted import FitRecord, FitRows, FittedNetwork
+from seqcls.models.ngrams.bags import count, look_up
+from seqcls.models.ngrams.hashing import NOTHING
+from seqcls.models.ngrams.patterns import PatternLayer, Patterns
+from seqcls.models.ngrams.rows import Design, RowBlocks
+from seqcls.models.ngrams.solver import Problem, Solution, Weights, log_ratios, mean_loss
+
+STRENGTHS = (3.0, 10.0, 30.0, 100.0)
+"""Tried in this order until the validation loss rises."""
+MOST_WEIGHTS = 5_000_000
+"""n-grams times classes: L-BFGS keeps about 15 copies, 8 bytes each."""
+EVEN_SHARE = {True: 0.5, False: 0.0}
+"""Letters or not -> how much of the prior is the same for all n-grams, when `weighting` is left out.
+
+By cross-validation on training rows: half for peptides (0.908 instead of 0.900) and human core promoters (0.820 instead
+of 0.801), none for film reviews and questions (0.3 points).
+"""
+
+
+class NgramNetwork(FittedNetwork):
+    """family = "ngrams"."""
+
+    def __init__(self, config: NgramsModel, inputs: InputSpec, classes: int) -> None:
+        super().__init__()
+        self.config, self.spec, self.classes = config, inputs, classes
+        capacity = max(min(config.features, MOST_WEIGHTS // classes), 1)
+        patterns = Patterns.chosen(config, inputs)
+        self.patterns = PatternLayer(patterns, inputs)
+        self.keys: Tensor
+        self.by_place: Tensor
+        self.register_buffer("keys", torch.full((capacity,), NOTHING, dtype=torch.int64))
+        self.register_buffer("by_place", torch.zeros((), dtype=torch.bool))
+        self.weight = nn.Parameter(torch.zeros(capacity, classes), requires_grad=False)
+        self.bias = nn.Parameter(torch.zeros(classes), requires_grad=False)
+
+    def forward(self, batch: Batch) -> Tensor:
+        logits = self.bias.expand(len(batch), -1).clone()  # (B, K)
+        blocks = list(self.patterns(batch, bool(self.by_place)))
+        for keys in blocks:
+            known = look_up(count(keys), self.keys, len(batch))
+            starts = torch.searchsorted(known.rows, torch.arange(len(batch), device=keys.device))
+            values = known.values * len(blocks) ** -0.5
+            logits += F.embedding_bag(known.slots, self.weight, starts, mode="sum", per_sample_weights=values)
+        return logits
+
+    def fit(self, given: FitRows) -> FitRecord:
+        """Count n-grams, give the frequent ones a slot, find their weights, keep the strength that validation likes."""
+        self.by_place.fill_(self.looks_at_places(given.train))
+        train = self.rows(given.train)
+        table = train.frequent(self.config.min_rows, len(self.keys))
+        self.keys.fill_(NOTHING)
+        self.keys[: len(table)] = torch.from_numpy(table)
+        design = Design(train, self.keys[: len(table)])
+        solution = self.search(given, design)
+        self.weight.zero_()
+        self.weight[: len(table)] = torch.from_numpy(solution.weights)
+        self.bias.copy_(torch.from_numpy(solution.biases))
+        return FitRecord(np.arange(len(given.train)), solution.logits(design))
+
+    def rows(self, split: EncodedSplit) -> RowBlocks:
+        return RowBlocks(self.patterns, split, self.spec, bool(self.by_place))
+
+    def looks_at_places(self, train: EncodedSplit) -> bool:
+        """Places mean something where all rows are windows of one length, unless the config says otherwise."""
+        if self.spec.composition is None or self.config.by_place is False:
+            return False
+        return bool(self.config.by_place or train.lengths.min() == train.lengths.max())
+
+    def search(self, given: FitRows, design: Design) -> Solution:
+        """The solution of the strength with the least validation loss."""
+        problem = Problem(design, given.train.labels, given.weights, self.classes, self.scale(design, given))
+        valid = Design(self.rows(given.valid), self.keys[: design.width])
+        per_class = np.ones(self.classes)
+        per_class[given.train.labels] = given.weights
+        strengths = STRENGTHS if self.config.strength is None else (self.config.strength,)
+        progress = _Steps(given, len(strengths))
+        best, least = None, np.inf
+        for strength in strengths:
+            found = problem.solve(strength, progress.step)
+            loss = mean_loss(found.logits(valid), given.valid.labels, per_class[given.valid.labels])
+            if best is not None and loss >= least:
+                break
+            best, least = found, loss
+        assert best is not None
+        return best
+
+    def scale(self, design: Design, given: FitRows) -> Weights:
+        """(D, columns) how far each weight may go: by naive Bayes, the same for all, or between the two."""
+        shares = {"naive-bayes": 0.0, "mixed": 0.5, "even": 1.0}
+        letters = self.spec.composition is not None
+        even = EVEN_SHARE[letters] if self.config.weighting is None else shares[self.config.weighting]
+        ratios = log_ratios(design, given.train.labels, self.classes)
+        mean = max(float(ratios.mean()), 1e-6) if even < 1.0 else 1.0
+        return ((1.0 - even) * ratios + even * mean).astype(np.float32)
+
+    def cool(self, temperature: float) -> None:
+        self.weight.div_(temperature)
+        self.bias.div_(temperature)
+
+
+class _Steps:
+    """Tells how many steps of the search are done."""
+
+    def __init__(self, given: FitRows, searches: int) -> None:
+        self.given, self.searches, self.done = given, searches, 0
+
+    def step(self, most: int) -> None:
+        self.done += 1
+        of = self.searches * most
+        self.given.tell(min(self.done, of), of)
