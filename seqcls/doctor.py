@@ -34,6 +34,7 @@ REBUILD = "put a backup of ledger.db in its place, or `seqcls doctor CONFIG --re
 _AGAIN = "`seqcls train CONFIG` makes it again"
 _REMEDIES = {
     "model": "`seqcls train CONFIG` makes it again; until then `seqcls rollback CONFIG` if it is the champion",
+    "race": "`seqcls promote CONFIG --version N` races again; until then PyTorch in float32 scores",
     "scores": "copy the artefact from a backup; the published score file is a copy of what it held",
 }
 # package -> (lowest, first that is too new, what happens then)

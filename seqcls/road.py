@@ -77,6 +77,7 @@ class ScoreOutcome(BaseModel):
         return {
             "rows": {"in": rows.rows_in, "scored": rows.scored, "rejected": rows.rejected, "abstained": rows.abstained},
             "model": self.night.model,
+            "engine": self.night.engine,
             "rows_per_second": round(self.night.rows_per_second, 1),
             "output": self.output,
             "known": len(self.discovery.known),
@@ -162,6 +163,8 @@ def score_pipeline(
     say("validate", f"{len(prepared.inputs)} ready, {len(prepared.refused)} refused")
     night = nightly.score_prepared(workspace, prepared, run_id, progress)
     say("score", f"{night.rows.scored} rows in {night.seconds:.1f} s")
+    if night.note:
+        say("engine", night.note)
     files = finish_scoring(workspace, night, run_id)
     say("publish", f"{len(files.scores)} files")
     return ScoreOutcome(

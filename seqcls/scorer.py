@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -14,7 +14,9 @@ from seqcls.ledger.models import ModelVersion
 from seqcls.workspace import Workspace
 
 if TYPE_CHECKING:
+    from seqcls.config.train import EngineName
     from seqcls.encoders import Encoder
+    from seqcls.engines.engine import Engine
     from seqcls.models.package import LoadedModel
 
 MANY_UNKNOWN = 0.2  # share of positions without an entry of their own, above which a row is flagged
@@ -26,6 +28,9 @@ class Scorer:
     model: LoadedModel
     encoder: Encoder
     batch_size: int
+    engine: Engine = field(kw_only=True)
+    note: str = field(default="", kw_only=True)
+    """Why it is this engine, where that is not what the race of the version says."""
 
     @property
     def labels(self) -> list[str]:
@@ -34,13 +39,13 @@ class Scorer:
     def score(self, rows: pa.Table) -> tuple[np.ndarray, list[list[str]]]:
         """Rows with a `sequence` column -> probabilities (N, K), NaN where the network gave none; flags of each row."""
         from seqcls.batches import EncodedSplit
-        from seqcls.models.package import predict_logits
+        from seqcls.engines.engine import predict
 
         encoded = self.encoder.encode(rows["sequence"].combine_chunks())
         lengths = pc.list_value_length(encoded.sequence)
         columns = {"id": rows["id"], "sequence": encoded.sequence}
         split = EncodedSplit.from_arrow(pa.table(columns), self.encoder.inputs)
-        logits = predict_logits(self.model, split, self.batch_size)
+        logits = predict(self.engine, split, self.encoder.inputs, len(self.labels), self.batch_size)
         per_position = max(self.encoder.inputs.channels, 1)
         unknown_share = encoded.unknown.to_numpy() / np.maximum(
             lengths.to_numpy(zero_copy_only=False) / per_position, 1
@@ -53,13 +58,20 @@ class Scorer:
         return self.score(rows)[0]
 
 
-def open_scorer(workspace: Workspace, version: ModelVersion) -> Scorer:
-    """Load a version's network and encoder; every digest is compared first."""
+def open_scorer(workspace: Workspace, version: ModelVersion, engine: EngineName | None = None) -> Scorer:
+    """Load a version's network and encoder; every digest is compared first. Without `engine`: what the config says."""
     from seqcls.encoders import load_encoder
+    from seqcls.engines import ENGINES
     from seqcls.models.package import load_model
+    from seqcls.races import choose_engine
 
+    settings, note = workspace.pipeline.score, ""
+    if engine is None:
+        engine, note = (settings.engine, "") if settings.engine != "auto" else choose_engine(workspace, version)
     ref = workspace.store.ref("model", version.model_digest)
-    return Scorer(version, load_model(ref), load_encoder(ref.folder), workspace.pipeline.score.batch_size)
+    loaded = load_model(ref)
+    opened = ENGINES[engine](loaded)
+    return Scorer(version, loaded, load_encoder(ref.folder), settings.batch_size, engine=opened, note=note)
 
 
 def _flags(truncated: np.ndarray, unknown_share: np.ndarray) -> list[list[str]]:

@@ -34,6 +34,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def _models(options: argparse.Namespace) -> None:
     from seqcls.ledger.models import alias_history, get_alias, list_models
+    from seqcls.ledger.stages import list_stage
     from seqcls.registry.versions import CHAMPION
 
     with open_workspace(options.config) as workspace:
@@ -51,8 +52,13 @@ def _models(options: argparse.Namespace) -> None:
             mark = CHAMPION if item.version == current else ""
             table.add_row(f"v{item.version}", _time(item.registered_at), *figures, item.model_digest[:12], mark)
         moves = alias_history(workspace.ledger, name, CHAMPION)
+        races = [facts for _, facts in list_stage(workspace.ledger, "race")]
     console = Console(width=None if sys.stdout.isatty() else 140)
     console.print(table)
+    for item in versions:
+        for race in races:
+            if race["model"] == item.model_digest:
+                console.print(f"  v{item.version} {race['line']}", markup=False, highlight=False)
     for move in moves:
         before = f"v{move.from_version}" if move.from_version else "none"
         console.print(
@@ -70,13 +76,18 @@ def _promote(options: argparse.Namespace) -> None:
             expected="the reason for going against the gate",
             next_step="add --why TEXT: it is kept with the move",
         )
+    from seqcls.races import ensure_race, race_line
+
     with open_workspace(options.config) as workspace:
         version = find_version(workspace, options.version)
         result = require_promoted(
             promote(workspace, version, force=options.force, why=options.why or "promoted by hand")
         )
+        race = ensure_race(workspace, version)  # of a champion of before, or on a machine of now
     for check in result.decision.checks:
         print(f"  {'yes' if check.passed else 'no '}  {check.rule}: {check.found} (expected {check.expected})")
+    if race is not None:
+        print(f"  {race_line(race)}")
     print(f"{version.name} is champion{'' if result.promoted else ' already'}. Next: `seqcls score {options.config}`")
 
 

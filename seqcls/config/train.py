@@ -10,6 +10,7 @@ from seqcls.config.base import Duration, LocalPath, Positive, Section, Share
 from seqcls.config.source import SourceConfig
 
 Number = Annotated[float, Field(strict=False)]
+EngineName = Literal["torch", "torch-bf16", "openvino", "openvino-bf16"]
 
 
 class SplitConfig(Section):
@@ -117,6 +118,8 @@ class ScoreConfig(Section):
     chunk_rows: Positive = 50_000
     """Rows committed together."""
     batch_size: Positive = 256
+    engine: Literal["auto", EngineName] = "auto"
+    """What computes: auto takes what the race at promotion found fastest on this machine with the answers of torch."""
     abstain_below: Share = 0.0
     """Rows whose largest probability is smaller get no label."""
     abstain_precision: Annotated[float, Field(gt=0, lt=1, strict=False)] | None = None

@@ -44,6 +44,10 @@ def find_references(database: Database, keep: int | None = None) -> References:
             named[("scores", row.scores_digest)] = f"chunk {row.chunk} of input {row.input_digest[:16]}"
         for row in connection.execute(select(alias_changes).where(alias_changes.c.journal.is_not(None))):
             named[("alias_move", row.journal)] = f"move {row.counter} of {row.pipeline}'s {row.alias}"
+        kept = {digest for kind, digest in named if kind == "model"}
+        for row in connection.execute(select(stages).where(stages.c.stage == "race")):
+            if json.loads(row.facts)["model"] in kept:
+                named[(row.kind, row.digest)] = "the engine that scores"
         is_open = and_(inputs.c.state == "open", inputs.c.checked_digest.is_not(None))
         for row in connection.execute(select(inputs).where(is_open)):
             named[("checked", row.checked_digest)] = f"{row.name}, not scored to its end"

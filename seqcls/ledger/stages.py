@@ -40,6 +40,13 @@ def record_stage(database: Database, key: str, stage: str, kind: str, digest: st
     database.transact(work)
 
 
+def list_stage(database: Database, stage: str) -> list[tuple[str, dict[str, Any]]]:
+    """(digest, facts) of all that a stage made, oldest first."""
+    query = select(stages.c.digest, stages.c.facts).where(stages.c.stage == stage).order_by(stages.c.recorded_at)
+    rows = database.transact(lambda connection: connection.execute(query).all())
+    return [(row.digest, json.loads(row.facts)) for row in rows]
+
+
 def new_run_id() -> str:
     """A run's own name: time and random part."""
     return f"{datetime.now(UTC):%Y%m%dT%H%M%S}-{secrets.token_hex(4)}"

@@ -158,7 +158,7 @@ def _test_rows(workspace: Workspace, version: ModelVersion) -> pa.Table:
 def _predict_labels(workspace: Workspace, version: ModelVersion, rows: pa.Table) -> list[str]:
     from seqcls.scorer import open_scorer
 
-    scorer = open_scorer(workspace, version)
+    scorer = open_scorer(workspace, version, "torch")  # both alike, whatever engine the champion scores with
     best = scorer.probabilities(rows).argmax(axis=1)
     return [scorer.labels[position] for position in best]
 

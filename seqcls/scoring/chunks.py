@@ -63,6 +63,11 @@ class ScorerCache:
         self.workspace, self.version = workspace, version
         self._scorer: Scorer | None = None
 
+    @property
+    def opened(self) -> Scorer | None:
+        """The one that scored last; None when there was nothing to score."""
+        return self._scorer
+
     def current(self) -> Scorer:
         version = self.version or champion(self.workspace)
         if self._scorer is None or self._scorer.version != version:
@@ -131,7 +136,7 @@ def _score_chunk(
         early = read_parquet(checked.folder / "rejects.parquet") if claim.chunk == 0 else REJECTS.empty_table()
         scores, late = score_rows(rows, scorer, least_confidence(workspace, scorer.version), run_id, now)
         result = _write(
-            workspace, claim, scores, pa.concat_tables([early, late]), rows.num_rows + early.num_rows, scorer.version,
+            workspace, claim, scores, pa.concat_tables([early, late]), rows.num_rows + early.num_rows, scorer,
             run_id, now, {**facts, "checked": checked.digest},
         )  # fmt: skip
         failpoint("chunk_scored")
@@ -144,14 +149,14 @@ def _score_chunk(
 
 
 def _write(
-    workspace: Workspace, claim: Claim, scores: pa.Table, rejects: pa.Table, rows_in: int, model: ModelVersion,
+    workspace: Workspace, claim: Claim, scores: pa.Table, rejects: pa.Table, rows_in: int, scorer: Scorer,
     run_id: str, now: datetime, facts: dict[str, Any],
 ) -> ChunkResult:  # fmt: skip
     """A chunk's artefact, and what the ledger will say of it; the rejects of the checks come with chunk 0.
 
     All of it stands in the manifest too, with the `facts` of the input: a lost ledger is rebuilt from there.
     """
-    abstained = scores["label"].null_count
+    abstained, model = scores["label"].null_count, scorer.version
     if rows_in != scores.num_rows + rejects.num_rows:
         raise CheckBroken(
             f"{rows_in} rows in, {scores.num_rows} scored or abstained, {rejects.num_rows} rejected",
@@ -173,6 +178,7 @@ def _write(
         draft.inputs["checked"] = facts["checked"]
         draft.meta |= {"pipeline": claim.pipeline, "chunk": claim.chunk, "rescored_with": claim.rescored_with, **books}
         draft.meta |= {"model_version": model.version, "run_id": run_id, "published_as": place}
+        draft.meta |= {"engine": scorer.engine.name}
         draft.meta |= {"scored_at": now.timestamp(), "input": {k: v for k, v in facts.items() if k != "checked"}}
     return ChunkResult(
         model_version=model.version, scores_digest=done[0].digest, run_id=run_id, published_as=place, **books

@@ -51,6 +51,7 @@ def _describe(
     version = find_version(workspace, chunk.model_version)
     if outcome == "scored" and row["label"] is None:
         outcome = "abstained"
+    meta = read_manifest(workspace.store.ref("scores", chunk.scores_digest))["meta"]
     training = read_manifest(workspace.store.ref("table", version.inputs["table"]))["meta"]["files"]
     return {
         "id": row["id"],
@@ -64,6 +65,7 @@ def _describe(
         "score file": str(workspace.output / chunk.published_as),
         "score digest": chunk.scores_digest,
         "model": f"{version.name} (digest {version.model_digest})",
+        "engine": meta.get("engine", "torch"),  # not written before there were others
         "training run": version.run_id,
         "evaluation": version.evaluation_digest,
         **{f"training {kind}": digest for kind, digest in version.inputs.items()},

@@ -51,6 +51,10 @@ class Night(BaseModel):
     seconds: float
     unfinished: tuple[str, ...]
     """Inputs with chunks that another run holds."""
+    engine: str = ""
+    """What computed; empty when nothing was to score."""
+    note: str = ""
+    """Why it was this engine, where that is not what the race of the version says."""
 
 
 def discover(workspace: Workspace, request: ScoreRequest = EVERYTHING) -> Discovery:
@@ -84,7 +88,7 @@ def score_prepared(
     )
     if totals.rows_in != totals.scored + totals.rejected + totals.abstained:
         raise CheckBroken(f"the night's books do not add up: {totals}", where=workspace.pipeline.name)
-    scored_now = sum(r.scored_now for r in results)
+    scored_now, last = sum(r.scored_now for r in results), scorers.opened
     return Night(
         rows=totals,
         inputs=tuple(dict(r.__dict__) for r in results),
@@ -92,6 +96,8 @@ def score_prepared(
         seconds=seconds,
         rows_per_second=scored_now / seconds if seconds else 0.0,
         unfinished=tuple(r.name for r in results if not r.complete),
+        engine=last.engine.name if last else "",
+        note=last.note if last else "",
     )
 
 

@@ -22,7 +22,7 @@ def predict_one(workspace: Workspace, version: ModelVersion, text: str) -> dict[
 
     kind = workspace.pipeline.kind
     sequence = pa.array([parse_sequence(kind, text)], table_schema(kind).field("sequence").type)
-    scorer = open_scorer(workspace, version)
+    scorer = open_scorer(workspace, version, "torch")
     probabilities, flags = scorer.score(pa.table({"id": ["1"], "sequence": sequence}))
     if not np.isfinite(probabilities).all():
         raise DataRefused("the network gave no finite numbers for this sequence", where=version.name,

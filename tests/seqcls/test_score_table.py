@@ -37,7 +37,7 @@ class KnownScorer(Scorer):
 
 def score(probabilities: list[list[float]], abstain_below: float = 0.0) -> tuple[pa.Table, pa.Table]:
     known = np.array(probabilities, np.float64).reshape(-1, 2)
-    scorer = KnownScorer(version=VERSION, model=None, encoder=None, batch_size=1, known=known)  # type: ignore[arg-type]
+    scorer = KnownScorer(VERSION, None, None, 1, engine=None, known=known)  # type: ignore[arg-type]
     rows = make_rows("text", [f"text {row}" for row in range(len(known))])
     return score_rows(rows, scorer, abstain_below, "run-1", NOW)
 

@@ -1,0 +1,107 @@
+"""OpenVINO: the network compiled for this processor, in float32 or in bfloat16.
+
+In: `LoadedModel`. Out: an engine. Promise: batches are padded to one of a few widths, and at opening each of these was
+compared with PyTorch on rows of unequal length, an empty one among them; a width at which the two differ is not used.
+A network that cannot be converted, or that differs at its full length, is refused with the reason.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import torch
+
+from seqcls.batches import Batch
+from seqcls.config.model import FittedConfig
+from seqcls.engines.conversion import convert, import_openvino, is_installed, probe, tensors_of
+from seqcls.engines.engine import Logits, unavailable
+from seqcls.engines.torch_engine import has_bf16, open_torch
+from seqcls.evaluation.probabilities import softmax
+from seqcls.models.package import LoadedModel
+
+WIDTHS = 8
+"""Each width costs a comparison at opening, and memory for its own kernels; fewer cost padding."""
+NARROWEST = 8
+MOST_DIFFERENCE = {"openvino": 1e-4, "openvino-bf16": 0.1}
+"""Between probabilities of random rows at opening: what rounding explains. Trained networks are judged by the race."""
+
+
+@dataclass(frozen=True)
+class OpenVinoEngine:
+    """A compiled network; `request` computes one batch at a time."""
+
+    name: str
+    request: Any
+    names: tuple[str, ...]
+    widths: tuple[int, ...]
+    """Rising; the last one is the longest sequence that there can be."""
+
+    def run(self, batch: Batch) -> Logits:
+        width = next(width for width in self.widths if width >= batch.width)
+        return self.compute(batch.pad_to(width))
+
+    def compute(self, batch: Batch) -> Logits:
+        """(B, K) of a batch as wide as it is."""
+        given = tensors_of(batch)
+        logits = self.request.infer([given[name].numpy() for name in self.names], share_inputs=True)[0]
+        return np.array(logits, np.float32)  # the request's own memory is used again
+
+
+def open_openvino(loaded: LoadedModel) -> OpenVinoEngine:
+    """In float32, also where the processor has bfloat16."""
+    return _open("openvino", loaded, "f32")
+
+
+def open_openvino_bf16(loaded: LoadedModel) -> OpenVinoEngine:
+    if not has_bf16(torch.device("cpu")):
+        raise unavailable("openvino-bf16", "this processor has no instructions for bfloat16")
+    return _open("openvino-bf16", loaded, "bf16")
+
+
+def _open(name: str, loaded: LoadedModel, precision: str) -> OpenVinoEngine:
+    if not is_installed():
+        raise unavailable(name, "OpenVINO is not installed", "pip install 'seqcls[openvino]', or another score.engine")
+    if isinstance(loaded.config, FittedConfig):
+        raise unavailable(name, f"{loaded.config.family} chooses its work in Python, by the rows of a batch")
+    openvino = import_openvino()
+    settings = {
+        "INFERENCE_PRECISION_HINT": precision,
+        "INFERENCE_NUM_THREADS": torch.get_num_threads(),
+        "NUM_STREAMS": 1,
+        "ENABLE_CPU_PINNING": False,  # a core that another program holds would hold up every batch
+    }
+    try:
+        model, names = convert(loaded.model, loaded.inputs)
+        request = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
+    except RuntimeError as error:
+        raise unavailable(name, f"cannot be converted ({_first_line(error)})") from error
+    engine = OpenVinoEngine(name, request, names, ())
+    widths = tuple(width for width in possible_widths(loaded.inputs.max_length) if _agrees(engine, loaded, width))
+    if not widths or widths[-1] != loaded.inputs.max_length:
+        raise unavailable(name, "its answers are not those of PyTorch")
+    return OpenVinoEngine(name, request, names, widths)
+
+
+def possible_widths(longest: int) -> tuple[int, ...]:
+    """Eighths of the longest sequence, rising; none narrower than eight positions unless all are."""
+    steps = {max(-(-longest * step // WIDTHS), min(NARROWEST, longest)) for step in range(1, WIDTHS + 1)}
+    return tuple(sorted(steps))
+
+
+def _agrees(engine: OpenVinoEngine, loaded: LoadedModel, width: int) -> bool:
+    """Whether the engine gives PyTorch's probabilities for a few random rows of this width."""
+    batch = probe(loaded.inputs, width)
+    wanted = open_torch(loaded).run(batch)
+    try:
+        found = engine.compute(batch)
+    except RuntimeError:  # a shape that was fixed in tracing: this width is not used
+        return False
+    same_shape = found.shape == wanted.shape
+    return same_shape and bool(np.abs(softmax(found, 1.0) - softmax(wanted, 1.0)).max() <= MOST_DIFFERENCE[engine.name])
+
+
+def _first_line(error: Exception) -> str:
+    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
+    return lines[0][:200] if lines else type(error).__name__

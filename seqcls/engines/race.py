@@ -1,0 +1,158 @@
+"""The race: which engine gives PyTorch's answers and is the fastest, here and now.
+
+In: a model and its validation rows. Out: `Race`, with every figure. Promise: an engine may score only if at least
+99.9 % of the rows keep their label and no probability moves by more than `MOST_MOVED`; those that may are timed in
+turn, lap after lap, so that what else the machine does meets all of them; the median counts. An engine that is not
+clearly faster than PyTorch in float32 is not worth other numbers.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from pydantic import BaseModel, ConfigDict
+
+from seqcls.batches import EncodedSplit
+from seqcls.config.train import EngineName
+from seqcls.engines import ENGINES, REFERENCE, Opener
+from seqcls.engines.engine import Engine, EngineUnavailable, Logits, predict
+from seqcls.engines.machine import Machine, this_machine
+from seqcls.evaluation.probabilities import softmax
+from seqcls.models.package import LoadedModel
+
+SAME_LABELS = 0.999
+MOST_MOVED = 0.05
+"""In probability, the largest over all rows and classes."""
+WORTH_IT = 1.1
+"""Times PyTorch's speed: less is within what two races of one engine differ by."""
+MOST_ROWS = 4096
+LAPS = 5
+LAP_SECONDS = 0.25
+"""How long PyTorch needs for a lap, about; a lap has one batch at least."""
+
+
+class Lane(BaseModel):
+    """What became of one engine."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    engine: EngineName
+    rows_per_second: float | None = None
+    """The median lap; None when it was not timed."""
+    opening_seconds: float | None = None
+    same_labels: float | None = None
+    """Share of the rows."""
+    most_moved: float | None = None
+    refused: str = ""
+    """Why it may not score; empty when it may."""
+
+
+class Race(BaseModel):
+    """All lanes, and who won."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    chosen: EngineName
+    why: str
+    rows: int
+    """Validation rows that were compared."""
+    lap_rows: int
+    batch_size: int
+    threads: int
+    machine: Machine
+    lanes: tuple[Lane, ...]
+
+
+def run_race(
+    loaded: LoadedModel, valid: EncodedSplit, batch_size: int, engines: Mapping[EngineName, Opener] = ENGINES
+) -> Race:
+    """Open, compare, time, choose."""
+    rows = evenly(valid, MOST_ROWS)
+    engine, opening = _open(engines[REFERENCE], loaded)
+    wanted = _predict(engine, loaded, rows, batch_size)
+    lanes = {REFERENCE: Lane(engine=REFERENCE, opening_seconds=opening, same_labels=1.0, most_moved=0.0)}
+    running: dict[EngineName, Engine] = {REFERENCE: engine}
+    for name in [name for name in engines if name != REFERENCE]:
+        try:
+            engine, opening = _open(engines[name], loaded)
+        except EngineUnavailable as error:
+            lanes[name] = Lane(engine=name, refused=error.found.removeprefix(f"{name}: "))
+            continue
+        found = _predict(engine, loaded, rows, batch_size)
+        lanes[name] = compare(name, wanted, found, loaded.manifest.temperature, opening)
+        if not lanes[name].refused:
+            running[name] = engine
+    speeds, lap_rows = _time(running, loaded, rows, batch_size)
+    timed = [lane.model_copy(update={"rows_per_second": speeds.get(name)}) for name, lane in lanes.items()]
+    chosen, why = choose(timed)
+    return Race(
+        chosen=chosen, why=why, rows=len(rows), lap_rows=lap_rows, batch_size=batch_size,
+        threads=torch.get_num_threads(), machine=this_machine(), lanes=tuple(timed),
+    )  # fmt: skip
+
+
+def evenly(split: EncodedSplit, most: int) -> EncodedSplit:
+    """At most `most` rows, spread over the whole split."""
+    if len(split) <= most:
+        return split
+    rows = np.linspace(0, len(split) - 1, most).astype(np.int64)
+    return EncodedSplit(split.values, split.starts[rows], split.lengths[rows], split.labels[rows], split.ids.take(rows))
+
+
+def compare(name: EngineName, wanted: Logits, found: Logits, temperature: float, opening: float) -> Lane:
+    """Labels and probabilities (N, K) of an engine against those of the reference."""
+    right, ours = softmax(wanted, temperature), softmax(found, temperature)
+    known = np.isfinite(right).all(axis=1)
+    if not np.array_equal(known, np.isfinite(ours).all(axis=1)):
+        return Lane(engine=name, opening_seconds=opening, refused="gives no finite numbers where PyTorch does")
+    right, ours = right[known], ours[known]
+    same = float((right.argmax(axis=1) == ours.argmax(axis=1)).mean()) if len(right) else 1.0
+    moved = float(np.abs(right - ours).max(initial=0.0))
+    faults = [f"keeps {same:.2%} of the labels, expected {SAME_LABELS:.1%}"] if same < SAME_LABELS else []
+    faults += [f"moves a probability by {moved:.3f}, expected at most {MOST_MOVED}"] if moved > MOST_MOVED else []
+    return Lane(engine=name, opening_seconds=opening, same_labels=same, most_moved=moved, refused="; ".join(faults))
+
+
+def choose(lanes: list[Lane]) -> tuple[EngineName, str]:
+    """The fastest of those that may score, and why it is."""
+    speeds = {lane.engine: lane.rows_per_second for lane in lanes if lane.rows_per_second is not None}
+    best = max(speeds, key=lambda name: speeds[name])
+    times = speeds[best] / speeds[REFERENCE]
+    if best != REFERENCE and times >= WORTH_IT:
+        return best, f"{times:.1f} times the rows a second of {REFERENCE}"
+    refused = [lane.engine for lane in lanes if lane.refused]
+    tried = [name for name in speeds if name != REFERENCE]
+    why = [f"not {WORTH_IT} times as fast: {', '.join(tried)}"] if tried else []
+    why += [f"may not score: {', '.join(refused)}"] if refused else []
+    return REFERENCE, "; ".join(why) or "no other engine"
+
+
+def _open(opener: Opener, loaded: LoadedModel) -> tuple[Engine, float]:
+    began = time.perf_counter()
+    engine = opener(loaded)
+    return engine, time.perf_counter() - began
+
+
+def _predict(engine: Engine, loaded: LoadedModel, rows: EncodedSplit, batch_size: int) -> Logits:
+    return predict(engine, rows, loaded.inputs, len(loaded.labels), batch_size)
+
+
+def _time(
+    running: dict[EngineName, Engine], loaded: LoadedModel, rows: EncodedSplit, batch_size: int
+) -> tuple[dict[EngineName, float], int]:
+    """Median rows/s of each engine, and the rows of a lap. Every engine has computed all rows before: it is warm."""
+    began = time.perf_counter()
+    _predict(running[REFERENCE], loaded, evenly(rows, batch_size), batch_size)
+    batches = max(round(LAP_SECONDS / (time.perf_counter() - began)), 1)
+    lap = evenly(rows, batches * batch_size)
+    laps: dict[EngineName, list[float]] = {name: [] for name in running}
+    for _ in range(LAPS if len(running) > 1 else 1):
+        for name, engine in running.items():
+            began = time.perf_counter()
+            _predict(engine, loaded, lap, batch_size)
+            laps[name].append(len(lap) / (time.perf_counter() - began))
+    return {name: statistics.median(each) for name, each in laps.items()}, len(lap)

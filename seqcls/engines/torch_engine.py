@@ -1,0 +1,66 @@
+"""PyTorch itself: float32, the reference of every other engine, and bfloat16.
+
+bfloat16 has float32's range and 8 bits of precision; matrix products and recurrent cells are computed in it where the
+processor has instructions for them, sums and the rest stay float32 (torch.autocast; Kalamkar et al. 2019, "A study of
+BFLOAT16 for deep learning training").
+"""
+
+from __future__ import annotations
+
+import itertools
+from dataclasses import dataclass
+
+import torch
+from torch import nn
+
+from seqcls.batches import Batch
+from seqcls.config.model import FittedConfig
+from seqcls.engines.engine import Logits, unavailable
+from seqcls.models.package import LoadedModel
+
+BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16", "arm_bf16", "sve_bf16")
+"""Names that torch gives them on x86 and on ARM; without one bfloat16 is imitated, slower than float32."""
+
+
+@dataclass(frozen=True)
+class TorchEngine:
+    """The network as it was trained."""
+
+    name: str
+    network: nn.Module
+    device: torch.device
+    lower: bool
+    """Whether products are computed in bfloat16."""
+
+    def run(self, batch: Batch) -> Logits:
+        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.lower):
+            logits: Logits = self.network(batch.to(self.device)).float().cpu().numpy()
+        return logits
+
+
+def open_torch(loaded: LoadedModel) -> TorchEngine:
+    return _open("torch", loaded, lower=False)
+
+
+def open_torch_bf16(loaded: LoadedModel) -> TorchEngine:
+    """Refused where it would be imitated, and for families whose work is no matrix product."""
+    if isinstance(loaded.config, FittedConfig):
+        raise unavailable("torch-bf16", f"{loaded.config.family} counts and compares, which bfloat16 does not speed up")
+    engine = _open("torch-bf16", loaded, lower=True)
+    if not has_bf16(engine.device):
+        raise unavailable("torch-bf16", f"this {engine.device.type} has no instructions for bfloat16")
+    return engine
+
+
+def has_bf16(device: torch.device) -> bool:
+    """Whether a device computes in bfloat16 by itself, as torch says."""
+    if device.type == "cuda":
+        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
+    capabilities = torch.cpu.get_capabilities()
+    return any(capabilities.get(name, False) for name in BF16_INSTRUCTIONS)
+
+
+def _open(name: str, loaded: LoadedModel, *, lower: bool) -> TorchEngine:
+    assert not loaded.model.training, "dropout would still be on"
+    tensors = itertools.chain(loaded.model.parameters(), loaded.model.buffers())
+    return TorchEngine(name, loaded.model, next(tensors).device, lower)

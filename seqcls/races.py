@@ -1,0 +1,143 @@
+"""Races of a workspace: run once for each model and machine, kept beside the version, looked up at scoring.
+
+In: a version. Out: `Race`, or the name of the engine that is to score and, in a line, why. Promise: the model artefact
+stays as it is; a race is an artefact of its own (`race.json`, and `race.md` for people) that is never changed; it
+counts only for the model and the machine that it was run with; without one, PyTorch in float32 scores.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+from pydantic import ValidationError
+
+from seqcls.artefacts import Ref, verify, write_json
+from seqcls.batches import EncodedSplit
+from seqcls.config import config_digest
+from seqcls.config.train import EngineName
+from seqcls.engines import REFERENCE
+from seqcls.engines.machine import Machine, this_machine
+from seqcls.engines.race import Race, run_race
+from seqcls.errors import Corrupted
+from seqcls.ledger.models import ModelVersion
+from seqcls.ledger.stages import find_stage, list_stage, record_stage
+from seqcls.models.package import load_model
+from seqcls.workspace import Workspace
+
+KIND = "race"
+FEWEST_ROWS = 256
+"""Validation rows: with fewer a lap is no whole batch, and one row in a thousand could not be seen."""
+AGAIN = "`seqcls promote CONFIG --version N` races here"
+
+
+def ensure_race(workspace: Workspace, version: ModelVersion) -> Race | None:
+    """The race of a version on this machine, run now if there is none; None where none is wanted or possible."""
+    if workspace.pipeline.score.engine != "auto":
+        return None
+    known, _ = find_race(workspace, version, this_machine())
+    if known is not None:
+        return known
+    encoded = workspace.store.find("encoded", version.inputs["encoded"])
+    if encoded is None:  # cleared away; `seqcls train` makes it again
+        return None
+    valid = EncodedSplit.open(encoded, "valid")
+    if len(valid) < FEWEST_ROWS:
+        return None
+    loaded = load_model(workspace.store.ref("model", version.model_digest))
+    race = run_race(loaded, valid, workspace.pipeline.score.batch_size)
+    _record(workspace, version, race)
+    return race
+
+
+def choose_engine(workspace: Workspace, version: ModelVersion) -> tuple[EngineName, str]:
+    """What is to score with `auto`, and a line where it is not what a race chose here."""
+    here = this_machine()
+    race, damage = find_race(workspace, version, here)
+    if race is not None:
+        return race.chosen, ""
+    if damage:
+        return REFERENCE, f"{REFERENCE} scores: {damage}; {AGAIN}"
+    elsewhere = list_races(workspace, version)
+    if not elsewhere:
+        return REFERENCE, ""
+    changed = "; ".join(here.differences(elsewhere[-1].machine))
+    return REFERENCE, f"{REFERENCE} scores: {version.name} was raced on another machine ({changed}); {AGAIN}"
+
+
+def find_race(workspace: Workspace, version: ModelVersion, machine: Machine) -> tuple[Race | None, str]:
+    """The race of a version on a machine; or what is wrong with its record, which is then set aside."""
+    found = find_stage(workspace.ledger, _key(version, machine))
+    if found is None:
+        return None, ""
+    ref = workspace.store.find(KIND, found[1])
+    if ref is None:
+        return None, "the record of its race is gone"
+    try:
+        return read_race(ref), ""
+    except Corrupted as error:
+        workspace.store.set_aside(ref)
+        return None, f"the record of its race is damaged ({error.found})"
+
+
+def list_races(workspace: Workspace, version: ModelVersion) -> list[Race]:
+    """Every whole race of a version, on any machine, oldest first."""
+    races = []
+    for digest, facts in list_stage(workspace.ledger, KIND):
+        ref = workspace.store.find(KIND, digest) if facts["model"] == version.model_digest else None
+        if ref is not None:
+            races.append(read_race(ref))
+    return races
+
+
+def read_race(ref: Ref) -> Race:
+    """A verified record; Corrupted where it is none."""
+    verify(ref)
+    try:
+        return Race.model_validate_json((ref.folder / "race.json").read_bytes())
+    except (OSError, ValidationError) as error:
+        raise Corrupted(
+            f"not a race ({str(error).splitlines()[0]})", where=ref.path, expected="race.json as this seqcls writes it",
+            next_step=AGAIN,
+        ) from error  # fmt: skip
+
+
+def race_line(race: Race) -> str:
+    """The result in a line."""
+    speeds = [f"{lane.engine} {lane.rows_per_second:,.0f}" for lane in race.lanes if lane.rows_per_second is not None]
+    return f"scored by {race.chosen}: {race.why} (rows/s: {', '.join(speeds)})"
+
+
+def race_page(name: str, race: Race) -> str:
+    """The result as a page of Markdown."""
+    head = ("engine", "rows/s", "opened in", "same labels", "largest move", "may score")
+    rows = [head, ("---",) * len(head)]
+    for lane in race.lanes:
+        figures = (_shown(lane.rows_per_second, ",.0f"), _shown(lane.opening_seconds, ".2f", " s"))
+        parity = (_shown(lane.same_labels, ".2%"), _shown(lane.most_moved, ".4f"))
+        rows.append((lane.engine, *figures, *parity, f"no: {lane.refused}" if lane.refused else "yes"))
+    table = "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows)
+    about = ", ".join(f"{key} {value}" for key, value in race.machine.model_dump(mode="json").items())
+    return (
+        f"# Engines of {name}\n\n**{race.chosen}** scores: {race.why}.\n\n{table}\n\n{race.rows:,} validation rows "
+        f"compared, laps of {race.lap_rows:,} rows in batches of {race.batch_size}, {race.threads} threads. {about}.\n"
+    )
+
+
+def _shown(value: float | None, form: str, unit: str = "") -> str:
+    return "–" if value is None else f"{value:{form}}{unit}"
+
+
+def _record(workspace: Workspace, version: ModelVersion, race: Race) -> None:
+    """Write the artefact, then the row that names it."""
+    with workspace.store.write(KIND) as (draft, done):
+        write_json(draft.folder / "race.json", race.model_dump(mode="json"))
+        (draft.folder / "race.md").write_text(race_page(version.name, race), encoding="utf-8")
+        draft.inputs |= {"model": version.model_digest}
+        draft.meta |= {"pipeline": version.pipeline, "chosen": race.chosen}
+    facts: dict[str, Any] = {"model": version.model_digest, "line": race_line(race)}
+    record_stage(workspace.ledger, _key(version, race.machine), KIND, KIND, done[0].digest, facts)
+
+
+def _key(version: ModelVersion, machine: Machine) -> str:
+    return config_digest(KIND, version.model_digest, json.dumps(machine.model_dump(mode="json"), sort_keys=True))

@@ -1,0 +1,158 @@
+"""Races on the whole road: run at promotion, kept beside the version, believed on the machine they were run on."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+import seqcls.races
+from seqcls.artefacts import read_manifest, verify
+from seqcls.engines.machine import Machine, this_machine
+from seqcls.engines.race import Lane, Race
+from seqcls.errors import ConfigRefused
+from seqcls.housekeeping import collect_garbage
+from seqcls.ledger.chunks import done_chunks
+from seqcls.ledger.stages import list_stage
+from seqcls.races import KIND, choose_engine, ensure_race, list_races, read_race
+from seqcls.registry.versions import champion
+from seqcls.road import ScoreOutcome, score_pipeline, train_pipeline
+from seqcls.scoring.lineage import find_lineage
+from seqcls.workspace import Workspace, open_workspace
+from tests.road_data import write_project, write_rows
+
+MANY_VALIDATION_ROWS = "[split]\nvalid = 0.4\n"
+
+
+def fixed_race(chosen: str) -> Race:
+    """A race as this machine would have run it, with an outcome that no stopwatch decides."""
+    lanes = (Lane(engine="torch", rows_per_second=100.0), Lane(engine="torch-bf16", rows_per_second=150.0))
+    return Race(
+        chosen=chosen, why="said by the test", rows=300, lap_rows=256, batch_size=256, threads=1,
+        machine=this_machine(), lanes=lanes,
+    )  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A champion whose race chose torch-bf16 (the real race is run by the first test)."""
+    config = write_project(tmp_path_factory.mktemp("raced"), rows=700, more=MANY_VALIDATION_ROWS)
+    config.write_text(config.read_text().replace("epochs = 8", "epochs = 3"))
+    with pytest.MonkeyPatch.context() as patch, open_workspace(config) as workspace:
+        patch.setattr(seqcls.races, "run_race", lambda *given: fixed_race("torch-bf16"))
+        train_pipeline(workspace)
+    return config
+
+
+def set_engine(config: Path, engine: str) -> Path:
+    """The same project with another [score].engine, in a config of its own."""
+    other = config.with_name(f"{engine}.toml")
+    other.write_text(config.read_text().replace("[score]\n", f'[score]\nengine = "{engine}"\n'))
+    return other
+
+
+def score_new(workspace: Workspace, name: str) -> tuple[ScoreOutcome, list[tuple[str, str]]]:
+    write_rows(workspace.folder / "incoming" / f"{name}.csv", 30, seed=len(name), labelled=False)
+    told: list[tuple[str, str]] = []
+    return score_pipeline(workspace, tell=lambda stage, what: told.append((stage, what))), told
+
+
+def test_a_race_is_run_at_promotion_and_kept_beside_the_model_which_stays_as_it_is(tmp_path: Path) -> None:
+    config = write_project(tmp_path, rows=700, more=MANY_VALIDATION_ROWS)
+    config.write_text(config.read_text().replace("epochs = 8", "epochs = 1"))
+    with open_workspace(config) as workspace:
+        train_pipeline(workspace)
+        version = champion(workspace)
+        [race] = list_races(workspace, version)
+        assert [lane.engine for lane in race.lanes] == ["torch", "torch-bf16", "openvino", "openvino-bf16"]
+        assert race.lanes[0].rows_per_second is not None
+        assert race.rows >= 256
+        assert race.chosen == "torch" or next(lane for lane in race.lanes if lane.engine == race.chosen).refused == ""
+        assert choose_engine(workspace, version) == (race.chosen, "")
+        verify(workspace.store.ref("model", version.model_digest))
+        [(digest, facts)] = list_stage(workspace.ledger, KIND)
+        assert read_manifest(workspace.store.ref(KIND, digest))["inputs"] == {"model": version.model_digest}
+        page = (workspace.store.ref(KIND, digest).folder / "race.md").read_text()
+        assert f"**{race.chosen}** scores" in page
+        assert facts["line"].startswith(f"scored by {race.chosen}: ")
+        assert ensure_race(workspace, version) == race  # once, not again
+
+
+def test_scores_are_made_by_the_engine_of_the_race_and_say_so(trained: Path) -> None:
+    with open_workspace(trained) as workspace:
+        outcome, told = score_new(workspace, "first")
+        chunk = done_chunks(workspace.ledger, "pairs")[-1]
+        assert read_manifest(workspace.store.ref("scores", chunk.scores_digest))["meta"]["engine"] == "torch-bf16"
+        assert (outcome.night.engine, outcome.night.note) == ("torch-bf16", "")
+        assert outcome.summary()["engine"] == "torch-bf16"
+        assert "engine" not in dict(told)
+        assert find_lineage(workspace, "first-3")[0]["engine"] == "torch-bf16"
+        assert (outcome.night.rows.rows_in, outcome.night.rows.scored) == (30, 30)
+
+
+def test_on_another_machine_pytorch_scores_and_a_line_says_what_is_other(
+    trained: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    here = this_machine()
+    monkeypatch.setattr(seqcls.races, "this_machine", lambda: here.model_copy(update={"processor": "Other"}))
+    with open_workspace(trained) as workspace:
+        outcome, told = score_new(workspace, "elsewhere")
+    note = f"torch scores: pairs@v1 was raced on another machine (processor Other, then {here.processor}); "
+    assert dict(told)["engine"] == note + "`seqcls promote CONFIG --version N` races here"
+    assert outcome.night.engine == "torch"
+
+
+def test_an_engine_that_is_named_in_the_config_scores_whatever_the_race_said(trained: Path) -> None:
+    with open_workspace(set_engine(trained, "torch")) as workspace:
+        outcome, _ = score_new(workspace, "by-word")
+    assert (outcome.night.engine, outcome.night.note) == ("torch", "")
+
+
+def test_an_unknown_engine_is_refused_with_those_that_there_are(trained: Path) -> None:
+    with (
+        pytest.raises(ConfigRefused, match=r"score\.engine: 'turbo' is not known; known: auto, torch, .*openvino"),
+        open_workspace(set_engine(trained, "turbo")),
+    ):
+        pass
+
+
+def test_clearing_up_keeps_the_race_of_a_version_that_is_kept(trained: Path) -> None:
+    with open_workspace(trained) as workspace:
+        collect_garbage(workspace, age_seconds=0.0)
+        [race] = list_races(workspace, champion(workspace))
+    assert race.chosen == "torch-bf16"
+
+
+def test_a_tampered_race_is_set_aside_and_pytorch_scores(trained: Path, tmp_path: Path) -> None:
+    with open_workspace(trained) as workspace:
+        version = champion(workspace)
+        [(digest, _)] = list_stage(workspace.ledger, KIND)
+        path = workspace.store.ref(KIND, digest).folder / "race.json"
+        whole = path.read_text()
+        path.write_text(json.dumps(json.loads(whole) | {"chosen": "openvino"}))
+        engine, note = choose_engine(workspace, version)
+        assert engine == "torch"
+        assert note.startswith("torch scores: the record of its race is damaged (SHA-256 is ")
+        assert not path.exists()
+        assert choose_engine(workspace, version)[1].startswith("torch scores: the record of its race is gone")
+
+
+def test_with_few_validation_rows_there_is_no_race_and_old_versions_score_as_ever(tmp_path: Path) -> None:
+    config = write_project(tmp_path, rows=60)
+    config.write_text(config.read_text().replace("epochs = 8", "epochs = 1"))
+    with open_workspace(config) as workspace:
+        train_pipeline(workspace)
+        assert list_stage(workspace.ledger, KIND) == []
+        outcome, told = score_new(workspace, "old")
+        assert (outcome.night.engine, outcome.night.note) == ("torch", "")
+        assert "engine" not in dict(told)
+
+
+def test_a_record_with_an_unknown_engine_or_field_is_no_race(trained: Path, tmp_path: Path) -> None:
+    data = fixed_race("torch").model_dump(mode="json")
+    for wrong in ({"chosen": "/tmp/evil.so"}, {"run": "anything"}):
+        with pytest.raises(ValueError, match="validation error"):
+            Race.model_validate_json(json.dumps(data | wrong))
+    assert Machine.model_validate(data["machine"]) == this_machine()
+    assert read_race  # the reader of records checks exactly this, after the digests
