@@ -55,6 +55,7 @@ def accuracy_against_seconds(points: list[Row]) -> str:
             axes.set_axis_off()
         for axes, (name, rows) in zip(panels, groups.items(), strict=False):
             axes.set(title=name, xscale="log", xlabel="seconds of training", ylabel="test accuracy")
+            axes.minorticks_off()
             for who, (colour, mark) in MARKS.items():
                 _points(axes, [row for row in rows if row["who"] == who], colour, mark)
         present = {str(row["who"]) for row in points}

@@ -61,9 +61,9 @@ def environment(name: str, lists: Path = LISTS, root: Path = ENVIRONMENTS) -> En
     if stamp.is_file() and stamp.read_text("utf-8") == made_from and python.exists():
         return Environment(name, python)
     shutil.rmtree(folder, ignore_errors=True)
-    venv.create(folder, with_pip=True)
-    command = [str(python), "-m", "pip", "install", "--disable-pip-version-check", "--no-input", "-r"]
-    reason = failure([*command, str(lists / f"requirements-{name}.txt")])
+    venv.create(folder)  # our own pip fills it: one fewer to unpack
+    command = [sys.executable, "-m", "pip", "--python", str(python), "--disable-pip-version-check", "--no-input"]
+    reason = failure([*command, "install", "-r", str(lists / f"requirements-{name}.txt")])
     if reason is not None:
         return Environment(name, reason=f"pip could not install {name}: {reason}")
     stamp.write_text(made_from, "utf-8")  # last: without it the environment is made anew

@@ -44,13 +44,20 @@ def accuracy_points(results: Path) -> list[Row]:
     points = [_point(row, "auto", row["set"], row["accuracy"], row["train_seconds"], chosen=row["chosen"])
               for row in read_rows(results / "auto.csv")]  # fmt: skip
     for path in sorted(results.glob("results-*.csv")):
-        points += [_point(row, "config", row["name"], row["accuracy"], row["train_seconds"], chosen=row["family"])
-                   for row in read_rows(path) if not str(row["name"]).startswith("sweep-")]  # fmt: skip
+        for row in read_rows(path):
+            if not str(row["name"]).startswith("sweep-"):
+                name = str(row["name"]).removesuffix(f"-{row['family']}")  # two configs of one set differ in the family
+                points.append(_point(row, "config", name, row["accuracy"], row["train_seconds"], chosen=row["family"]))
     for row in read_rows(results / "convolution_features.csv"):
         points.append(_point(row, "rocket", row["set"], row["accuracy"], row["seconds"], chosen=row["features"]))
         points.append(_point(row, "aeon", row["set"], row["aeon_accuracy"], row["aeon_seconds"],
                              chosen=row["features"]))  # fmt: skip
-    for row in read_rows(results / "fast_text.csv"):
+    paired = read_rows(results / "fast_text.csv")
+    beside = {row["set"] for row in paired}
+    for row in read_rows(results / "ngrams.csv"):
+        if row["who"] == "seqcls ngrams" and row["set"] not in beside:
+            points.append(_point(row, "ngrams", row["set"], row["accuracy"], row["train_seconds"]))
+    for row in paired:
         points.append(_point(row, "ngrams", row["set"], row["seqcls_accuracy"], row["seqcls_train_seconds"]))
         points.append(_point(row, "fastText", row["set"], row["fasttext_accuracy"], row["fasttext_train_seconds"]))
     return points

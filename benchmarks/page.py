@@ -22,9 +22,9 @@ def not_run(command: str) -> str:
     return f"Not run yet: `{command}`."
 
 
-def table(head: Sequence[str], lines: Iterable[Sequence[object]]) -> str:
-    """The first column to the left, the others to the right."""
-    rule = "|---|" + "---:|" * (len(head) - 1)
+def table(head: Sequence[str], lines: Iterable[Sequence[object]], left: int = 1) -> str:
+    """The first columns to the left, the others to the right."""
+    rule = "|" + "---|" * left + "---:|" * (len(head) - left)
     cells = [[NONE if cell in ("", None) else str(cell) for cell in line] for line in lines]
     return "\n".join(["| " + " | ".join(head) + " |", rule, *("| " + " | ".join(line) + " |" for line in cells)])
 
@@ -66,16 +66,17 @@ def speed_table(rows: list[Row]) -> str:
 
 
 def accuracy_table(points: list[Row]) -> str:
-    """A line a set and a method: accuracy and seconds, over the seeds."""
-    groups: dict[tuple[str, str], list[Row]] = {}
+    """A line a set and a method: accuracy and seconds, over the seeds; of auto all seeds, whatever they chose."""
+    groups: dict[tuple[str, str, str], list[Row]] = {}
     for row in points:
-        groups.setdefault((str(row["set"]), str(row["who"])), []).append(row)
+        kind = "" if row["who"] == "auto" else str(row.get("chosen", ""))
+        groups.setdefault((str(row["set"]), str(row["who"]), kind), []).append(row)
     lines = []
-    for (name, who), runs in sorted(groups.items()):
+    for (name, who, _), runs in sorted(groups.items()):
         chose = ", ".join(sorted({str(run["chosen"]) for run in runs if run.get("chosen")}))
         lines.append((name, who + (f": {chose}" if chose else ""), spread(runs, "accuracy"),
                       spread(runs, "seconds", 1), len(runs)))  # fmt: skip
-    return table(("set", "method", "test accuracy", "seconds", "runs"), lines)
+    return table(("set", "method", "test accuracy", "seconds", "runs"), lines, left=2)
 
 
 def series_table(rows: list[Row]) -> str:

@@ -25,10 +25,11 @@ SCORED_ALONE = 100_000
 
 def main() -> None:
     step, folder, rows, threads = sys.argv[1], Path(sys.argv[2]), int(sys.argv[3]), int(sys.argv[4])
-    import torch
-
-    torch.set_num_threads(threads)
     pa.set_cpu_count(threads)
+    if step in ("champion", "scorer", "road"):  # the others never load torch: it would be most of their memory
+        import torch
+
+        torch.set_num_threads(threads)
     if step not in ("pyarrow", "champion"):
         warm_up(step)
     count, seconds = STEPS[step](folder, rows) if step in STEPS else stage(folder, rows, step)
