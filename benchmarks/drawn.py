@@ -15,6 +15,7 @@ import matplotlib as mpl
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
+from matplotlib.ticker import FuncFormatter, NullFormatter
 
 from benchmarks.measured import number
 from benchmarks.results import Row
@@ -50,12 +51,12 @@ def accuracy_against_seconds(points: list[Row]) -> str:
         groups = {name: list(rows) for name, rows in groupby(sorted(points, key=_set_of), key=_set_of)}
         lines = math.ceil(len(groups) / COLUMNS)
         figure = Figure(figsize=(2.7 * COLUMNS, 2.1 * lines + 0.5), layout="constrained")
-        panels = figure.subplots(lines, COLUMNS, squeeze=False).ravel()
+        panels = figure.subplots(lines, COLUMNS, squeeze=False, sharex=True).ravel()
         for axes in panels[len(groups) :]:
             axes.set_axis_off()
         for axes, (name, rows) in zip(panels, groups.items(), strict=False):
             axes.set(title=name, xscale="log", xlabel="seconds of training", ylabel="test accuracy")
-            axes.minorticks_off()
+            plain_numbers(axes)
             for who, (colour, mark) in MARKS.items():
                 _points(axes, [row for row in rows if row["who"] == who], colour, mark)
         present = {str(row["who"]) for row in points}
@@ -86,6 +87,7 @@ def rows_a_second(rows: list[Row]) -> str:
                 heights = [number(row, f"{name}_rows_s") or math.nan for row in chosen]
                 axes.bar(spots, heights, 0.23, color=PEERS[name], label=name)
             axes.set(title=what, ylabel="rows/s", yscale="log")
+            plain_numbers(axes)
             axes.set_xticks(range(len(chosen)), [str(row["case"]) for row in chosen])
             axes.legend()
         return to_svg(figure)
@@ -107,6 +109,8 @@ def scaling(rows: list[Row]) -> str:
             memory_axes.plot(sizes, [number(row, "peak_mib") for row in chosen], "o-", color="#009e73")
             time_axes.set(title=name, xscale="log", yscale="log", ylabel="seconds of all rows", xlabel=name)
             memory_axes.set(xscale="log", ylabel="peak, MiB", xlabel=name, ylim=(0, None))
+            plain_numbers(time_axes)
+            plain_numbers(memory_axes)
             time_axes.legend()
         return to_svg(figure)
 
@@ -122,8 +126,19 @@ def memory(rows: list[Row]) -> str:
             sizes = [number(row, "rows") for row in chosen]
             axes.plot(sizes, [number(row, "peak_mib") for row in chosen], "o-", label=stage)
         axes.set(xscale="log", xlabel="rows of 150 bases", ylabel="peak, MiB", ylim=(0, None))
+        plain_numbers(axes)
         axes.legend(ncols=2)
         return to_svg(figure)
+
+
+def plain_numbers(axes: Axes) -> None:
+    """10, 100, 1,000 where an axis is logarithmic: powers would need the mathematics that names may not have."""
+    for axis in (axes.xaxis, axes.yaxis):
+        if axis.get_scale() == "log":
+            axis.set_major_formatter(
+                FuncFormatter(lambda value, _place: f"{value:,g}" if value < 1e6 else f"{value:g}")
+            )
+            axis.set_minor_formatter(NullFormatter())
 
 
 def to_svg(figure: Figure) -> str:

@@ -33,6 +33,8 @@ def main() -> None:
     parser.add_argument("--keras", metavar="PYTHON", help="interpreter of an environment with tensorflow-cpu")
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
+    if options.rows < 4 * BATCH:
+        parser.error(f"--rows {options.rows}: the peers warm up on {4 * BATCH} rows, so at least as many are needed")
     commands = {
         "seqcls": [sys.executable, "-m", "benchmarks.speed_ours"],
         "torch": [sys.executable, str(HERE / "peers" / "plain_torch.py")],

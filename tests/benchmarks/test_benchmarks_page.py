@@ -44,6 +44,7 @@ def test_a_measurement_is_on_the_page_with_machine_versions_and_load(empty_page:
     ElementTree.fromstring(drawn)  # our own file
     assert "seqcls" in drawn
     assert "keras" not in drawn, "a peer that was not run is not in the figure"
+    assert "mathdefault" not in drawn, "numbers on the axes can be read"
     figures.write(results, empty_page, images)
     assert (images / "benchmark-speed.svg").read_text("utf-8") == drawn, "the same rows give the same bytes"
 
