@@ -56,6 +56,7 @@ def accuracy_against_seconds(points: list[Row]) -> str:
             axes.set_axis_off()
         for axes, (name, rows) in zip(panels, groups.items(), strict=False):
             axes.set(title=name, xscale="log", xlabel="seconds of training", ylabel="test accuracy")
+            axes.tick_params(labelbottom=True)  # else only the lowest panels of a shared axis have numbers
             plain_numbers(axes)
             for who, (colour, mark) in MARKS.items():
                 _points(axes, [row for row in rows if row["who"] == who], colour, mark)
