@@ -67,7 +67,7 @@ deploy: install
 	PREFECT_API_URL=$(SERVER_URL) $(BIN)/python -m flows.deploy
 
 worker: install
-	PREFECT_API_URL=$(SERVER_URL) $(BIN)/prefect worker start --pool seqcls
+	PREFECT_API_URL=$(SERVER_URL) $(BIN)/prefect worker start --pool seqcls --type process
 
 clean:
 	rm -rf demo build dist .pytest_cache .mypy_cache .ruff_cache

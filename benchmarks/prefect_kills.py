@@ -54,6 +54,8 @@ class Tally:
     taken_over_late: int = 0
     """Undisturbed runs that the server's end spoilt: the one after them completed."""
     books: Books = field(default_factory=Books)
+    revived: int = 0
+    """Workers that ended by themselves and were started again, as a supervisor does."""
     failed: list[str] = field(default_factory=list)
     running: int = 0
     """Runs that are neither ended nor being executed."""
@@ -98,11 +100,13 @@ def kill_through_prefect(kills: int, lanes: int, seconds: float, seed: int) -> b
             wanted = model_digests(templates["score"])
             places = [add_lane(stack, number, seed) for number in range(lanes)]
             deadline = began + seconds
-            with ThreadPoolExecutor(lanes) as pool:
+            with ThreadPoolExecutor(lanes + 1) as pool:
                 work = [pool.submit(work_lane, lane, templates, wanted, kills, deadline, tally) for lane in places]
-                kill_server_twice(stack, kills, deadline, tally)
-                for one in work:
-                    one.result()
+                server = pool.submit(kill_server_twice, stack, kills, deadline, tally)
+                while not all(one.done() for one in (*work, server)):
+                    tally.revived += sum(stack.revive(lane.pool) for lane in places)
+                    time.sleep(2.0)
+                tally.failed += [repr(one.exception()) for one in (*work, server) if one.exception()]
             tally.running = count_running(stack, tally)
     for text in tally.failed:
         print(text)
@@ -120,6 +124,7 @@ def kill_through_prefect(kills: int, lanes: int, seconds: float, seed: int) -> b
             "kills": dict(tally.kills),
             "killed_runs_ended": dict(sorted(tally.ended.items())),
             "completed_afterwards": tally.completed,
+            "workers_revived": tally.revived,
             "missed_by_the_automations": tally.found_by_the_next,
             "spoilt_by_the_killed_server": tally.taken_over_late,
             "longest_seconds_until_crashed": round(tally.longest),
@@ -243,7 +248,7 @@ def kill_server_twice(stack: Stack, kills: int, deadline: float, tally: Tally) -
     """After a third and after two thirds of the other kills."""
     for share in (1 / 3, 2 / 3):
         while tally.kills.total() < share * kills:
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or tally.failed:
                 return
             time.sleep(1.0)
         stack.kill("server")

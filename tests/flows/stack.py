@@ -74,7 +74,16 @@ class Stack:
         self.ask("GET", "/health")
 
     def start_worker(self, pool: str) -> None:
-        self._start(pool, "worker", "start", "--pool", pool)
+        # Without its type a worker asks the server for it, and ends when the server is not there at that moment.
+        self._start(pool, "worker", "start", "--pool", pool, "--type", "process")
+
+    def revive(self, pool: str) -> bool:
+        """Start a worker again that has ended by itself, as a supervisor would; whether it had."""
+        child = self.running.get(pool)
+        if child is None or child.poll() is None:
+            return False
+        self.start_worker(pool)
+        return True
 
     def kill(self, name: str) -> None:
         """`kill -9` of the server, or of the worker of a pool; not of what it started."""
