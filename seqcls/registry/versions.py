@@ -63,8 +63,6 @@ def register(workspace: Workspace, model: Ref, evaluation: Ref, inputs: dict[str
 
 def promote(workspace: Workspace, version: ModelVersion, *, force: bool = False, why: str = "gate passed") -> Promotion:
     """Make a version champion if the gate says so; `force` is a person's word against the gate and is written down."""
-    from seqcls.races import ensure_race
-
     seen = get_alias(workspace.ledger, version.pipeline, CHAMPION)
     champion = _at(workspace, seen)
     decision = decide(workspace, version, champion)
@@ -72,6 +70,8 @@ def promote(workspace: Workspace, version: ModelVersion, *, force: bool = False,
         return Promotion(version, decision, promoted=False)
     if not decision.passed and not force:
         return Promotion(version, decision, promoted=False)
+    from seqcls.races import ensure_race  # loads torch, which a champion that stays does not need
+
     reason = why if decision.passed else f"forced against the gate: {why}"
     ensure_race(workspace, version)  # before the move: a champion scores with its engine from the first chunk on
     _move(workspace, seen, version, reason)
