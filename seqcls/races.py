@@ -81,12 +81,16 @@ def find_race(workspace: Workspace, version: ModelVersion, machine: Machine) -> 
 
 
 def list_races(workspace: Workspace, version: ModelVersion) -> list[Race]:
-    """Every whole race of a version, on any machine, oldest first."""
+    """Every whole race of a version, on any machine, oldest first; a damaged record is set aside, as by `find_race`."""
     races = []
     for digest, facts in list_stage(workspace.ledger, KIND):
         ref = workspace.store.find(KIND, digest) if facts["model"] == version.model_digest else None
-        if ref is not None:
+        if ref is None:
+            continue
+        try:
             races.append(read_race(ref))
+        except Corrupted:
+            workspace.store.set_aside(ref)
     return races
 
 

@@ -73,7 +73,7 @@ def open_or_skip(name: EngineName, loaded: LoadedModel) -> Engine:
 
 
 FORM_OF = {"cnn": "composition", "lite": "missing", "resnet": "values", "inception": "missing", "hybrid": "missing"}
-"""A form of input for each family; the pairs that are left out are in `make soak`."""
+"""A form of input for each family."""
 
 
 @pytest.mark.parametrize("family", MODELS)

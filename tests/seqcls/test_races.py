@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -122,6 +123,20 @@ def test_clearing_up_keeps_the_race_of_a_version_that_is_kept(trained: Path) -> 
         collect_garbage(workspace, age_seconds=0.0)
         [race] = list_races(workspace, champion(workspace))
     assert race.chosen == "torch-bf16"
+
+
+def test_a_damaged_race_of_another_machine_is_set_aside_too(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = Path(shutil.copytree(trained.parent, tmp_path / "copy")) / trained.name
+    here = this_machine()
+    monkeypatch.setattr(seqcls.races, "this_machine", lambda: here.model_copy(update={"processor": "Other"}))
+    with open_workspace(config) as workspace:
+        [(digest, _)] = list_stage(workspace.ledger, KIND)
+        path = workspace.store.ref(KIND, digest).folder / "race.json"
+        path.write_text(path.read_text()[:-9])
+        assert choose_engine(workspace, champion(workspace)) == ("torch", "")
+        assert not path.exists()
 
 
 def test_a_tampered_race_is_set_aside_and_pytorch_scores(trained: Path, tmp_path: Path) -> None:
