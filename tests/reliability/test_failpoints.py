@@ -53,11 +53,12 @@ SCENARIOS: dict[str, tuple[str, ...]] = {
     "ledger_rebuilt": ("doctor",),
     "rows_released": ("gc",),
 }
+SEARCHES = frozenset({"trial_committed", "search_decided"})  # passed by family = "auto" alone
 OPTIONS = {"gc": ("--age", "0"), "doctor": ("--repair",), "rescore": ("--rescore",)}
 
 
 def test_every_failpoint_has_a_scenario() -> None:
-    assert set(SCENARIOS) == POINTS
+    assert set(SCENARIOS) | SEARCHES == POINTS
 
 
 def test_every_failpoint_stands_on_the_road() -> None:
@@ -107,6 +108,24 @@ def test_killed_twice_at_a_point_the_next_run_ends_well(
     if command == "rescore":
         assert before.items() <= digests_of(config).items()
         assert count_rescored(config, 2) == Books()
+
+
+@pytest.mark.parametrize("point", sorted(SEARCHES))
+def test_a_search_killed_twice_at_a_point_ends_with_a_model(
+    point: str, untrained: Path, nursery: Nursery, copy: Callable[[Path], Path]
+) -> None:
+    config = copy(untrained)
+    auto = 'family = "auto"\ncandidates = ["ngrams"]'
+    config.write_text(config.read_text().replace('family = "cnn"\nembedding = 16', auto))
+    first = nursery.run("train", config, failpoint=f"{point}=kill")
+    assert first.status == -signal.SIGKILL, first.text
+    assert count_visible(config) == Books()
+    second = nursery.run("train", config, failpoint=f"{point}=kill")
+    assert second.status in (-signal.SIGKILL, 0), second.text
+    last = nursery.run("train", config)
+    assert last.status == 0, last.text
+    assert "pairs@v1" in last.text
+    assert not list((config.parent / "store" / "search").glob("*")), "what a search kept for going on is cleared"
 
 
 @pytest.mark.parametrize(("command", "point"), [("train", "checkpoint_written"), ("score", "chunk_committed")])

@@ -149,7 +149,10 @@ def test_ctrl_c_ends_with_one_line_and_the_rerun_goes_on(tmp_path: Path) -> None
     config = write_project(tmp_path)
     config.write_text(config.read_text().replace("epochs = 8", "epochs = 500\npatience = 500"))
     command = [sys.executable, "-m", "seqcls", "train", "pairs.toml"]
+    # Where the tests run in the background of a shell, SIGINT is ignored, and a child inherits that.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
     child = subprocess.Popen(command, cwd=tmp_path, stderr=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    signal.signal(signal.SIGINT, before)
     deadline = time.monotonic() + 60
     while not list((tmp_path / "store").glob("checkpoints/**/*.json")):
         assert time.monotonic() < deadline

@@ -9,7 +9,8 @@ from prefect import settings
 from prefect.testing.utilities import prefect_test_harness
 
 
-@pytest.fixture(scope="session", autouse=True)
+# Of these tests alone: the changed settings would reach the tests of flows that run after them in the same process.
+@pytest.fixture(scope="package", autouse=True)
 def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     home = tmp_path_factory.mktemp("prefect-home")
     changed = {
