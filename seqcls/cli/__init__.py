@@ -6,13 +6,13 @@ import argparse
 import difflib
 import os
 import re
-import signal
 import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
 from seqcls import __version__
 from seqcls.cli import inspect, models, scores, train_and_score
+from seqcls.cli.interruption import Interruption
 from seqcls.errors import SeqclsError, WorldFailed, remedy
 
 
@@ -43,8 +43,12 @@ def build_parser() -> argparse.ArgumentParser:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Exit codes: 0 done, 2 config, 3 data or gate, 4 a bug of ours, 5 the world failed, 130 interrupted."""
     os.umask(0o077)  # ledgers, rejects and scores may hold health data
-    signal.signal(signal.SIGTERM, signal.default_int_handler)
     options = build_parser().parse_args(arguments)
+    with Interruption():
+        return _run(options)
+
+
+def _run(options: argparse.Namespace) -> int:
     try:
         options.run(options)
         sys.stdout.flush()  # a full disk under the output must not wait for the interpreter's end
@@ -54,8 +58,6 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"seqcls: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        for again in (signal.SIGINT, signal.SIGTERM):  # asked twice: it is ending already
-            signal.signal(again, signal.SIG_IGN)
         print("seqcls: interrupted; run the same command again to go on where it stopped", file=sys.stderr)
         return 130
     except BrokenPipeError:

@@ -1,0 +1,55 @@
+"""Told to stop: the first SIGINT or SIGTERM ends the run wherever it falls; those after it change nothing."""
+
+from __future__ import annotations
+
+import signal
+import sys
+import threading
+from types import FrameType, TracebackType
+
+STOP = (signal.SIGINT, signal.SIGTERM)
+AGAIN = 0.02  # seconds until an interrupt that was swallowed is raised once more
+
+
+class Interruption:
+    """`with Interruption():` a signal raises KeyboardInterrupt once, in the main thread.
+
+    Python cannot raise out of a finaliser (`__del__`, a generator that is thrown away): it prints the KeyboardInterrupt
+    and goes on, and the wish to stop is lost. Here it is not printed, and raised again a moment later. A second signal
+    must not break into the clean-up that the first one began. A signal that the parent told us to ignore (`nohup`, a
+    shell's background job) stays ignored.
+    """
+
+    def __init__(self) -> None:
+        self._asked = 0  # the number of the signal, once one has come
+        self._raised = False
+
+    def __enter__(self) -> Interruption:
+        self._before = {number: signal.getsignal(number) for number in STOP}
+        self._hook, sys.unraisablehook = sys.unraisablehook, self._unraisable
+        for number, handler in self._before.items():
+            if handler is not signal.SIG_IGN:
+                signal.signal(number, self._stop)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for number, handler in self._before.items():
+            signal.signal(number, signal.SIG_IGN if self._asked else handler)  # asked: the process is ending already
+        sys.unraisablehook = self._hook
+
+    def _stop(self, number: int, _frame: FrameType | None) -> None:
+        if not self._raised:
+            self._asked, self._raised = number, True
+            raise KeyboardInterrupt
+
+    def _unraisable(self, swallowed: sys.UnraisableHookArgs) -> None:
+        if not isinstance(swallowed.exc_value, KeyboardInterrupt):
+            self._hook(swallowed)
+            return
+        self._raised = False
+        main = threading.main_thread().ident
+        later = threading.Timer(AGAIN, signal.pthread_kill, [main, self._asked])
+        later.daemon = True
+        later.start()
