@@ -95,6 +95,20 @@ class ArtefactStore:
         ref = self.ref(kind, digest)
         return ref if (ref.folder / MANIFEST).is_file() else None
 
+    def find_whole(self, kind: str, digest: str) -> Ref | None:
+        """The artefact if it is there and every byte is as it was written; a damaged one is set aside."""
+        ref = self.find(kind, digest)
+        return ref if ref is not None and self.is_whole(ref) else None
+
+    def is_whole(self, ref: Ref) -> bool:
+        """Verify; an artefact that does not pass is set aside, so that it can be made again."""
+        try:
+            verify(ref)
+        except Corrupted:
+            self.set_aside(ref)
+            return False
+        return True
+
     def set_aside(self, ref: Ref) -> Path:
         """Move a damaged artefact out of the way, kept for inspection, so that it can be made again."""
         target = self.root / "damaged" / f"{ref.kind}-{ref.digest[:16]}-{uuid.uuid4().hex[:8]}"
@@ -141,18 +155,11 @@ class ArtefactStore:
         except OSError:
             if not (ref.folder / MANIFEST).is_file():
                 raise
-            self._replace_if_damaged(ref, draft.folder)
+            if not self.is_whole(ref):  # the same content was published before: as good, unless its bytes changed
+                os.rename(draft.folder, ref.folder)
         fsync_folder(ref.folder.parent)
         failpoint("artefact_published")
         return ref
-
-    def _replace_if_damaged(self, ref: Ref, fresh: Path) -> None:
-        """The same content was published before: as good, unless its bytes changed since."""
-        try:
-            verify(ref)
-        except Corrupted:
-            self.set_aside(ref)
-            os.rename(fresh, ref.folder)
 
 
 def read_manifest(ref: Ref) -> dict[str, Any]:

@@ -15,10 +15,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from seqcls import __version__
-from seqcls.artefacts import Ref, verify
+from seqcls.artefacts import Ref
 from seqcls.config import config_digest
 from seqcls.config.model import AutoModel
-from seqcls.errors import Corrupted
 from seqcls.failpoints import failpoint
 from seqcls.ledger.stages import find_stage, record_stage
 from seqcls.memory import enough_memory
@@ -174,8 +173,8 @@ def run_stage(workspace: Workspace, stage: str, key: str, build: Callable[[], Bu
     found = find_stage(workspace.ledger, key)
     if found is not None:
         kind, digest, facts = found
-        ref = workspace.store.find(kind, digest)
-        if ref is not None and _is_whole(workspace, ref):
+        ref = workspace.store.find_whole(kind, digest)
+        if ref is not None:
             os.utime(ref.folder)  # in use: `seqcls gc` passes over what is young
             return StageResult(stage=stage, ref=ref, reused=True, seconds=float(facts.get("seconds", 0.0)), facts=facts)
     started = time.perf_counter()
@@ -185,12 +184,3 @@ def run_stage(workspace: Workspace, stage: str, key: str, build: Callable[[], Bu
     record_stage(workspace.ledger, key, stage, ref.kind, ref.digest, {**facts, "seconds": seconds})
     failpoint("stage_recorded")
     return StageResult(stage=stage, ref=ref, reused=False, seconds=seconds, facts=facts)
-
-
-def _is_whole(workspace: Workspace, ref: Ref) -> bool:
-    try:
-        verify(ref)
-    except Corrupted:
-        workspace.store.set_aside(ref)
-        return False
-    return True

@@ -12,7 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqcls.batches import Batch
-from seqcls.config.model import AnyNetwork, CnnModel, HybridModel, ModelConfig, RecurrentModel
+from seqcls.config.model import AnyNetwork, AttentionModel, CnnModel, HybridModel, ModelConfig, RecurrentModel
 from seqcls.encoders.spec import InputSpec
 from seqcls.models.convolution import Convolutions
 from seqcls.models.layers import InputLayer, reversal
@@ -60,7 +60,7 @@ class CnnNetwork(Network):
 
     def make_body(self, config: ModelConfig, width: int, positions: int) -> tuple[nn.Module, int, int]:
         assert isinstance(config, CnnModel)
-        body = _convolutions(config, width)
+        body = make_convolutions(config, width)
         return body, body.width, body.length_after(positions)
 
 
@@ -78,7 +78,7 @@ class HybridNetwork(Network):
 
     def make_body(self, config: ModelConfig, width: int, positions: int) -> tuple[nn.Module, int, int]:
         assert isinstance(config, HybridModel)
-        motifs = _convolutions(config, width)
+        motifs = make_convolutions(config, width)
         order = Recurrence(config.cell, motifs.width, config.width, config.depth, config.bidirectional, config.dropout)
         return InOrder(motifs, order, config.dropout), order.width, motifs.length_after(positions)
 
@@ -116,7 +116,8 @@ class BothStrands(nn.Module):
         return logits
 
 
-def _convolutions(config: CnnModel | HybridModel, width: int) -> Convolutions:
+def make_convolutions(config: CnnModel | HybridModel | AttentionModel, width: int) -> Convolutions:
+    """The convolutions that a config describes, for vectors of a width."""
     return Convolutions(
         width,
         list(config.filters),

@@ -14,9 +14,8 @@ from torch import Tensor, nn
 
 from seqcls.config.model import AttentionModel, ModelConfig, TransformerModel
 from seqcls.models.attention import AttentionBlocks
-from seqcls.models.convolution import Convolutions
 from seqcls.models.layers import clear_padding
-from seqcls.models.network import InOrder, Network
+from seqcls.models.network import InOrder, Network, make_convolutions
 
 
 class ProjectedBlocks(nn.Module):
@@ -48,15 +47,7 @@ class AttentionNetwork(Network):
 
     def make_body(self, config: ModelConfig, width: int, positions: int) -> tuple[nn.Module, int, int]:
         assert isinstance(config, AttentionModel)
-        motifs = Convolutions(
-            width,
-            list(config.filters),
-            config.kernel,
-            config.pool,
-            config.padding,
-            config.normalise == "batch",
-            config.dropout,
-        )
+        motifs = make_convolutions(config, width)
         blocks = AttentionBlocks(config.width, config.heads, config.depth, config.dropout, "distance")
         related = ProjectedBlocks(motifs.width, blocks, config.dropout)
         return InOrder(motifs, related, 0.0), config.width, motifs.length_after(positions)

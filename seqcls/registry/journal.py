@@ -57,23 +57,11 @@ def complete_journal(workspace: Workspace, alias: str) -> int:
     name, written = workspace.pipeline.name, 0
     versions = {item.version: item for item in list_models(workspace.ledger, name)}
     for row in alias_history(workspace.ledger, name, alias):
-        if row.journal is None or not _is_whole(workspace.store, row.journal):
+        if row.journal is None or workspace.store.find_whole(KIND, row.journal) is None:
             move = AliasMove(*(getattr(row, field) for field in FIELDS))
             note_journal(workspace.ledger, move, write_move(workspace.store, move, versions[row.to_version]))
             written += 1
     return written
-
-
-def _is_whole(store: ArtefactStore, digest: str) -> bool:
-    ref = store.find(KIND, digest)
-    if ref is None:
-        return False
-    try:
-        verify(ref)
-    except Corrupted:
-        store.set_aside(ref)
-        return False
-    return True
 
 
 def unknown_moves(workspace: Workspace, alias: str) -> list[AliasMove]:

@@ -42,6 +42,10 @@ class NewFile(_Record):
     rows: int = 0
     """Known when it was scored before."""
 
+    def as_input(self) -> InputFile:
+        """As the sources read it."""
+        return InputFile(Path(self.path), self.name, self.digest, self.size)
+
 
 class Discovery(_Record):
     """What the score folders hold."""

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pydantic import BaseModel, ConfigDict
 
 from seqcls.errors import DataRefused
@@ -11,7 +9,6 @@ from seqcls.scoring.arrivals import NewFile, discover_new
 from seqcls.scoring.request import ScoreRequest, check_request
 from seqcls.scoring.rescore import find_history
 from seqcls.sources import read_file
-from seqcls.table import InputFile
 from seqcls.workspace import Workspace
 
 
@@ -60,9 +57,8 @@ def _planned(workspace: Workspace, file: NewFile) -> PlannedFile:
     if not file.path:
         return PlannedFile(name=file.name, day=file.day, rows=file.rows)
     source, kind = workspace.pipeline.score_source, workspace.pipeline.kind
-    item = InputFile(Path(file.path), file.name, file.digest, file.size)
     try:
-        batches = read_file(item, source, kind, labelled=False, folder=workspace.folder)
+        batches = read_file(file.as_input(), source, kind, labelled=False, folder=workspace.folder)
         return PlannedFile(name=file.name, day=file.day, rows=sum(batch.rows_in for batch in batches))
     except DataRefused as error:
         return PlannedFile(name=file.name, day=file.day, rows=0, reason=str(error))

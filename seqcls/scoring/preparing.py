@@ -6,8 +6,6 @@ meanwhile is left for the next run, and neither stops the others.
 
 from __future__ import annotations
 
-from pathlib import Path
-
 from pydantic import BaseModel, ConfigDict
 
 from seqcls.artefacts import Ref
@@ -18,7 +16,6 @@ from seqcls.scoring.arrivals import Discovery, NewFile
 from seqcls.scoring.days import day_of_input
 from seqcls.sources.arriving import is_unchanged
 from seqcls.stages import ingest_files, validate_stage
-from seqcls.table import InputFile
 from seqcls.workspace import Workspace
 
 
@@ -52,7 +49,7 @@ def prepare_new(workspace: Workspace, discovery: Discovery) -> Prepared:
             checked = check_file(workspace, file)
         except DataRefused as error:
             close_input(workspace.ledger, workspace.pipeline.name, file.digest, "refused", detail=str(error))
-            if is_unchanged(_input_file(file), workspace.pipeline.score_source, workspace.folder):
+            if is_unchanged(file.as_input(), workspace.pipeline.score_source, workspace.folder):
                 refused.append(Refusal(name=file.name, reason=str(error)))
             else:
                 waiting.append(f"{file.name} (changed while being read)")
@@ -74,9 +71,5 @@ def prepare_new(workspace: Workspace, discovery: Discovery) -> Prepared:
 
 def check_file(workspace: Workspace, file: NewFile) -> Ref:
     """One file -> its `checked` rows."""
-    table = ingest_files(workspace, [_input_file(file)], labelled=False)
+    table = ingest_files(workspace, [file.as_input()], labelled=False)
     return validate_stage(workspace, table.ref, labelled=False).ref
-
-
-def _input_file(file: NewFile) -> InputFile:
-    return InputFile(Path(file.path), file.name, file.digest, file.size)

@@ -10,8 +10,8 @@ from __future__ import annotations
 
 from sqlalchemy import Row
 
-from seqcls.artefacts import Ref, read_manifest, verify
-from seqcls.errors import Corrupted, DataRefused
+from seqcls.artefacts import Ref, read_manifest
+from seqcls.errors import DataRefused
 from seqcls.failpoints import failpoint
 from seqcls.ledger.chunks import chunks_by, list_inputs, open_rescoring
 from seqcls.ledger.models import ModelVersion
@@ -62,7 +62,7 @@ def prepare_history(workspace: Workspace, discovery: Discovery) -> Prepared:
     for file in discovery.new:
         row = begun.get(file.digest, first[file.digest])
         wanted = _fixed_rows(workspace, row, version)
-        checked = _whole(workspace, row.checked_digest)
+        checked = workspace.store.find_whole("checked", row.checked_digest) if row.checked_digest else None
         try:
             if checked is None:
                 places = _places(workspace) if places is None else places
@@ -79,18 +79,6 @@ def prepare_history(workspace: Workspace, discovery: Discovery) -> Prepared:
 def _places(workspace: Workspace) -> dict[str, InputFile]:
     """Where each content lies in the score folders now."""
     return {file.digest: file for file in list_files(workspace)[0]}
-
-
-def _whole(workspace: Workspace, digest: str | None) -> Ref | None:
-    ref = workspace.store.find("checked", digest) if digest else None
-    if ref is None:
-        return None
-    try:
-        verify(ref)
-    except Corrupted:
-        workspace.store.set_aside(ref)
-        return None
-    return ref
 
 
 def _fixed_rows(workspace: Workspace, row: FirstScoring, version: int) -> str | None:

@@ -6,7 +6,6 @@ its state and stops no other; only the linear baseline must be judged, whatever 
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -17,7 +16,6 @@ from seqcls.search.candidate import Candidate
 from seqcls.search.clock import Clock, TimeIsUp
 from seqcls.search.folds import Judging
 from seqcls.search.trial import TrialStore, run_trial
-from seqcls.temporary import temporary_name
 from seqcls.training.monitor import Progress, ProgressCall
 
 Tell = Callable[[str], None]
@@ -78,13 +76,3 @@ def try_candidate(bench: Bench, candidate: Candidate, judging: Judging, epochs: 
         f"auto: {candidate.name}: {bench.pipeline.promote.compare} {candidate.score:.4f}{after}, "
         f"{candidate.seconds:.1f} s; {bench.clock.left:.0f} s left"
     )
-
-
-def write_whole(path: Path, text: str) -> None:
-    """A small file, all of it or not at all."""
-    temporary = path.with_name(temporary_name())
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)

@@ -7,11 +7,10 @@ within WRITE_SECONDS, so a search that is killed and goes on keeps its budget; t
 from __future__ import annotations
 
 import json
-import os
 import time
 from pathlib import Path
 
-from seqcls.temporary import temporary_name
+from seqcls.temporary import replace_text
 
 WRITE_SECONDS = 0.5
 
@@ -51,12 +50,7 @@ class Clock:
     def write(self) -> None:
         """Replace the file; one that a crash of the machine cut short counts as no time spent."""
         self.written = time.perf_counter()
-        temporary = self.path.with_name(temporary_name())
-        try:
-            temporary.write_text(json.dumps({"seconds": self.spent}), encoding="utf-8")
-            os.replace(temporary, self.path)
-        finally:
-            temporary.unlink(missing_ok=True)
+        replace_text(self.path, json.dumps({"seconds": self.spent}))
 
 
 def _read(path: Path) -> float:

@@ -10,11 +10,12 @@ import json
 
 from seqcls.artefacts import Ref
 from seqcls.errors import ConfigRefused
-from seqcls.search.bench import Bench, write_whole
+from seqcls.search.bench import Bench
 from seqcls.search.candidate import Candidate
 from seqcls.search.folds import Cut, Judging, judge_by_validation, make_folds, possible_cuts, worth_folding
 from seqcls.search.plan import Costs, Plan, make_plan, seconds_an_epoch
 from seqcls.search.trial import read_json, run_trial
+from seqcls.temporary import replace_text
 
 MOST_SHARE = 0.9
 """Of the time that is left: what is planned on folds must fit into it, since folds cost time of their own."""
@@ -38,7 +39,7 @@ def measure_speeds(bench: Bench, encoded: Ref, candidates: list[Candidate]) -> l
         except ConfigRefused as error:  # a preset that does not suit these inputs
             candidate.state = f"not tried: {error.found}"
         bench.clock.write()
-    write_whole(path, json.dumps(speeds))
+    replace_text(path, json.dumps(speeds))
     return [Costs(one.name, one.pipeline.train.epochs, *speeds[one.name]) for one in candidates if one.name in speeds]
 
 
@@ -51,7 +52,7 @@ def choose_judging(bench: Bench, encoded: Ref, candidates: list[Candidate], cost
         cut = _affordable(bench, encoded, candidates, costs) if worth else None
         why += ", but the budget is too short for folds" if worth and cut is None else ""
         known = {"parts": cut.parts if cut else 0, "repeats": cut.repeats if cut else 0, "why": why}
-        write_whole(path, json.dumps(known))
+        replace_text(path, json.dumps(known))
     if not known["parts"]:
         return judge_by_validation(encoded, str(known["why"]))
     cut = Cut(int(known["parts"]), int(known["repeats"]))
@@ -80,7 +81,7 @@ def plan_epochs(bench: Bench, judging: Judging, costs: list[Costs]) -> Plan:
     else:
         left = max(bench.clock.left - bench.fitting, 0.0)
         plan = make_plan(costs, len(judging.folds), left, 1.0 if judging.crossed else 0.0)
-        write_whole(path, plan.model_dump_json())
+        replace_text(path, plan.model_dump_json())
     training = [cost.seconds * plan.epochs[cost.name] for cost in costs if cost.name in plan.epochs]
     bench.clock.reserve(max([*training, bench.fitting]))
     return plan

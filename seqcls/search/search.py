@@ -18,7 +18,7 @@ from seqcls.config.base import duration_seconds
 from seqcls.config.pipeline import Pipeline, config_digest
 from seqcls.evaluation.tried import FILE, Search
 from seqcls.failpoints import failpoint
-from seqcls.search.bench import Bench, Tell, try_candidate, write_whole
+from seqcls.search.bench import Bench, Tell, try_candidate
 from seqcls.search.candidate import Candidate, make_candidate
 from seqcls.search.clock import Clock
 from seqcls.search.deciding import decide
@@ -27,6 +27,7 @@ from seqcls.search.judging import choose_judging, measure_speeds, plan_epochs
 from seqcls.search.plan import Plan
 from seqcls.search.presets import presets_for
 from seqcls.search.trial import TrialStore
+from seqcls.temporary import replace_text
 from seqcls.training import checkpoints
 from seqcls.training.monitor import ProgressCall
 from seqcls.training.train import TrainResult, train
@@ -68,7 +69,7 @@ def search(
     trained = [_planned(candidate, plan, pipeline) for candidate in candidates if not candidate.preset.is_fitted]
     halve(bench, [one for one in trained if one.name in plan.epochs], plan, judging, costs)
     found = decide(bench, [*fitted, *trained], judging)
-    write_whole(root / FILE, found.model_dump_json(indent=1))
+    replace_text(root / FILE, found.model_dump_json(indent=1))
     failpoint("search_decided")
     bench.tell(f"auto: {found.chosen} was chosen: {found.why}")
     return found

@@ -18,19 +18,16 @@ import numpy.typing as npt
 import torch
 from pydantic import BaseModel, ConfigDict
 
-from seqcls.artefacts import ArtefactStore, Ref, verify, write_json
+from seqcls.artefacts import ArtefactStore, Ref, write_json
 from seqcls.batches import EncodedSplit
-from seqcls.config.model import FittedConfig
 from seqcls.config.pipeline import Pipeline, config_digest
-from seqcls.errors import Corrupted
 from seqcls.failpoints import failpoint
 from seqcls.models.package import run_network
 from seqcls.search.folds import Fold
-from seqcls.training import checkpoints
-from seqcls.training.epochs import VALID_BATCH, Run
-from seqcls.training.fit import Fit
+from seqcls.training.epochs import VALID_BATCH
 from seqcls.training.monitor import ProgressCall
 from seqcls.training.seeding import choose_device, reproducible, threads_of
+from seqcls.training.train import begin
 
 Logits = npt.NDArray[np.float32]
 FACTS, LOGITS = "trial.json", "logits.npy"
@@ -71,12 +68,7 @@ class TrialStore:
 
     def _read(self, ref: Ref) -> Trial | None:
         """A trial that is whole; a damaged one is set aside and will be done again."""
-        if ref.kind != "trial":
-            return None
-        try:
-            verify(ref)
-        except Corrupted:
-            self.store.set_aside(ref)
+        if ref.kind != "trial" or not self.store.is_whole(ref):
             return None
         facts = TrialFacts.model_validate_json((ref.folder / FACTS).read_bytes())
         return Trial(facts, np.load(ref.folder / LOGITS, allow_pickle=False))
@@ -102,7 +94,7 @@ def run_trial(pipeline: Pipeline, fold: Fold, epochs: int, trials: TrialStore, p
         return trials.known[key]
     began, device = time.perf_counter(), choose_device()
     with reproducible(pipeline.seed, threads_of(pipeline.train), device):
-        run = begin(pipeline, fold.encoded, device, trials.store, progress)
+        run = begin(fold.encoded, pipeline, trials.store, device, progress)
         while not run.finished and run.at.epoch < epochs:
             run.next_epoch()
         run.model.load_state_dict(run.best)
@@ -118,15 +110,6 @@ def run_trial(pipeline: Pipeline, fold: Fold, epochs: int, trials: TrialStore, p
     trial = Trial(facts, logits)
     trials.commit(trial)
     return trial
-
-
-def begin(
-    pipeline: Pipeline, encoded: Ref, device: torch.device, store: ArtefactStore, progress: ProgressCall | None
-) -> Run | Fit:
-    """A training as `train` would begin it, with its checkpoints in the store of the search."""
-    if isinstance(pipeline.model, FittedConfig):
-        return Fit(encoded, pipeline, device, progress)
-    return Run(encoded, pipeline, device, checkpoints.folder_of(store, encoded, pipeline), progress)
 
 
 def read_json(path: Path) -> dict[str, Any] | None:

@@ -65,17 +65,17 @@ def train(
     device = choose_device()
     threads = threads_of(pipeline.train)
     with reproducible(pipeline.seed, threads, device):
-        run = _begin(encoded, pipeline, store, device, progress)
+        run = begin(encoded, pipeline, store, device, progress)
         while not run.finished:
             run.next_epoch()
         ref = _publish(run, encoded, pipeline, store, threads, attached or {})
     return TrainResult(ref, time.perf_counter() - began, run.rows, run.rows / max(run.seconds, 1e-9))
 
 
-def _begin(
+def begin(
     encoded: Ref, pipeline: Pipeline, store: ArtefactStore, device: torch.device, progress: ProgressCall | None
 ) -> Run | Fit:
-    """Epochs for networks that learn by gradients, one fit for the other families."""
+    """Epochs for networks that learn by gradients, one fit for the other families; checkpoints are in `store`."""
     if isinstance(pipeline.model, FittedConfig):
         return Fit(encoded, pipeline, device, progress)
     return Run(encoded, pipeline, device, checkpoints.folder_of(store, encoded, pipeline), progress)
