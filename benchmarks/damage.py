@@ -4,20 +4,53 @@ from __future__ import annotations
 
 import random
 import shutil
+import signal
 from collections import Counter
 from pathlib import Path
 
 from seqcls.artefacts import ArtefactStore, Ref, verify
 from seqcls.errors import SeqclsError
 from seqcls.training import checkpoints
+from tests.reliability.processes import Nursery
+from tests.road_data import write_project, write_rows
+
+KINDS = frozenset(
+    ("alias_move", "checked", "encoded", "evaluation", "model", "race", "scores", "splits", "table", "trial")
+)
+"""What the store holds; tests/reliability/test_damage.py compares it with the code that writes."""
 
 
-def damage_artefacts(store: ArtefactStore, count: int, how: str, rng: random.Random) -> tuple[int, Counter[str]]:
+def write_every_kind(folder: Path) -> Path:
+    """A project whose search, promotion and first night of scoring make artefacts of every kind."""
+    config = write_project(folder, rows=700, family="auto", more="[split]\nvalid = 0.4\n")
+    text = config.read_text().replace("embedding = 16", 'candidates = ["gru"]')
+    config.write_text(text.replace("epochs = 8", 'epochs = 2\nbudget = "40m"'))
+    write_rows(folder / "incoming" / "night.csv", 60, seed=5, labelled=False, extra=[["empty", ""]])
+    return config
+
+
+def make_every_kind(folder: Path, nursery: Nursery) -> list[ArtefactStore]:
+    """Stores that hold artefacts of every kind between them, made by the commands.
+
+    The end of a search removes its trials, so they are those of a killed one.
+    """
+    whole, killed = write_every_kind(folder / "whole"), write_every_kind(folder / "killed")
+    for arguments in (("train",), ("promote", "--force", "--why", "to be damaged"), ("score",)):
+        done = nursery.run(arguments[0], whole, *arguments[1:])
+        assert done.status == 0, done.text
+    done = nursery.run("train", killed, failpoint="trial_committed=kill@2")
+    assert done.status == -signal.SIGKILL, done.text
+    (search,) = (killed.parent / "store" / "search").iterdir()
+    return [ArtefactStore(whole.parent / "store"), ArtefactStore(search)]
+
+
+def damage_artefacts(stores: list[ArtefactStore], count: int, how: str, rng: random.Random) -> tuple[int, Counter[str]]:
     """(undetected, trials by kind); kinds in turn, then a random file of a random artefact of that kind."""
     by_kind: dict[str, list[Ref]] = {}
-    for ref in store.all():
+    for ref in (ref for store in stores for ref in store.all()):
         verify(ref)
         by_kind.setdefault(ref.kind, []).append(ref)
+    assert by_kind.keys() == KINDS, f"artefacts of {sorted(by_kind)}; all kinds are {sorted(KINDS)}"
     undetected, tried = 0, Counter[str]()
     for number in range(count):
         kind = sorted(by_kind)[number % len(by_kind)]

@@ -58,7 +58,7 @@ def main() -> int:
             if options.kills:
                 sound &= soak_processes(Path(name), nursery, untrained, trained, options)
             if options.flips:
-                sound &= soak_damage(trained, checkpoints, options)
+                sound &= soak_damage(damage.make_every_kind(Path(name) / "kinds", nursery), checkpoints, options)
     if options.training:
         sound &= training_kills.try_families(options.training, options.seed)
     if options.races:
@@ -184,12 +184,12 @@ def settle(nursery: Nursery, command: str, config: Path, rng: random.Random, tal
             tally.failed.append(process.text)
 
 
-def soak_damage(trained: Path, checkpoints: Path, options: argparse.Namespace) -> bool:
+def soak_damage(stores: list[ArtefactStore], checkpoints: Path, options: argparse.Namespace) -> bool:
     """Flips and cuts; a tenth of them on checkpoints."""
-    store, rng = ArtefactStore(trained.parent / "store"), random.Random(options.seed)
+    rng = random.Random(options.seed)
     sound = True
     for how, name in (("flip", "single bits flipped"), ("cut", "files cut short")):
-        undetected, tried = damage.damage_artefacts(store, options.flips, how, rng)
+        undetected, tried = damage.damage_artefacts(stores, options.flips, how, rng)
         used = damage.damage_checkpoints(checkpoints, options.flips // 10, how, rng)
         record(
             name,
