@@ -85,6 +85,8 @@ class SourceConfig(Section):
     query: str | None = None
     """sql: one SELECT statement, instead of `table`; needs `order_by`-stable rows for repeatable ids."""
 
+    extra_columns: Literal["ignore", "refuse"] = "ignore"
+    """Columns (or JSON keys) that nothing asks for: not read, or a reason to refuse the file (a changed export)."""
     checksums: bool = False
     """Whether each file comes with FILE.sha256 (as sha256sum writes it); without it, or with another, it is refused."""
     max_row_bytes: Positive = 8_000_000

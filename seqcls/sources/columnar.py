@@ -23,8 +23,7 @@ from seqcls.sources.reading import (
     Role,
     add_problem,
     constant,
-    need_column,
-    role_columns,
+    pick_columns,
     row_numbers,
 )
 from seqcls.sources.stream import check_same, open_regular
@@ -126,12 +125,9 @@ def _parquet_errors(reading: Reading) -> Iterator[None]:
 
 
 def _check_schema(reading: Reading, schema: pa.Schema) -> dict[Role, str]:
+    roles = pick_columns(reading, schema.names)
     for name in reading.sequence_columns:
-        need_column(
-            reading, name, schema.names, "source.sequence" if len(reading.sequence_columns) == 1 else "source.channels"
-        )
         check_sequence_type(reading, name, schema.field(name).type)
-    roles = role_columns(reading, schema.names)
     for role, name in roles.items():
         check_role_type(reading, name, schema.field(name).type, "a time" if role == "time" else "text or integers")
     return roles

@@ -23,7 +23,7 @@ from seqcls.sources.assemble import assemble
 from seqcls.sources.blocks import Block, line_ends, show, text_blocks, too_long
 from seqcls.sources.header import open_header
 from seqcls.sources.quoting import record_ends
-from seqcls.sources.reading import Reading, Records, Reject, constant, need_column, role_columns, row_numbers
+from seqcls.sources.reading import Reading, Records, Reject, constant, pick_columns, row_numbers
 from seqcls.sources.records import MAX_QUOTED_LINES, Dialect, Record, split_records
 from seqcls.sources.stream import open_source
 from seqcls.table import SourceBatch
@@ -44,11 +44,7 @@ def read_delimited(reading: Reading) -> Iterator[SourceBatch]:
     wanted: dict[str, str] = {}
 
     def choose(found: list[str]) -> list[str]:
-        for name in reading.sequence_columns:
-            need_column(
-                reading, name, found, "source.sequence" if len(reading.sequence_columns) == 1 else "source.channels"
-            )
-        wanted.update({str(role): name for role, name in role_columns(reading, found).items()})
+        wanted.update({str(role): name for role, name in pick_columns(reading, found).items()})
         return list(dict.fromkeys([*reading.sequence_columns, *wanted.values()]))
 
     for fields in read_fields(reading, choose):

@@ -13,7 +13,7 @@ from typing import Any
 
 from seqcls.sources.assemble import assemble
 from seqcls.sources.blocks import Lines, read_lines
-from seqcls.sources.reading import Reading, Reject, Role, need_column, role_columns
+from seqcls.sources.reading import Reading, Reject, Role, pick_columns, refuse_others
 from seqcls.sources.values import records_of
 from seqcls.table import SourceBatch
 
@@ -28,7 +28,9 @@ def read_jsonl(reading: Reading) -> Iterator[SourceBatch]:
     for lines in read_lines(reading, skip_blank=True):
         rows, objects, raws, rejects = _parse(reading, lines)
         if roles is None and objects:
-            roles = _roles(reading, objects)
+            roles = pick_columns(reading, _keys(objects))
+        elif roles is not None:
+            refuse_others(reading, _keys(objects), [*reading.sequence_columns, *roles.values()])
         yield assemble(reading, records_of(reading, rows, objects, roles or {}, rejects, raws))
 
 
@@ -74,10 +76,5 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _DECODER = json.JSONDecoder(object_pairs_hook=_once)
 
 
-def _roles(reading: Reading, objects: list[dict[str, Any]]) -> dict[Role, str]:
-    found = list(dict.fromkeys(key for value in objects for key in value))
-    for name in reading.sequence_columns:
-        need_column(
-            reading, name, found, "source.sequence" if len(reading.sequence_columns) == 1 else "source.channels"
-        )
-    return role_columns(reading, found)
+def _keys(objects: list[dict[str, Any]]) -> list[str]:
+    return list(dict.fromkeys(key for value in objects for key in value))

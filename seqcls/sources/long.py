@@ -21,7 +21,7 @@ from seqcls.sources.assemble import assemble
 from seqcls.sources.delimited import Fields, read_fields
 from seqcls.sources.numbers import parse_flat
 from seqcls.sources.pivot import pivot
-from seqcls.sources.reading import Reading, Records, Reject, Role, need_column, role_columns, row_numbers
+from seqcls.sources.reading import Reading, Records, Reject, Role, need_column, refuse_others, role_columns, row_numbers
 from seqcls.table import SourceBatch
 
 BYTES_PER_PARTITION = 64 * 1024 * 1024
@@ -78,6 +78,7 @@ class _Spread:
         if source.channels and not self.has_channel:
             need_column(self.reading, source.channel, found, "source.channel")
         names = [*self.roles.values(), source.position, source.value]
+        refuse_others(self.reading, found, [*names, source.channel])
         return list(dict.fromkeys([*names, source.channel] if self.has_channel else names))
 
     def add(self, fields: Fields) -> list[Reject]:

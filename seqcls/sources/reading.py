@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -112,6 +112,30 @@ def add_problem(problems: Problems, index: int, column: str, rule: str, reason: 
     problems.setdefault(index, []).append((column, rule, reason))
 
 
+def pick_columns(reading: Reading, found: list[str]) -> dict[Role, str]:
+    """The same as `role_columns`, once the columns of the sequence are there, and no others where none may be."""
+    key = "source.sequence" if len(reading.sequence_columns) == 1 else "source.channels"
+    for name in reading.sequence_columns:
+        need_column(reading, name, found, key)
+    roles = role_columns(reading, found)
+    refuse_others(reading, found, [*reading.sequence_columns, *roles.values()])
+    return roles
+
+
+def refuse_others(reading: Reading, found: list[str], used: Iterable[str]) -> None:
+    """With `source.extra_columns = "refuse"`: every column must be one that something asks for."""
+    if reading.source.extra_columns == "ignore":
+        return
+    known = list(dict.fromkeys(used))
+    others = [name for name in found if name not in known]
+    if others:
+        raise reading.refuse(
+            f"{'columns' if len(others) > 1 else 'a column'} that nothing asks for: {_listed(others)}",
+            expected=f"no others than {_listed(known)}",
+            next_step='name them in the config, take them out of the file, or set source.extra_columns = "ignore"',
+        )
+
+
 def role_columns(reading: Reading, found: list[str]) -> dict[Role, str]:
     """Role -> column for label, id, time and group; a column that is named but missing is refused."""
     source = reading.source
@@ -135,14 +159,15 @@ def need_column(reading: Reading, name: str, found: list[str], key: str) -> None
     if name in found:
         return
     near = difflib.get_close_matches(name, found, n=1, cutoff=0.5)
-    shown = ", ".join(repr(column) for column in found[:30]) + (
-        f" and {len(found) - 30} more" if len(found) > 30 else ""
-    )
     raise reading.refuse(
         f"no column {name!r}" + (f"; the nearest is {near[0]!r}" if near else ""),
-        expected=f"it among the columns found: {shown or 'none'}",
+        expected=f"it among the columns found: {_listed(found) or 'none'}",
         next_step=f"correct {key} in the config, or the file",
     )
+
+
+def _listed(names: list[str]) -> str:
+    return ", ".join(map(repr, names[:30])) + (f" and {len(names) - 30} more" if len(names) > 30 else "")
 
 
 def constant(value: str | None, rows: int) -> pa.Array:

@@ -20,7 +20,7 @@ import sqlalchemy as sa
 from seqcls.config.source import SourceConfig
 from seqcls.errors import ConfigRefused, DataRefused, WorldFailed
 from seqcls.sources.assemble import assemble
-from seqcls.sources.reading import Reading, Role, need_column, role_columns
+from seqcls.sources.reading import Reading, pick_columns
 from seqcls.sources.stream import changed
 from seqcls.sources.values import records_of
 from seqcls.table import InputFile, SourceBatch
@@ -49,7 +49,7 @@ def read_sql(reading: Reading) -> Iterator[SourceBatch]:
     digest, first = _Digest(reading.source), 1
     with _rows(reading) as result:
         names = list(result.keys())
-        roles = _roles(reading, names)
+        roles = pick_columns(reading, names)
         for rows in result.partitions(ROWS_PER_BATCH):
             for row in rows:
                 digest.add(row)
@@ -175,15 +175,9 @@ def _statement(reading: Reading, engine: sa.Engine) -> str:
             next_step="correct source.table",
         )
     found = [column["name"] for column in inspector.get_columns(parts[-1], schema)]
-    roles = _roles(reading, found)
+    roles = pick_columns(reading, found)
     names = list(dict.fromkeys([*reading.sequence_columns, *roles.values()]))
     quote = engine.dialect.identifier_preparer.quote_identifier
     order = [roles["id"]] if "id" in roles else names
     columns, table = ", ".join(map(quote, names)), ".".join(map(quote, parts))
     return f"SELECT {columns} FROM {table} ORDER BY {', '.join(map(quote, order))}".replace(":", r"\:")  # noqa: S608 all names are quoted
-
-
-def _roles(reading: Reading, found: list[str]) -> dict[Role, str]:
-    for name in reading.sequence_columns:
-        need_column(reading, name, found, "source.sequence")
-    return role_columns(reading, found)

@@ -16,7 +16,7 @@ import pyarrow as pa
 from seqcls.sources.assemble import assemble
 from seqcls.sources.delimited import Fields, read_fields
 from seqcls.sources.numbers import join_channels, lists_of, parse_flat, trim_right
-from seqcls.sources.reading import Reading, Records, Role, add_problem, need_column, role_columns
+from seqcls.sources.reading import Reading, Records, Role, add_problem, need_column, refuse_others, role_columns
 from seqcls.table import SourceBatch
 
 
@@ -28,7 +28,9 @@ def read_wide(reading: Reading) -> Iterator[SourceBatch]:
     def choose(found: list[str]) -> list[str]:
         roles.update(role_columns(reading, found))
         values.extend(_value_columns(reading, found, set(roles.values()) | {reading.source.label}))
-        return list(dict.fromkeys([*values, *roles.values()]))
+        names = list(dict.fromkeys([*values, *roles.values()]))
+        refuse_others(reading, found, names)
+        return names
 
     for fields in read_fields(reading, choose):
         yield assemble(reading, _records(fields, roles, values))

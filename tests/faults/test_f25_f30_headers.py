@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
+from seqcls.table import Kind
 from tests.faults.travel import GOOD, ingested, refusal, travel
 
 
@@ -53,6 +56,60 @@ def test_an_extra_column_changes_nothing(tmp_path: Path) -> None:
     lines = GOOD.splitlines()
     extra = b"\n".join([lines[0] + b",extra", *(line + b",9" for line in lines[1:])]) + b"\n"
     assert travel(tmp_path / "extra", {"d": extra}).table.equals(ingested(tmp_path / "plain", {"d": GOOD}))
+
+
+def parquet_bytes(table: dict[str, list[str]]) -> bytes:
+    sink = pa.BufferOutputStream()
+    pq.write_table(pa.table(table), sink)
+    return bytes(sink.getvalue())
+
+
+@pytest.mark.fault(
+    "F26",
+    tried='columns that nothing asks for, with `source.extra_columns = "refuse"`, in five formats',
+    outcome="file refused; they are named, and how to allow them is said",
+)
+@pytest.mark.parametrize(
+    ("source", "data", "used"),
+    [
+        ({"format": "csv"}, b"sequence,label,extra\none,a,9\ntwo,b,9\n", "'sequence', 'label'"),
+        ({"format": "tsv"}, b"extra\tsequence\tlabel\n9\tone\ta\n9\ttwo\tb\n", "'sequence', 'label'"),
+        (
+            {"format": "jsonl"},
+            b'{"sequence": "one", "label": "a"}\n{"sequence": "two", "label": "b", "extra": 9}\n',
+            "'sequence', 'label'",
+        ),
+        (
+            {"format": "parquet"},
+            parquet_bytes({"sequence": ["one", "two"], "label": ["a", "b"], "extra": ["9", "9"]}),
+            "'sequence', 'label'",
+        ),
+        ({"format": "wide", "values": ["v*"]}, b"v1,v2,label,extra\n1,2,a,9\n3,4,b,9\n", "'v1', 'v2', 'label'"),
+        (
+            {"format": "long", "id": "id"},
+            b"id,time,value,label,extra\nx,0,1,a,9\nx,1,2,a,9\ny,0,1,b,9\n",
+            "'label', 'id', 'time', 'value', 'channel'",
+        ),
+    ],
+    ids=lambda value: value["format"] if isinstance(value, dict) else "",
+)
+def test_extra_columns_are_refused_where_the_config_says_so(
+    tmp_path: Path, source: dict[str, str], data: bytes, used: str
+) -> None:
+    kind: Kind = "series" if source["format"] in ("wide", "long") else "text"
+    assert ingested(tmp_path / "ignored", {"d": data}, kind, **source).num_rows == 2
+    error = refusal(tmp_path, {"d": data}, kind, extra_columns="refuse", **source)
+    assert error.where == "d"
+    assert error.found == "a column that nothing asks for: 'extra'"
+    assert error.expected == f"no others than {used}"
+    assert error.next_step.endswith('or set source.extra_columns = "ignore"')
+
+
+def test_a_key_that_comes_later_is_refused_too(tmp_path: Path) -> None:
+    line = b'{"sequence": "' + b"x" * 1000 + b'", "label": "a"}\n'
+    data = line * 20_000 + line.replace(b"}", b', "extra": 9}')
+    error = refusal(tmp_path, {"d": data}, extra_columns="refuse", format="jsonl")
+    assert error.found == "a column that nothing asks for: 'extra'"
 
 
 @pytest.mark.fault("F27", tried="columns in another order, also between two files", outcome="accepted, by name")
