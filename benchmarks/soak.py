@@ -1,7 +1,8 @@
 """Kill it anywhere: training, scoring, storage protocol, Prefect's processes; bits flipped, files cut, writers racing.
 
-`python -m benchmarks.soak [--kills 200] [--protocol 10000] [--flips 1000] [--training 12] [--races 1000] [--prefect 30]
-[--seconds 600] [--seed 0]` (`make soak`); 0 leaves a part out; --seconds bounds each of the two loops of kills. Writes
+`python -m benchmarks.soak [--kills 200] [--commands train score rescore] [--protocol 10000] [--flips 1000]
+[--training 12] [--races 1000] [--prefect 30] [--seconds 600] [--seed 0]` (`make soak`); 0 leaves a part out; --kills is
+for train and score together, and as many for `score --rescore`; --seconds bounds each loop of kills. Writes
 docs/reliability.json and the table of docs/reliability.md. Exit code 1 when anything was lost, duplicated, half visible
 or undetected.
 """
@@ -14,33 +15,22 @@ import shutil
 import signal
 import tempfile
 import time
-from collections import Counter
-from dataclasses import dataclass, field
 from pathlib import Path
 
-from benchmarks import damage, prefect_kills, protocol, races, training_kills
+from benchmarks import damage, prefect_kills, process_kills, protocol, races, training_kills
 from benchmarks.record import record
 from seqcls.artefacts import ArtefactStore
-from tests.reliability.invariants import Books, count_final, count_ids, count_visible, model_digests
-from tests.reliability.processes import Command, Nursery
-from tests.road_data import write_project, write_rows
+from tests.reliability.processes import Nursery
 
-LONGEST_RUN = 900.0  # seconds; a run takes 5 alone, and much longer on a machine that does other work
-
-
-@dataclass
-class Tally:
-    kills: dict[str, int] = field(default_factory=Counter)
-    undisturbed: int = 0
-    competing: int = 0
-    books: Books = field(default_factory=Books)
-    failed: list[str] = field(default_factory=list)
-    """Output of undisturbed runs that did not end well, or that made another model."""
+SPELT = {"train": "`seqcls train`", "score": "`seqcls score`", "rescore": "`seqcls score --rescore`"}
+LOOPS = (("train", "score"), ("rescore",))
+"""Commands that are killed in one loop and reported together."""
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--kills", type=int, default=200, help="of training and scoring processes")
+    parser.add_argument("--kills", type=int, default=200, help="of processes, in each loop of commands")
+    parser.add_argument("--commands", nargs="+", choices=SPELT, default=list(SPELT), help="what is killed")
     parser.add_argument("--protocol", type=int, default=10_000, help="kills of the storage protocol")
     parser.add_argument("--flips", type=int, default=1_000, help="bit flips, and as many cuts")
     parser.add_argument("--training", type=int, default=12, help="steps at which trainings are killed in each way")
@@ -54,10 +44,11 @@ def main() -> int:
         sound &= soak_protocol(options)
     if options.kills or options.flips:
         with tempfile.TemporaryDirectory() as name, Nursery(Path(name) / "nursery") as nursery:
-            untrained, trained, checkpoints = prepare(Path(name), nursery)
+            untrained = process_kills.write_untrained(Path(name) / "untrained")
             if options.kills:
-                sound &= soak_processes(Path(name), nursery, untrained, trained, options)
+                sound &= soak_processes(Path(name), nursery, untrained, options)
             if options.flips:
+                checkpoints = make_checkpoints(untrained, Path(name) / "checkpoints", nursery)
                 sound &= soak_damage(damage.make_every_kind(Path(name) / "kinds", nursery), checkpoints, options)
     if options.training:
         sound &= training_kills.try_families(options.training, options.seed)
@@ -68,28 +59,13 @@ def main() -> int:
     return 0 if sound else 1
 
 
-def prepare(folder: Path, nursery: Nursery) -> tuple[Path, Path, Path]:
-    """A project without a model, one with a champion and a scored night, and checkpoints of a killed training."""
-    untrained = write_project(folder / "untrained", rows=120, family="cnn")
-    untrained.write_text(untrained.read_text().replace("epochs = 8", "epochs = 3").replace("= 40", "= 10"))
+def make_checkpoints(untrained: Path, folder: Path, nursery: Nursery) -> Path:
+    """Those of a training that was killed after two epochs."""
     killed = nursery.run("train", untrained, failpoint="epoch_ended=kill@3")
     assert killed.status == -signal.SIGKILL, killed.text
-    checkpoints = damage.keep_checkpoints(untrained.parent, folder / "checkpoints")
+    kept = damage.keep_checkpoints(untrained.parent, folder)
     shutil.rmtree(untrained.parent / "store")
-    trained = Path(shutil.copytree(untrained.parent, folder / "trained")) / untrained.name
-    for arguments in (("train",), ("promote", "--force", "--why", "for the soak")):
-        done = nursery.run(arguments[0], trained, *arguments[1:])
-        assert done.status == 0, done.text
-    add_night(trained, 0)
-    done = nursery.run("score", trained)
-    assert done.status == 0, done.text
-    return untrained, trained, checkpoints
-
-
-def add_night(config: Path, number: int) -> None:
-    name = f"night{number}"
-    extra = [[f"{name}-empty", ""], [f"{name}-blank", "  "]]
-    write_rows(config.parent / "incoming" / f"{name}.csv", 90, seed=number, labelled=False, extra=extra)
+    return kept
 
 
 def soak_protocol(options: argparse.Namespace) -> bool:
@@ -112,76 +88,43 @@ def soak_protocol(options: argparse.Namespace) -> bool:
     return not any(wrong.values())
 
 
-def soak_processes(folder: Path, nursery: Nursery, untrained: Path, trained: Path, options: argparse.Namespace) -> bool:
-    """Kill commands at random moments until there were enough kills; now and then let one end."""
-    rng, tally = random.Random(options.seed), Tally()
-    began = time.monotonic()
-    wanted = model_digests(trained)
-    number = 0
-    while sum(tally.kills.values()) < options.kills and time.monotonic() - began < options.seconds:
-        number += 1
-        command = rng.choice(["train", "score"])
-        source = untrained if command == "train" else trained
-        config = Path(shutil.copytree(source.parent, folder / f"trial{number}")) / source.name
-        if command == "score":
-            add_night(config, number)
-        for _ in range(rng.randint(1, 4)):
-            disturb(nursery, command, config, rng, tally)
-        settle(nursery, command, config, rng, tally)
-        if command == "train":
-            if model_digests(config) != wanted:
-                tally.failed.append(f"{config}: another model")
-        else:
-            tally.books += count_final(config) + count_ids(config)
-        shutil.rmtree(config.parent)
+def soak_processes(folder: Path, nursery: Nursery, untrained: Path, options: argparse.Namespace) -> bool:
+    """Kill commands at random moments, loop by loop; each loop is a line of the table."""
+    projects = process_kills.make_projects(folder, nursery, untrained)
+    sound = True
+    for loop in LOOPS:
+        jobs = [name for name in loop if name in options.commands]
+        if jobs:
+            began = time.monotonic()
+            tally = process_kills.kill_at_random(
+                folder, nursery, projects, jobs, options.kills, options.seconds, options.seed
+            )
+            sound &= record_kills(jobs, tally, options.seed, time.monotonic() - began)
+    return sound
+
+
+def record_kills(jobs: list[str], tally: process_kills.Tally, seed: int, seconds: float) -> bool:
+    """Write one loop down; whether nothing was wrong."""
     wrong = {**tally.books.__dict__, "runs that failed afterwards, or made another model": len(tally.failed)}
+    if jobs == ["rescore"]:
+        wrong = {**tally.books.__dict__, "runs that failed afterwards, or changed older scores": len(tally.failed)}
     record(
-        "kills of train and score",
+        f"kills of {' and '.join(jobs)}",
         {
-            "tried": "`kill -9` of `seqcls train` and `seqcls score` at random moments, one to eight in a row",
-            "times": sum(tally.kills.values()),
+            "tried": f"`kill -9` of {' and '.join(SPELT[name] for name in jobs)} at random moments, "
+            "one to eight in a row",
+            "times": tally.kills.total(),
             "kills": dict(tally.kills),
             "undisturbed_runs_checked": tally.undisturbed,
             "competing_pairs": tally.competing,
             "wrong": wrong,
-            "seed": options.seed,
-            "seconds": round(time.monotonic() - began),
+            "seed": seed,
+            "seconds": round(seconds),
         },
     )
     for text in tally.failed:
         print(text)
     return not any(wrong.values())
-
-
-def disturb(nursery: Nursery, command: str, config: Path, rng: random.Random, tally: Tally) -> None:
-    """Start one process, or two at once; kill each at a moment of its own; look at what can be seen."""
-    running: list[Command] = [nursery.start(command, config) for _ in range(2 if rng.random() < 0.25 else 1)]
-    tally.competing += len(running) == 2
-    began = time.monotonic()
-    longest = 1.5 if command == "train" else 0.7
-    for moment, process in sorted((rng.uniform(0.0, longest), index) for index, process in enumerate(running)):
-        time.sleep(max(0.0, began + moment - time.monotonic()))
-        running[process].send(signal.SIGKILL)
-        status = running[process].wait()
-        tally.kills[command] += status == -signal.SIGKILL
-        if status not in (0, -signal.SIGKILL):
-            tally.failed.append(running[process].text)
-    if (config.parent / "store" / "ledger.db").is_file():
-        tally.books += count_visible(config)
-
-
-def settle(nursery: Nursery, command: str, config: Path, rng: random.Random, tally: Tally) -> None:
-    """Undisturbed, alone or two at once; then once more, since the last to end may have left work to the other."""
-    running = [nursery.start(command, config) for _ in range(2 if rng.random() < 0.25 else 1)]
-    tally.competing += len(running) == 2
-    for process in [*running]:
-        process.wait(LONGEST_RUN)
-    if len(running) == 2:
-        running.append(nursery.run(command, config))
-    for process in running:
-        tally.undisturbed += 1
-        if process.status != 0:
-            tally.failed.append(process.text)
 
 
 def soak_damage(stores: list[ArtefactStore], checkpoints: Path, options: argparse.Namespace) -> bool:

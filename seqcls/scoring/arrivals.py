@@ -17,7 +17,6 @@ from seqcls.errors import ConfigRefused
 from seqcls.failpoints import failpoint
 from seqcls.ledger.chunks import list_inputs, see_input
 from seqcls.scoring.days import day_of
-from seqcls.scoring.publish import remove_traces
 from seqcls.scoring.request import ScoreRequest
 from seqcls.sources.arriving import find_unfinished, read_settled
 from seqcls.sources.discover import find_files, find_paths
@@ -64,8 +63,6 @@ class Discovery(_Record):
 
 def discover_new(workspace: Workspace, request: ScoreRequest = EVERYTHING, *, note: bool = True) -> Discovery:
     """List the score folders and tell new content from known; `note` writes down what was seen."""
-    if note:
-        remove_traces(workspace.store, workspace.output)
     files, waiting = list_files(workspace)
     known = {row.input_digest for row in list_inputs(workspace.ledger, workspace.pipeline.name) if row.state == "done"}
     new: dict[str, NewFile] = {}

@@ -20,6 +20,7 @@ from seqcls.registry.versions import CHAMPION, champion, find_version
 from seqcls.scoring.arrivals import EVERYTHING, Discovery, discover_new
 from seqcls.scoring.chunks import ScorerCache, score_input
 from seqcls.scoring.preparing import Prepared, prepare_new
+from seqcls.scoring.publish import remove_traces
 from seqcls.scoring.request import ScoreRequest, check_request
 from seqcls.scoring.rescore import find_history, prepare_history
 from seqcls.workspace import Workspace
@@ -58,8 +59,9 @@ class Night(BaseModel):
 
 
 def discover(workspace: Workspace, request: ScoreRequest = EVERYTHING) -> Discovery:
-    """What there is to score; before any work: no champion (or no such version), no scoring."""
+    """What there is to score, once what killed runs left is cleared; no champion (or no such version), no scoring."""
     version = check_request(workspace, request)
+    remove_traces(workspace.store, workspace.output)
     complete_journal(workspace, CHAMPION)
     return find_history(workspace, request, version) if request.rescore else discover_new(workspace, request)
 

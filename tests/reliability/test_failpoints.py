@@ -26,7 +26,7 @@ from tests.reliability.processes import Nursery
 # point -> the commands that pass it
 SCENARIOS: dict[str, tuple[str, ...]] = {
     "artefact_begun": ("train", "score"),
-    "artefact_written": ("train", "score"),
+    "artefact_written": ("train", "score", "rescore"),
     "artefact_published": ("train", "score"),
     "artefact_condemned": ("gc",),
     "shard_written": ("train", "score"),
@@ -101,6 +101,8 @@ def test_killed_twice_at_a_point_the_next_run_ends_well(
         assert model_digests(config) == model_digests(trained / "pairs.toml")
         assert not list((config.parent / "store" / "checkpoints").glob("*"))
     else:
+        if command in ("score", "rescore"):
+            assert count_final(config) == Books(), "the command by itself clears what its killed runs left"
         after = nursery.run("score", config)
         assert after.status == 0, after.text
         assert count_final(config) == Books()
