@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from seqcls.scoring.request import ScoreRequest
 
 FLAGS = {
+    "abstained": "abstained: score.abstain_below or score.abstain_precision asks for more confidence than this",
     "many_unknown": "many_unknown: the model has seen few of these words or letters in training; trust it less",
     "truncated": "truncated: longer than [encode].max_length; the model saw only a part",
 }
@@ -148,7 +149,10 @@ def _predict(options: argparse.Namespace) -> None:
 
 def _show_answer(answer: dict[str, Any]) -> str:
     probabilities = answer["probabilities"]
-    lines = [f"{answer['label']}  ({answer['confidence']:.3f}, {answer['model']})"]
+    label = answer["label"]
+    if label is None:
+        label = f"no label, which takes a confidence of {answer['least_confidence']:.6g}"
+    lines = [f"{label}  ({answer['confidence']:.3f}, {answer['model']})"]
     lines += [f"  {value:.3f}  {name}" for name, value in sorted(probabilities.items(), key=lambda item: -item[1])]
     if answer["flags"]:
         lines += [f"  note: {FLAGS.get(flag, flag)}" for flag in answer["flags"]]

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import csv
 import json
+import shutil
 from pathlib import Path
 
 import numpy as np
@@ -17,6 +19,7 @@ from seqcls.models.package import load_model, predict_logits
 from seqcls.registry.versions import champion
 from seqcls.road import score_pipeline, train_pipeline
 from seqcls.scoring.abstaining import least_confidence
+from seqcls.scoring.predict import predict_one
 from seqcls.workspace import open_workspace
 from tests.road_data import write_project, write_rows
 
@@ -70,6 +73,28 @@ def test_rows_get_a_label_from_the_chosen_confidence_on_and_the_report_says_so(p
     assert outcome.night.rows.abstained == scores["label"].isna().sum() > 0
     for name in ("report.html", "model_card.md"):
         assert f"Rows get a label from a confidence of {threshold:.3f} on" in (evaluation.folder / name).read_text()
+
+
+@pytest.mark.parametrize("setting", [f"abstain_precision = {WANTED}", "abstain_below = 0.9"])
+def test_one_sequence_abstains_where_its_row_of_the_scores_does(project: Path, tmp_path: Path, setting: str) -> None:
+    config = Path(shutil.copytree(project.parent, tmp_path / "project")) / project.name
+    shutil.rmtree(config.parent / "scores", ignore_errors=True)
+    config.write_text(config.read_text().replace(f"abstain_precision = {WANTED}", setting))
+    write_rows(config.parent / "incoming" / "next.csv", 120, seed=5, labelled=False)
+    with open(config.parent / "incoming" / "next.csv", newline="") as file:
+        sequences = {row["id"]: row["sequence"] for row in csv.DictReader(file)}
+    with open_workspace(config) as workspace:
+        parts = [workspace.output / name for name in score_pipeline(workspace).files.scores]
+        rows = [row for part in parts for row in pq.ParquetFile(part).read().to_pylist() if row["id"] in sequences]
+        rows.sort(key=lambda row: row["confidence"])
+        kept = [rows[0], rows[-1]]
+        answers = [predict_one(workspace, champion(workspace), sequences[row["id"]]) for row in kept]
+        least = least_confidence(workspace, champion(workspace))
+    assert [answer["label"] for answer in answers] == [row["label"] for row in kept]
+    assert [answer["flags"] for answer in answers] == [row["flags"] for row in kept]
+    assert [answer["confidence"] for answer in answers] == pytest.approx([row["confidence"] for row in kept], abs=1e-5)
+    assert [answer["label"] is None for answer in answers] == [True, False]
+    assert {answer["least_confidence"] for answer in answers} == {least}
 
 
 def test_scoring_for_another_precision_is_refused_until_it_is_evaluated(project: Path) -> None:
