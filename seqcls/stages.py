@@ -22,6 +22,7 @@ from seqcls.failpoints import failpoint
 from seqcls.ledger.stages import find_stage, record_stage
 from seqcls.memory import enough_memory
 from seqcls.sources.discover import source_files
+from seqcls.space import enough_space
 from seqcls.table import InputFile
 from seqcls.workspace import Workspace
 
@@ -61,6 +62,7 @@ def ingest_files(workspace: Workspace, files: list[InputFile], *, labelled: bool
         from seqcls.ingest import ingest
 
         folder = workspace.folder
+        enough_space(workspace.store.root, files)
         return ingest(files, source, pipeline.kind, workspace.store, labelled=labelled, folder=folder), {}
 
     parts = [f"{file.name}|{file.digest}|{file.split}" for file in files]
