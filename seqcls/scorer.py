@@ -39,13 +39,13 @@ class Scorer:
     def score(self, rows: pa.Table) -> tuple[np.ndarray, list[list[str]]]:
         """Rows with a `sequence` column -> probabilities (N, K), NaN where the network gave none; flags of each row."""
         from seqcls.batches import EncodedSplit
-        from seqcls.engines.engine import predict
+        from seqcls.models.logits import run_batches
 
         encoded = self.encoder.encode(rows["sequence"].combine_chunks())
         lengths = pc.list_value_length(encoded.sequence)
         columns = {"id": rows["id"], "sequence": encoded.sequence}
         split = EncodedSplit.from_arrow(pa.table(columns), self.encoder.inputs)
-        logits = predict(self.engine, split, self.encoder.inputs, len(self.labels), self.batch_size)
+        logits = run_batches(self.engine.run, split, self.encoder.inputs, len(self.labels), self.batch_size)
         per_position = max(self.encoder.inputs.channels, 1)
         unknown_share = encoded.unknown.to_numpy() / np.maximum(
             lengths.to_numpy(zero_copy_only=False) / per_position, 1

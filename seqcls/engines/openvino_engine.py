@@ -16,9 +16,10 @@ import torch
 from seqcls.batches import Batch
 from seqcls.config.model import FittedConfig
 from seqcls.engines.conversion import convert, import_openvino, is_installed, probe, tensors_of
-from seqcls.engines.engine import Logits, unavailable
+from seqcls.engines.engine import unavailable
 from seqcls.engines.torch_engine import has_bf16, open_torch
 from seqcls.evaluation.probabilities import softmax
+from seqcls.models.logits import Logits
 from seqcls.models.package import LoadedModel
 
 WIDTHS = 8

@@ -19,9 +19,10 @@ from pydantic import BaseModel, ConfigDict
 from seqcls.batches import EncodedSplit
 from seqcls.config.train import EngineName
 from seqcls.engines import ENGINES, REFERENCE, Opener
-from seqcls.engines.engine import Engine, EngineUnavailable, Logits, predict
+from seqcls.engines.engine import Engine, EngineUnavailable
 from seqcls.engines.machine import Machine, this_machine
 from seqcls.evaluation.probabilities import softmax
+from seqcls.models.logits import Logits, run_batches
 from seqcls.models.package import LoadedModel
 
 SAME_LABELS = 0.999
@@ -138,7 +139,7 @@ def _open(opener: Opener, loaded: LoadedModel) -> tuple[Engine, float]:
 
 
 def _predict(engine: Engine, loaded: LoadedModel, rows: EncodedSplit, batch_size: int) -> Logits:
-    return predict(engine, rows, loaded.inputs, len(loaded.labels), batch_size)
+    return run_batches(engine.run, rows, loaded.inputs, len(loaded.labels), batch_size)
 
 
 def _time(

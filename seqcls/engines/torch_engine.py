@@ -7,7 +7,6 @@ BFLOAT16 for deep learning training").
 
 from __future__ import annotations
 
-import itertools
 from dataclasses import dataclass
 
 import torch
@@ -15,7 +14,8 @@ from torch import nn
 
 from seqcls.batches import Batch
 from seqcls.config.model import FittedConfig
-from seqcls.engines.engine import Logits, unavailable
+from seqcls.engines.engine import unavailable
+from seqcls.models.logits import Logits, device_of, run_once
 from seqcls.models.package import LoadedModel
 
 BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16", "arm_bf16", "sve_bf16")
@@ -33,9 +33,8 @@ class TorchEngine:
     """Whether products are computed in bfloat16."""
 
     def run(self, batch: Batch) -> Logits:
-        with torch.inference_mode(), torch.autocast(self.device.type, torch.bfloat16, enabled=self.lower):
-            logits: Logits = self.network(batch.to(self.device)).float().cpu().numpy()
-        return logits
+        with torch.autocast(self.device.type, torch.bfloat16, enabled=self.lower):
+            return run_once(self.network, batch, self.device)
 
 
 def open_torch(loaded: LoadedModel) -> TorchEngine:
@@ -62,5 +61,4 @@ def has_bf16(device: torch.device) -> bool:
 
 def _open(name: str, loaded: LoadedModel, *, lower: bool) -> TorchEngine:
     assert not loaded.model.training, "dropout would still be on"
-    tensors = itertools.chain(loaded.model.parameters(), loaded.model.buffers())
-    return TorchEngine(name, loaded.model, next(tensors).device, lower)
+    return TorchEngine(name, loaded.model, device_of(loaded.model), lower)

@@ -7,12 +7,9 @@ read; nothing of the file decides what code runs; equal weights and facts give e
 from __future__ import annotations
 
 import hashlib
-import itertools
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
 from safetensors import SafetensorError
@@ -20,11 +17,12 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from seqcls.artefacts import Ref, verify, write_json
-from seqcls.batches import Batches, EncodedSplit, read_inputs
+from seqcls.batches import EncodedSplit, read_inputs
 from seqcls.config.model import ModelConfig
 from seqcls.encoders.spec import InputSpec
 from seqcls.errors import Corrupted, DataRefused
 from seqcls.models import build_model
+from seqcls.models.logits import Logits, device_of, run_batches, run_once
 from seqcls.table import Kind
 
 FORMAT_VERSION = 1
@@ -45,6 +43,9 @@ class ModelManifest(BaseModel):
     labels: tuple[str, ...]
     seed: int
     threads: int
+    """Of each process."""
+    processes: int = 1
+    """That trained together (`train.processes`); 1 in artefacts of before."""
     device: str
     torch: str
     parameters: int
@@ -159,19 +160,13 @@ def _shape(tensor: Tensor) -> str:
     return f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"
 
 
-def predict_logits(loaded: LoadedModel, split: EncodedSplit, batch_size: int) -> npt.NDArray[np.float32]:
+def predict_logits(loaded: LoadedModel, split: EncodedSplit, batch_size: int) -> Logits:
     """(N, K) of a loaded model."""
     return run_network(loaded.model, split, loaded.inputs, len(loaded.labels), batch_size)
 
 
-def run_network(
-    model: nn.Module, split: EncodedSplit, inputs: InputSpec, classes: int, batch_size: int
-) -> npt.NDArray[np.float32]:
-    """(N, K); inside, rows are taken by length, so that little of a batch is padding."""
+def run_network(model: nn.Module, split: EncodedSplit, inputs: InputSpec, classes: int, batch_size: int) -> Logits:
+    """(N, K) of a network that is not being trained just now."""
     assert not model.training, "dropout would still be on"
-    device = next(itertools.chain(model.parameters(), model.buffers())).device
-    logits = np.zeros((len(split), classes), np.float32)
-    with torch.inference_mode():
-        for batch in Batches(split, inputs, batch_size, seed=0, shuffle=False).iterate(0):
-            logits[batch.rows.numpy()] = model(batch.to(device)).float().cpu().numpy()
-    return logits
+    device = device_of(model)
+    return run_batches(lambda batch: run_once(model, batch, device), split, inputs, classes, batch_size)

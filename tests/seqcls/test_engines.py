@@ -17,13 +17,14 @@ from seqcls.config.model import FittedConfig, ModelConfig, NgramsModel, RocketMo
 from seqcls.config.train import EngineName
 from seqcls.encoders.spec import InputSpec
 from seqcls.engines import ENGINES, conversion
-from seqcls.engines.engine import Engine, EngineUnavailable, Logits, predict
+from seqcls.engines.engine import Engine, EngineUnavailable
 from seqcls.engines.machine import this_machine
 from seqcls.engines.openvino_engine import possible_widths
 from seqcls.engines.race import Lane, Race, choose, compare, evenly, run_race
 from seqcls.engines.torch_engine import has_bf16, open_torch
 from seqcls.evaluation.probabilities import softmax
 from seqcls.models import MODELS, build_model
+from seqcls.models.logits import Logits, run_batches
 from seqcls.models.package import LoadedModel, ModelManifest
 from tests.seqcls.encoded_examples import SPECS, encoded_table, random_table
 from tests.seqcls.test_models import CLASSES, config_of, fits
@@ -61,7 +62,7 @@ def split_of(inputs: InputSpec, rows: int, seed: int = 1) -> EncodedSplit:
 
 
 def logits_of(engine: Engine, loaded: LoadedModel, split: EncodedSplit, batch_size: int = 7) -> Logits:
-    return predict(engine, split, loaded.inputs, CLASSES, batch_size)
+    return run_batches(engine.run, split, loaded.inputs, CLASSES, batch_size)
 
 
 def open_or_skip(name: EngineName, loaded: LoadedModel) -> Engine:
