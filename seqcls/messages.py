@@ -161,7 +161,7 @@ def checks_table(report: CheckReport) -> str:
             "| " + " | ".join(escape(cell) for cell in ("ok" if check.success else "NO", *cells, places)) + " |"
         )
     lines += ["", "Classes: " + ", ".join(f"{escape(name)} {rows}" for name, rows in report.classes.items())]
-    lines += [f"- {escape(warning)}" for warning in report.warnings]
+    lines += [f"- {escape(warning)}" for warning in _other_warnings(report)]
     return "\n".join(lines)
 
 
@@ -176,4 +176,10 @@ def checks_text(report: CheckReport) -> list[str]:
             lines.append(
                 f"{check.rule} ({check.policy}): {plural(check.found, 'row')}, expected {check.expected}: {places}"
             )
-    return lines + [f"warning: {warning}" for warning in report.warnings]
+    return lines + [f"warning: {warning}" for warning in _other_warnings(report)]
+
+
+def _other_warnings(report: CheckReport) -> list[str]:
+    """Those that no line of a rule says already."""
+    said = tuple(f"{check.rule}: {check.found} rows (" for check in report.checks if check.found)
+    return [warning for warning in report.warnings if not warning.startswith(said)]

@@ -46,12 +46,11 @@ class EpochBar:
             return
         self.told = time.monotonic()
         trial = f"{progress.trial}: " if progress.trial else ""
-        loss = "being fitted" if math.isnan(progress.train_loss) else f"loss {progress.train_loss:.4f}"
-        get_run_logger().info(
-            f"{trial}epoch {progress.epoch} of at most {progress.epochs}, "
-            f"{progress.rows_done} of {progress.rows_total} rows, "
-            f"{loss}, {progress.rows_per_second:.0f} rows/s"
-        )
+        rows = f"{progress.rows_done} of {progress.rows_total} rows"
+        where = f"epoch {progress.epoch} of at most {progress.epochs}, {rows}, loss {progress.train_loss:.4f}"
+        if math.isnan(progress.train_loss):  # a family that is fitted in one go has no epochs
+            where = f"being fitted, {rows}"
+        get_run_logger().info(f"{trial}{where}, {progress.rows_per_second:.0f} rows/s")
 
 
 @task(**STAGE, timeout_seconds=24 * HOUR)

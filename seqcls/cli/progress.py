@@ -35,15 +35,16 @@ class Teller:
         self.console.print(f"  {'':<10} {line}", markup=False, soft_wrap=True)
 
     def epoch(self, progress: Any) -> None:
-        """A training's progress: epochs, loss, rows/s."""
+        """A training's progress: epochs, loss, rows/s; a family that is fitted in one go has no epochs to tell."""
         trial = f"{progress.trial}: " if progress.trial else ""
         best = f"best {progress.best:.4f}" if progress.best is not None else ""
-        loss = "being fitted" if math.isnan(progress.train_loss) else f"loss {progress.train_loss:.4f}"
+        where = f"epoch {progress.epoch}/{progress.epochs} loss {progress.train_loss:.4f}"
         self._show(
             "train",
             progress.epochs,
             progress.epoch - 1 + progress.rows_done / max(progress.rows_total, 1),
-            f"{trial}epoch {progress.epoch}/{progress.epochs} {loss} {best} {progress.rows_per_second:.0f} rows/s",
+            f"{trial}{'being fitted' if math.isnan(progress.train_loss) else where} {best} "
+            f"{progress.rows_per_second:.0f} rows/s",
         )
 
     def rows(self, count: int) -> None:

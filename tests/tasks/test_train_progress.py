@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import math
 from dataclasses import dataclass
 
 import pytest
@@ -38,3 +39,15 @@ def test_a_long_training_writes_a_line_every_half_a_minute(
     assert [record.message for record in caplog.records] == [
         "epoch 2 of at most 9, 64 of 417 rows, loss 0.5000, 80 rows/s"
     ] * 2
+
+
+def test_a_fit_without_epochs_has_none_in_the_log(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(train, "SECONDS_BETWEEN_LINES", 0.0)
+    monkeypatch.setattr(train, "get_run_logger", lambda: logging.getLogger("seqcls.test"))
+    bar = train.EpochBar("pairs")
+    bar.epoch = 1  # within the fit: the artifact does not move
+    with caplog.at_level(logging.INFO, logger="seqcls.test"):
+        bar(Step(epoch=1, epochs=1, train_loss=math.nan))
+    assert [record.message for record in caplog.records] == ["being fitted, 64 of 417 rows, 80 rows/s"]

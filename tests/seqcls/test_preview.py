@@ -1,0 +1,77 @@
+"""`seqcls check` on a small project: what it says of the training that would follow, and each finding once."""
+
+from __future__ import annotations
+
+import io
+import math
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from seqcls.cli.progress import TRAINING, Teller
+from seqcls.messages import checks_table, checks_text
+from seqcls.preview import preview
+from seqcls.training.monitor import Progress
+from seqcls.validation.checks import CheckReport, CheckResult
+from seqcls.workspace import open_workspace
+from tests.road_data import write_rows
+
+CONFLICTS = [["twice-1", "same words", "yes"], ["twice-2", "same words", "no"]]
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    write_rows(tmp_path / "train.csv", 60, seed=0, labelled=True, extra=CONFLICTS)
+    config = tmp_path / "pairs.toml"
+    config.write_text(
+        'name = "pairs"\nkind = "tokens"\n[source]\nformat = "csv"\nfiles = ["train.csv"]\nid = "id"\n'
+        '[model]\nfamily = "gru"\n'
+    )
+    return config
+
+
+def test_check_tells_epochs_of_families_that_have_them_alone(project: Path) -> None:
+    said = {}
+    for family in ("gru", "ngrams"):
+        project.write_text(project.read_text().replace('"gru"', f'"{family}"'))
+        with open_workspace(project) as workspace:
+            said[family] = preview(workspace, 3, "pairs.toml").splitlines()
+    assert "  would train for at most 30 epochs, then ask the gate" in said["gru"]
+    assert "  would fit in one go, then ask the gate" in said["ngrams"]
+    assert not [line for line in said["ngrams"] if " epochs" in line]
+
+
+def test_check_says_what_a_rule_found_once(project: Path) -> None:
+    with open_workspace(project) as workspace:
+        lines = preview(workspace, 3, "pairs.toml").splitlines()
+    assert [line for line in lines if "conflicting_label" in line] == [
+        "  conflicting_label (warn): 2 rows, expected one class a sequence: train.csv:61, train.csv:62"
+    ]
+
+
+def test_warnings_that_are_no_rule_are_said_still() -> None:
+    rule = CheckResult(
+        rule="length", column="sequence", policy="warn", expected="1 to 9", found=2, share=0.5, success=True
+    )
+    warnings = ("length: 2 rows (50.00%), expected 1 to 9", "1 classes of the table have no accepted row")
+    report = CheckReport(
+        rows_in=4, accepted=4, rejected=0, rejected_by_source=0, checks=(rule,), classes={"a": 4}, warnings=warnings
+    )
+    assert checks_text(report)[1:] == [
+        "length (warn): 2 rows, expected 1 to 9: ",
+        "warning: 1 classes of the table have no accepted row",
+    ]
+    assert [line for line in checks_table(report).splitlines() if line.startswith("- ")] == [
+        "- 1 classes of the table have no accepted row"
+    ]
+
+
+@pytest.mark.parametrize(("loss", "shown"), [(math.nan, "being fitted"), (0.5, "epoch 1/1 loss 0.5000")])
+def test_a_fit_without_epochs_has_none_in_the_terminal(loss: float, shown: str) -> None:
+    out = io.StringIO()
+    with Teller(False, TRAINING) as teller:
+        teller.console = Console(file=out, force_terminal=True, highlight=False, width=120)
+        teller.epoch(Progress(1, 1, 30, 60, 9.0, loss, None, None, None, False))
+    assert shown in out.getvalue()
+    assert ("epoch" in out.getvalue()) == (not math.isnan(loss))
