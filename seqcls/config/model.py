@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 from seqcls.config.base import Positive, Section
 
 Rate = Annotated[float, Field(ge=0.0, lt=1.0, strict=False)]
+Spread = Annotated[float, Field(ge=0.0, le=1.0, strict=False)]
 Pooling = Literal["last", "mean", "max", "attention", "flatten"]
 
 
@@ -25,6 +26,12 @@ class NetworkConfig(Section):
     """Share of embedding units dropped, whole positions at a time."""
     word_dropout: Rate = 0.0
     """Share of words, tokens or k-mers that training reads as unknown, drawn anew each time."""
+    jitter: Spread = 0.0
+    """series: deviation of the noise that training adds to each value, in units of the encoded values."""
+    scaling: Spread = 0.0
+    """series: deviation of the factor, about 1, that training multiplies each channel of a row by."""
+    time_warp: Spread = 0.0
+    """series: how unevenly training lets time pass in a row (deviation of the logarithm of its speed)."""
     members: Annotated[int, Field(ge=1, le=32)] = 1
     """Networks of this kind, each from weights of its own; their mean probability is the answer (a seed ensemble)."""
     series_only: ClassVar[bool] = False

@@ -80,6 +80,8 @@ class Pipeline(Section):
         if self.model.series_only and self.kind != "series":
             yield f'model.family = "{self.model.family}" is for series, but kind is {self.kind!r}'
         if isinstance(self.model, AutoModel):
+            if self.train.processes > 1:
+                yield 'train.processes is for one family; family = "auto" compares families in one process: remove it'
             return
         if self.train.budget != TrainConfig.model_fields["budget"].default:
             yield f'train.budget is for model.family = "auto"; {self.model.family} takes the time it takes: remove it'
@@ -90,6 +92,10 @@ class Pipeline(Section):
             yield 'model.pooling = "flatten" is for the cnn family'
         if self.model.word_dropout and (self.kind == "series" or getattr(self.encode, "unit", "") == "residues"):
             yield "model.word_dropout is for words, tokens and k-mers; model.embedding_dropout serves every kind"
+        if self.kind != "series":
+            for name in ("jitter", "scaling", "time_warp"):
+                if getattr(self.model, name):
+                    yield f"model.{name} is for series; model.embedding_dropout serves every kind"
 
     def _fitted_faults(self, model: FittedConfig) -> Iterator[str]:
         """A setting without effect would be tuned in vain."""

@@ -15,7 +15,8 @@ from seqcls.batches import Batch
 from seqcls.config.model import AnyNetwork, AttentionModel, CnnModel, HybridModel, ModelConfig, RecurrentModel
 from seqcls.encoders.spec import InputSpec
 from seqcls.models.convolution import Convolutions
-from seqcls.models.layers import InputLayer, reversal
+from seqcls.models.inputs import InputLayer
+from seqcls.models.layers import reversal
 from seqcls.models.pooling import make_pooling
 from seqcls.models.recurrence import Recurrence
 
@@ -25,7 +26,7 @@ class Network(nn.Module):
 
     def __init__(self, config: AnyNetwork, inputs: InputSpec, classes: int) -> None:
         super().__init__()
-        self.inputs = InputLayer(inputs, config.embedding, config.embedding_dropout, config.word_dropout)
+        self.inputs = InputLayer(inputs, config)
         self.body, width, positions = self.make_body(config, self.inputs.width, inputs.max_length)
         self.pooling = make_pooling(config.pooling, width, positions, bool(getattr(config, "bidirectional", False)))
         self.dropout = config.dropout
