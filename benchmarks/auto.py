@@ -16,8 +16,7 @@ import sys
 import time
 from pathlib import Path
 
-from benchmarks.measured import RESULTS, replace, stamp
-from benchmarks.results import Row, read_rows
+from benchmarks.measured import RESULTS, Row, read_rows, replace, stamp
 from benchmarks.runs import CONFIGS, FIGURES, ROOT, Changes, open_variant
 
 SETS = (

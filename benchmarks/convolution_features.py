@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.results import Row, read_rows, write_rows
+from benchmarks.measured import Row, read_rows, replace
 from benchmarks.runs import CONFIGS, ROOT, Changes, open_variant, prepare
 from seqcls.artefacts import Ref
 from seqcls.batches import EncodedSplit, read_inputs
@@ -59,9 +59,7 @@ def main() -> None:
     warm_up(options.features, options.threads)
     for name in options.only:
         for row in compare(name, options.features, options.seeds, options.threads, options.aeon):
-            known = {tuple(str(old[part]) for part in KEY): old for old in read_rows(RESULTS)}
-            known[tuple(str(row[part]) for part in KEY)] = row
-            write_rows(RESULTS, [known[key] for key in sorted(known)])
+            replace(RESULTS, [row], KEY, ordered=True)
             print({part: row[part] for part in list(row)[:11]}, flush=True)
     print(summary(options.features, options.threads))
 

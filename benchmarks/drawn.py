@@ -17,8 +17,7 @@ from matplotlib.figure import Figure
 from matplotlib.lines import Line2D
 from matplotlib.ticker import FuncFormatter, NullFormatter
 
-from benchmarks.measured import number
-from benchmarks.results import Row
+from benchmarks.measured import Row, number
 
 STYLE: Any = {
     "svg.fonttype": "none",

@@ -22,8 +22,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from benchmarks.measured import RESULTS, replace, stamp
-from benchmarks.results import Row
+from benchmarks.measured import RESULTS, Row, replace, stamp
 from benchmarks.runs import CONFIGS, Changes, open_variant
 
 SETS = ("sst3", "text-mr", "trec", "sms-spam", "tweeteval-emoji")

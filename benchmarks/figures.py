@@ -14,8 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import drawn, page
-from benchmarks.measured import RESULTS
-from benchmarks.results import Row, read_rows
+from benchmarks.measured import RESULTS, Row, read_rows
 
 ROOT = Path(__file__).parents[1]
 PAGE = ROOT / "docs" / "benchmarks.md"

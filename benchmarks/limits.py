@@ -21,8 +21,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from benchmarks import flops
-from benchmarks.measured import RESULTS, number, replace, stamp
-from benchmarks.results import Row, read_rows
+from benchmarks.measured import RESULTS, Row, number, read_rows, replace, stamp
 from benchmarks.speed_ours import CASES, random_rows
 
 TURNS = 5

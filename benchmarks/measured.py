@@ -14,8 +14,7 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from benchmarks.results import Row, read_rows
-
+Row = dict[str, object]
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("seqcls", "torch", "numpy", "pyarrow")
 
@@ -36,8 +35,16 @@ def stamp(threads: int) -> Row:
     }
 
 
-def replace(path: Path, new: Iterable[Row], key: Sequence[str]) -> None:
-    """Write a file again with the new rows in the place of those with the same key."""
+def read_rows(path: Path) -> list[Row]:
+    """What is in the file; nothing if there is none yet."""
+    if not path.is_file():
+        return []
+    with open(path, newline="", encoding="utf-8") as file:
+        return [dict(row) for row in csv.DictReader(file)]
+
+
+def replace(path: Path, new: Iterable[Row], key: Sequence[str], *, ordered: bool = False) -> None:
+    """Write a file again with the new rows in the place of those with the same key; `ordered` sorts all by the key."""
     rows = {tuple(str(row.get(name, "")) for name in key): row for row in [*read_rows(path), *new]}
     columns = list(dict.fromkeys(column for row in rows.values() for column in row))
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -45,7 +52,7 @@ def replace(path: Path, new: Iterable[Row], key: Sequence[str]) -> None:
     with open(draft, "w", newline="", encoding="utf-8") as file:
         writer = csv.DictWriter(file, columns, restval="", lineterminator="\n")
         writer.writeheader()
-        writer.writerows(rows.values())
+        writer.writerows(rows[name] for name in (sorted(rows) if ordered else rows))
     os.replace(draft, path)
 
 

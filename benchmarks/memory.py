@@ -18,9 +18,8 @@ import tempfile
 import time
 from pathlib import Path
 
-import numpy as np
-import pyarrow as pa
-import pyarrow.csv
+from benchmarks.measured import peak_mib
+from benchmarks.road_data import write_dna
 
 STAGES = ("ingest", "validate", "split", "encode")
 RESULTS = Path(__file__).parent / "results" / "memory.csv"
@@ -53,7 +52,7 @@ def measure(count: int) -> list[dict[str, object]]:
     """All four stages on one simulated file."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        write_rows(folder / "rows.csv", count)
+        write_dna(folder / "rows.csv", count)
         (folder / "memory.toml").write_text(CONFIG)
         results = []
         for stage in STAGES:
@@ -62,20 +61,6 @@ def measure(count: int) -> list[dict[str, object]]:
             results.append({"rows": count, "stage": stage, **json.loads(done.stdout)})
             print(results[-1], flush=True)
         return results
-
-
-def write_rows(path: Path, count: int) -> None:
-    """Random bases, four classes, unique ids."""
-    generator = np.random.default_rng(0)
-    schema = pa.schema([("id", pa.string()), ("sequence", pa.string()), ("label", pa.string())])
-    with pyarrow.csv.CSVWriter(path, schema) as writer:
-        for start in range(0, count, 50_000):
-            size = min(50_000, count - start)
-            bases = np.frombuffer(b"ACGT", dtype=np.uint8)[generator.integers(0, 4, (size, 150))]
-            sequences = pa.array([row.tobytes().decode() for row in bases])
-            labels = pa.array([f"class{k}" for k in generator.integers(0, 4, size)])
-            ids = pa.array([f"r{start + k}" for k in range(size)])
-            writer.write_table(pa.table([ids, sequences, labels], schema=schema))
 
 
 def run_stage(stage: str, folder: Path) -> dict[str, float]:
@@ -95,12 +80,6 @@ def run_stage(stage: str, folder: Path) -> dict[str, float]:
     assert done.stage == stage
     assert not done.reused
     return {"seconds": round(done.seconds, 2), "peak_mib": round(peak_mib(), 1)}
-
-
-def peak_mib() -> float:
-    """VmHWM of this process: ru_maxrss would also count what the parent held before this program was loaded."""
-    lines = Path("/proc/self/status").read_text().splitlines()
-    return next(int(line.split()[1]) / 1024 for line in lines if line.startswith("VmHWM"))
 
 
 def write_results(groups: list[list[dict[str, object]]]) -> None:

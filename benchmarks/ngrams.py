@@ -12,7 +12,6 @@ the validation rows too; where a set has no test split of its own, its test rows
 from __future__ import annotations
 
 import argparse
-import csv
 import importlib.metadata
 import json
 import os
@@ -25,6 +24,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from benchmarks.measured import Row, replace
 from benchmarks.runs import CONFIGS, ROOT, open_variant, prepare
 from seqcls import stages
 from seqcls.road import train_pipeline
@@ -156,19 +156,12 @@ def ours(case: Case) -> dict[str, Any]:
     }
 
 
-def record(row: dict[str, Any]) -> None:
+def record(row: Row) -> None:
     """Put a row into the file, in the place of an older one of the same set."""
-    rows = {}
-    if RESULTS.is_file():
-        with open(RESULTS, newline="", encoding="utf-8") as file:
-            rows = {(old["set"], old["who"]): old for old in csv.DictReader(file)}
     versions = {name: importlib.metadata.version(name) for name in ("seqcls", "torch", "numpy", "scipy")}
     stamp = {"date": time.strftime("%Y-%m-%d"), "machine": f"{platform.machine()}, {os.cpu_count()} cores", **versions}
-    rows[row["set"], row["who"]] = {**row, **stamp}
-    with open(RESULTS, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, [*COLUMNS, *stamp], lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows[key] for key in sorted(rows))
+    blank = dict.fromkeys(COLUMNS, "")  # fastText's row has fewer figures, and may be the first of the file
+    replace(RESULTS, [{**blank, **row, **stamp}], ("set", "who"), ordered=True)
 
 
 if __name__ == "__main__":

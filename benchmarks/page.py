@@ -8,8 +8,7 @@ from __future__ import annotations
 import statistics
 from collections.abc import Iterable, Sequence
 
-from benchmarks.measured import number
-from benchmarks.results import Row
+from benchmarks.measured import Row, number
 
 VERSIONS = (
     "python", "seqcls", "torch", "numpy", "pyarrow", "pandas", "great_expectations", "scipy", "aeon", "numba",

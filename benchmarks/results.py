@@ -9,7 +9,6 @@ tables only.
 from __future__ import annotations
 
 import argparse
-import csv
 import importlib.metadata
 import multiprocessing
 import os
@@ -20,11 +19,11 @@ from concurrent.futures import ProcessPoolExecutor, as_completed
 from itertools import groupby
 from pathlib import Path
 
+from benchmarks.measured import Row, read_rows, replace
 from benchmarks.results_table import write_tables
 from benchmarks.runs import ROOT, whole_road
 from benchmarks.sweep import Experiment, swept, tuned
 
-Row = dict[str, object]
 KEY = ("name", "seed")
 
 
@@ -43,7 +42,7 @@ def main() -> None:
     path = results_file()
     if not options.table:
         for new in run_all(experiments, options.seeds, options.jobs):
-            write_rows(path, merge(read_rows(path), new))  # read again: another run may have added its own
+            replace(path, new, KEY, ordered=True)
             for row in new:
                 print(f"{row['name']} seed {row['seed']}: accuracy {float(str(row['accuracy'])):.4f}", flush=True)
     write_tables(read_rows(path))
@@ -97,29 +96,6 @@ def results_file() -> Path:
     """One file a machine and torch: figures of another are not mixed in."""
     version = importlib.metadata.version("torch").split("+")[0]
     return ROOT / "benchmarks" / "results" / f"results-{platform.machine()}-{os.cpu_count()}cores-torch{version}.csv"
-
-
-def merge(rows: list[Row], new: list[Row]) -> list[Row]:
-    """The new results in the place of older ones of the same name and seed."""
-    together = {tuple(str(row[name]) for name in KEY): row for row in [*rows, *new]}
-    return [together[key] for key in sorted(together)]
-
-
-def read_rows(path: Path) -> list[Row]:
-    """What is in the file; nothing if there is none yet."""
-    if not path.is_file():
-        return []
-    with open(path, newline="", encoding="utf-8") as file:
-        return [dict(row) for row in csv.DictReader(file)]
-
-
-def write_rows(path: Path, rows: list[Row]) -> None:
-    """The file anew."""
-    path.parent.mkdir(exist_ok=True)
-    with open(path, "w", newline="", encoding="utf-8") as file:
-        writer = csv.DictWriter(file, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows(rows)
 
 
 if __name__ == "__main__":

@@ -17,8 +17,7 @@ import sys
 import tempfile
 from pathlib import Path
 
-from benchmarks.measured import RESULTS, in_a_process, number, replace, stamp
-from benchmarks.results import Row
+from benchmarks.measured import RESULTS, Row, in_a_process, number, replace, stamp
 from benchmarks.road_data import CONFIG, write_dna
 
 SHORT = 20

@@ -17,8 +17,7 @@ from pathlib import Path
 
 import numpy as np
 
-from benchmarks.measured import RESULTS, in_a_process, number, peak_mib, replace, stamp
-from benchmarks.results import Row
+from benchmarks.measured import RESULTS, Row, in_a_process, number, peak_mib, replace, stamp
 from benchmarks.speed_ours import write_encoded
 from seqcls.artefacts import ArtefactStore
 from seqcls.config.pipeline import parse_pipeline

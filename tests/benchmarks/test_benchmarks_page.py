@@ -8,8 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import bench, figures, page
-from benchmarks.measured import RESULTS, replace
-from benchmarks.results import Row
+from benchmarks.measured import RESULTS, Row, replace
 
 ABOUT = {"machine": "2 cores", "threads": 2, "load": 0.5, "date": "2026-11-23", "commit": "abc", "torch": "2.13.0"}
 

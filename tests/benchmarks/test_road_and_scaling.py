@@ -11,7 +11,7 @@ import pyarrow.csv
 import pytest
 
 from benchmarks import auto, fast_text, limits, measured, road_speed, road_speed_step, scaling, speed
-from benchmarks.results import Row, read_rows
+from benchmarks.measured import Row, read_rows
 from benchmarks.road_data import CONFIG, write_dna
 
 
@@ -139,6 +139,13 @@ def test_a_new_row_takes_the_place_of_its_older_one_and_others_stay(tmp_path: Pa
         assert list(csv.reader(file)) == [["set", "seed", "x", "load"], ["a", "0", "3", "0.5"], ["b", "0", "2", ""]]
     assert measured.number(read_rows(path)[1], "load") is None
     assert [one.name for one in path.parent.iterdir()] == ["file.csv"]
+
+
+def test_rows_that_come_in_any_order_can_be_kept_in_the_order_of_their_key(tmp_path: Path) -> None:
+    path = tmp_path / "file.csv"
+    for name in ("b", "c", "a"):
+        measured.replace(path, [{"set": name}], ("set",), ordered=True)
+    assert [row["set"] for row in read_rows(path)] == ["a", "b", "c"]
 
 
 def test_a_run_of_auto_that_is_in_the_file_is_not_repeated(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
