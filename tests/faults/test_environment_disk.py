@@ -21,22 +21,14 @@ from tests.faults.broken_world import BrokenWorld
 from tests.faults.failing_calls import add_night, check_one_message, count_calls, night_of, try_failing_call
 from tests.reliability.invariants import Books, count_final, count_visible, model_digests
 from tests.reliability.processes import Nursery
+from tests.reliability.small_disk import remount, small_disk, used_kib
 
 
 @pytest.fixture
-def small_disk(tmp_path: Path, untrained: Path) -> Iterator[Path]:
+def on_small_disk(tmp_path: Path, untrained: Path) -> Iterator[Path]:
     """The untrained project on a disk of its own; its pipeline file."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=64m", "none", str(place)], capture_output=True, text=True
-    )
-    if mounted.returncode:
-        pytest.skip(f"no small disk: {mounted.stderr.strip()}")
-    try:
+    with small_disk(tmp_path / "disk") as place:
         yield Path(shutil.copytree(untrained, place / "project")) / "pairs.toml"
-    finally:
-        subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 @pytest.mark.fault(
@@ -45,21 +37,20 @@ def small_disk(tmp_path: Path, untrained: Path) -> Iterator[Path]:
     outcome="each time one message with the step and the space left; nothing half is visible; the last run completes, "
     "to the model of an undisturbed training",
 )
-def test_a_training_on_a_full_disk_that_grows(small_disk: Path, trained: Path, nursery: Nursery) -> None:
-    disk = small_disk.parents[1]
-    facts = os.statvfs(disk)
-    kib, refused = (facts.f_blocks - facts.f_bfree) * facts.f_frsize // 1024, 0
+def test_a_training_on_a_full_disk_that_grows(on_small_disk: Path, trained: Path, nursery: Nursery) -> None:
+    disk = on_small_disk.parents[1]
+    kib, refused = used_kib(disk), 0
     while True:
-        subprocess.run(["mount", "-o", f"remount,size={kib}k", str(disk)], check=True)
-        command = nursery.run("train", small_disk)
-        assert count_visible(small_disk) == Books()
+        remount(disk, f"size={kib}k")
+        command = nursery.run("train", on_small_disk)
+        assert count_visible(on_small_disk) == Books()
         if command.status == 0:
             break
         message = check_one_message(command)
         assert "free space" in message
         kib, refused = kib + 100, refused + 1
     assert refused >= 2
-    assert model_digests(small_disk) == model_digests(trained / "pairs.toml")
+    assert model_digests(on_small_disk) == model_digests(trained / "pairs.toml")
 
 
 @pytest.mark.fault(
