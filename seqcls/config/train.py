@@ -73,7 +73,9 @@ class TrainConfig(Section):
     budget: Duration = "5m"
     """`family = "auto"`: most time for trying and training, in h, m and s, such as "90s" or "1h30m"."""
     threads: Annotated[int, Field(ge=0)] = 0
-    """Processor threads; 0 for all. Weights repeat bit for bit at the same number."""
+    """Processor threads of a process; 0 for all, divided. Weights repeat bit for bit at the same number."""
+    processes: Positive = 1
+    """Processes that share each batch; the result is that of one, up to rounding. With GPUs, one for each."""
 
     @model_validator(mode="after")
     def _corrected_once(self) -> TrainConfig:

@@ -2,7 +2,7 @@
 
 In: an `encoded` artefact and a pipeline. Out: `Run`, epoch by epoch. Promise: `run_epoch` is the one loop, for train
 and valid; a run goes on bit for bit from its checkpoints; the wall clock decides when checkpoints are written and
-nothing of what is in them.
+nothing of what is in them. In a team every process walks the same batches and computes its share of each.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import torch
 from torch import Tensor, nn
 
 from seqcls.artefacts import Ref
-from seqcls.batches import Batch, Batches, EncodedSplit, Integers, read_inputs
+from seqcls.batches import NO_LABEL, Batch, Batches, EncodedSplit, Integers, read_inputs
 from seqcls.config.pipeline import Pipeline
 from seqcls.errors import ConfigRefused, DataRefused
 from seqcls.failpoints import failpoint
@@ -28,7 +28,8 @@ from seqcls.training.checkpoints import Scalars
 from seqcls.training.imbalance import class_weights, loss_shift, loss_weights
 from seqcls.training.monitor import EpochRecord, Figures, LossSums, Progress, ProgressCall, figures, is_better, watched
 from seqcls.training.optimisation import Objective, Optimiser, learning_rate_at
-from seqcls.training.seeding import random_state, set_random_state
+from seqcls.training.seeding import random_state, seed_of, set_random_state
+from seqcls.training.team import ALONE, Team
 
 TICK_SECONDS = 0.25
 VALID_BATCH = 128  # measuring needs no gradients, so more rows fit and fewer calls are made
@@ -42,19 +43,26 @@ def run_epoch(
     device: torch.device,
     optimiser: Optimiser | None,
     after_step: Callable[[Batch, Tensor], None],
+    team: Team = ALONE,
 ) -> None:
-    """One pass from step `sums.step` on; with an optimiser the network learns, without it is only measured."""
+    """One pass from step `sums.step` on; with an optimiser the network learns, without it is only measured.
+
+    The mean over the team of size * (sum of losses of a share) / (rows of the batch) is the mean over the batch, so
+    the gradients that the team exchanges are those of one process.
+    """
     model.train(optimiser is not None)
     first = sums.epoch * batches.steps + sums.step
     with torch.set_grad_enabled(optimiser is not None):
         for number, batch in enumerate(batches.iterate(sums.epoch, sums.step), start=first):
-            batch = batch.to(device)
-            logits = model(batch)  # (B, K)
-            loss = objective(logits, batch.labels)
+            share = team.share(batch).to(device)
+            logits = model(share)  # (B, K)
+            loss = objective(logits, share.labels)
+            if not team.has_rows(batch):
+                loss = loss * 0  # the row is another's
             if optimiser is not None:
-                optimiser.step(loss / len(batch), number)
+                optimiser.step(loss / (len(batch) / team.size), number)
             sums.add(loss, len(batch))
-            after_step(batch, logits)
+            after_step(share, logits)
     sums.settle()
 
 
@@ -62,9 +70,16 @@ class Run:
     """A training in progress: network, optimiser, where it stands, the best weights so far."""
 
     def __init__(
-        self, encoded: Ref, pipeline: Pipeline, device: torch.device, folder: Path, progress: ProgressCall | None
+        self,
+        encoded: Ref,
+        pipeline: Pipeline,
+        device: torch.device,
+        folder: Path,
+        progress: ProgressCall | None,
+        team: Team = ALONE,
     ) -> None:
         self.config, self.device, self.folder, self.progress = pipeline.train, device, folder, progress
+        self.team = team
         self.inputs, self.labels = read_inputs(encoded.folder)
         train_rows, valid_rows = EncodedSplit.open(encoded, "train"), EncodedSplit.open(encoded, "valid")
         check_rows(encoded, train_rows.labels, valid_rows.labels, self.labels)
@@ -89,7 +104,10 @@ class Run:
         self.best: dict[str, Tensor] = {}
         self.rows, self.seconds = 0, 0.0
         self.ticked = self.saved = time.perf_counter()
+        if not team.is_first:
+            torch.manual_seed(seed_of(pipeline.seed, team.rank))
         self.resume()
+        self.learner = team.wrap(self.model)
 
     @property
     def judged(self) -> nn.Module:
@@ -102,7 +120,7 @@ class Run:
 
     def next_epoch(self) -> None:
         """Train an epoch (or the rest of one), measure it on validation, keep the weights if they are the best."""
-        sums = LossSums(self.at.epoch, self.at.step, self.at.loss_sum, self.at.rows)
+        sums = LossSums(self.at.epoch, self.at.step, self.at.loss_sum, self.at.rows, self.team)
         self.saved = began = time.perf_counter()
         rows_before = sums.rows
 
@@ -111,10 +129,13 @@ class Run:
                 self.average.add(self.model)
             failpoint("step_ended")
             now = time.perf_counter()
-            if now - self.ticked >= TICK_SECONDS or now - self.saved >= self.config.checkpoint_seconds:
+            due = now - self.ticked >= TICK_SECONDS or now - self.saved >= self.config.checkpoint_seconds
+            if self.team.agreed(due):
                 self.tick(sums, now, self.rows + sums.rows - rows_before, self.seconds + now - began)
 
-        run_epoch(self.model, self.train_batches, self.objective, sums, self.device, self.optimiser, after_step)
+        batches, learner = self.train_batches, self.learner
+        run_epoch(learner, batches, self.objective, sums, self.device, self.optimiser, after_step, self.team)
+        self.team.take_buffers(self.model, self.judged)
         self.rows += sums.rows - rows_before
         self.seconds += time.perf_counter() - began
         self.end_epoch(sums.mean, *self.measure())
@@ -124,23 +145,22 @@ class Run:
         sums.settle()
         self.ticked = now
         self.report(sums.rows, sums.mean, rows / max(seconds, 1e-9), epoch_ended=False)
-        if now - self.saved >= self.config.checkpoint_seconds:
+        if self.team.agreed(now - self.saved >= self.config.checkpoint_seconds):
             self.at.step, self.at.loss_sum, self.at.rows = sums.step, sums.total, sums.rows
             self.save()
 
     def measure(self) -> tuple[float, Figures]:
         """Loss and figures of the validation split."""
-        sums = LossSums(self.at.epoch)
-        labels: list[Tensor] = []
-        predictions: list[Tensor] = []
+        sums = LossSums(self.at.epoch, team=self.team)
+        split = self.valid_batches.split
+        guess = torch.full((len(split),), NO_LABEL, device=self.device)
 
         def after_step(batch: Batch, logits: Tensor) -> None:
-            labels.append(batch.labels)
-            predictions.append(logits.argmax(1))
+            guess[batch.rows] = logits.argmax(1)
 
-        run_epoch(self.judged, self.valid_batches, self.objective, sums, self.device, None, after_step)
-        truth, guess = torch.cat(labels).cpu().numpy(), torch.cat(predictions).cpu().numpy()
-        return sums.mean, figures(truth, guess, len(self.labels))
+        run_epoch(self.judged, self.valid_batches, self.objective, sums, self.device, None, after_step, self.team)
+        guess = self.team.largest(guess)  # rows of other processes are below every class here
+        return sums.mean, figures(split.labels, guess.cpu().numpy(), len(self.labels))
 
     def end_epoch(self, train_loss: float, valid_loss: float, measured: Figures) -> None:
         """Write the epoch into the books, then commit them."""
@@ -190,14 +210,18 @@ class Run:
         if not (self.at.step == 0 and self.at.best_epoch == self.at.epoch):
             tensors |= {f"best/{name}": tensor for name, tensor in self.best.items()}
         tensors |= {f"optimiser/{name}": tensor for name, tensor in self.optimiser.tensors().items()}
-        tensors |= {f"random/{name}": tensor for name, tensor in random_state(self.device).items()}
-        checkpoints.write(self.folder, self.at, tensors)
+        for name, state in random_state(self.device).items():
+            tensors |= {f"{random_part(rank)}/{name}": found for rank, found in enumerate(self.team.gathered(state))}
+        if self.team.is_first:
+            checkpoints.write(self.folder, self.at, tensors)
         self.saved = time.perf_counter()
         self.seconds -= (self.saved - began) if self.at.step else 0.0  # within an epoch: its time is being taken
 
     def resume(self) -> None:
         """Go on from the newest whole checkpoint, if there is one."""
         found = checkpoints.read_newest(self.folder)
+        at = found.scalars if found is not None else self.at
+        self.team.check_same_start(f"epoch {at.epoch + 1}, step {at.step + 1} of training {self.folder.name[:12]}")
         if found is None:
             return
         self.at = found.scalars
@@ -208,7 +232,12 @@ class Run:
         if self.at.best is None:
             self.best = {}
         self.optimiser.set_tensors(found.part("optimiser"))
-        set_random_state(found.part("random"), self.device)
+        set_random_state(found.part(random_part(self.team.rank)), self.device)
+
+
+def random_part(rank: int) -> str:
+    """Where a checkpoint keeps what a process will draw next."""
+    return f"random-{rank}" if rank else "random"
 
 
 def check_rows(encoded: Ref, train: Integers, valid: Integers, labels: tuple[str, ...]) -> None:

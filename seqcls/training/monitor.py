@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from seqcls.errors import DataRefused
+from seqcls.training.team import ALONE, Team
 
 
 @dataclass(frozen=True)
@@ -74,10 +75,13 @@ def figures(labels: npt.NDArray[np.int64], predictions: npt.NDArray[np.int64], c
 
 
 class LossSums:
-    """Losses of an epoch, added in the order of the steps, so that a resumed epoch adds up to the same bits."""
+    """Losses of an epoch, added in the order of the steps, so that a resumed epoch adds up to the same bits.
 
-    def __init__(self, epoch: int, step: int = 0, total: float = 0.0, rows: int = 0) -> None:
-        self.epoch, self.step, self.total, self.rows = epoch, step, total, rows
+    They are those of all rows: a team's processes add up what each has of its share.
+    """
+
+    def __init__(self, epoch: int, step: int = 0, total: float = 0.0, rows: int = 0, team: Team = ALONE) -> None:
+        self.epoch, self.step, self.total, self.rows, self.team = epoch, step, total, rows, team
         self._waiting: list[Tensor] = []
 
     @property
@@ -85,15 +89,15 @@ class LossSums:
         return self.total / max(self.rows, 1)
 
     def add(self, loss: Tensor, rows: int) -> None:
-        """`loss` is the sum over the rows of a step; it is not read yet, since reading waits for a GPU."""
+        """`loss` is the sum over this process's rows of a step; not read yet, since reading waits for a GPU."""
         self._waiting.append(loss.detach())
         self.rows += rows
 
     def settle(self) -> None:
-        """Read the waiting losses; NaN or infinity ends the run."""
+        """Read the waiting losses, which a team does together; NaN or infinity ends the run."""
         if not self._waiting:
             return
-        for loss in torch.stack(self._waiting).tolist():
+        for loss in self.team.total(torch.stack(self._waiting).double()).tolist():
             self.step += 1
             self.total += loss
             if not np.isfinite(loss):

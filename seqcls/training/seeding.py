@@ -7,11 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
+import numpy as np
 import torch
 import torch.utils.deterministic
 from torch import Tensor
 
 from seqcls.config.train import TrainConfig
+from seqcls.training.place import local_processes
 
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 
@@ -22,9 +24,14 @@ def choose_device() -> torch.device:
 
 
 def threads_of(config: TrainConfig) -> int:
-    """The threads asked for, or all processors that this process may use (a container's share, not the machine's)."""
+    """Threads of a process: those asked for, or its part of what it may use (a container's, not the machine's)."""
     available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return config.threads or available
+    return config.threads or max(available // local_processes(config), 1)
+
+
+def seed_of(seed: int, rank: int) -> int:
+    """Seed of what a process draws for its own rows (dropout), once all have drawn the same weights."""
+    return seed if rank == 0 else int(np.random.SeedSequence([seed, rank]).generate_state(1)[0])
 
 
 def random_state(device: torch.device) -> dict[str, Tensor]:

@@ -3,7 +3,8 @@
 In: an `encoded` artefact and a pipeline. Out: a `model` artefact with the weights of the best epoch. Promise: the same
 data, config, seed, torch and thread count give the same digest, however often the run was killed; losses are means
 over rows; early stopping sees the validation split only. The wall clock decides nothing that is written. Families
-that are fitted in one go (models/fitted.py) take the same road as a run of one epoch.
+that are fitted in one go (models/fitted.py) take the same road as a run of one epoch. With `train.processes` several
+processes take this road together (together.py), and the artefact is that of one, up to rounding.
 """
 
 from __future__ import annotations
@@ -32,7 +33,9 @@ from seqcls.training import checkpoints
 from seqcls.training.epochs import VALID_BATCH, Run
 from seqcls.training.fit import Fit
 from seqcls.training.monitor import ProgressCall
+from seqcls.training.place import check_processes
 from seqcls.training.seeding import choose_device, reproducible, threads_of
+from seqcls.training.team import ALONE, Team
 from seqcls.training.temperature import fit_temperature
 
 TOKENIZER_FILE = "tokenizer.json"
@@ -61,24 +64,50 @@ def train(
 
     `attached` are records to keep beside the weights: JSON by the names of their files.
     """
+    check_processes(pipeline.train)
+    if pipeline.train.processes > 1:
+        from seqcls.training.together import train_together
+
+        return train_together(encoded, pipeline, store, progress, attached or {})
+    return train_here(encoded, pipeline, store, progress, attached or {})
+
+
+def train_here(
+    encoded: Ref,
+    pipeline: Pipeline,
+    store: ArtefactStore,
+    progress: ProgressCall | None,
+    attached: Mapping[str, object],
+    team: Team = ALONE,
+) -> TrainResult:
+    """Train in this process, alone or as one of a team; the first of a team publishes."""
     began = time.perf_counter()
-    device = choose_device()
+    device = team.device or choose_device()
     threads = threads_of(pipeline.train)
     with reproducible(pipeline.seed, threads, device):
-        run = begin(encoded, pipeline, store, device, progress)
+        run = begin(encoded, pipeline, store, device, progress, team)
         while not run.finished:
             run.next_epoch()
-        ref = _publish(run, encoded, pipeline, store, threads, attached or {})
+        if team.size > 1:
+            team.check_same_weights(weights_bytes(tensors) for tensors in (run.model.state_dict(), run.best))
+        ref = _publish(run, encoded, pipeline, store, threads, attached) if team.is_first else None
+        digest = team.texts(ref.digest if ref is not None else "")[0]  # the others wait here
+    ref = store.ref("model", digest)
     return TrainResult(ref, time.perf_counter() - began, run.rows, run.rows / max(run.seconds, 1e-9))
 
 
 def begin(
-    encoded: Ref, pipeline: Pipeline, store: ArtefactStore, device: torch.device, progress: ProgressCall | None
+    encoded: Ref,
+    pipeline: Pipeline,
+    store: ArtefactStore,
+    device: torch.device,
+    progress: ProgressCall | None,
+    team: Team = ALONE,
 ) -> Run | Fit:
     """Epochs for networks that learn by gradients, one fit for the other families; checkpoints are in `store`."""
     if isinstance(pipeline.model, FittedConfig):
         return Fit(encoded, pipeline, device, progress)
-    return Run(encoded, pipeline, device, checkpoints.folder_of(store, encoded, pipeline), progress)
+    return Run(encoded, pipeline, device, checkpoints.folder_of(store, encoded, pipeline), progress, team)
 
 
 def _publish(
@@ -100,6 +129,7 @@ def _publish(
         labels=run.labels,
         seed=pipeline.seed,
         threads=threads,
+        processes=pipeline.train.processes,
         device=run.device.type,
         torch=torch.__version__,
         parameters=sum(weight.numel() for weight in run.model.parameters()),

@@ -1,0 +1,87 @@
+"""Training with `train.processes`: started from here, or one of the processes that a launcher started.
+
+In: what `train` gets. Out: its result. Promise: started from here, this process only listens, and hands on progress,
+warnings and errors; what is trained, and how, is in train.py. Under a launcher (torchrun, on one machine or several)
+every process runs the whole command over one shared store; the first writes the artefact, whose name is its digest.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+from seqcls.artefacts import ArtefactStore, Ref
+from seqcls.config.pipeline import Pipeline, parse_pipeline
+from seqcls.memory import enough_memory
+from seqcls.training.members import Tell
+from seqcls.training.monitor import Progress, ProgressCall
+from seqcls.training.place import launched_place
+from seqcls.training.processes import work_together
+from seqcls.training.team import Team
+from seqcls.training.train import TrainResult, train_here
+
+MEMBER = "seqcls.training.together:train_member"
+
+
+def train_together(
+    encoded: Ref,
+    pipeline: Pipeline,
+    store: ArtefactStore,
+    progress: ProgressCall | None,
+    attached: Mapping[str, object],
+) -> TrainResult:
+    """Join the processes of a launcher, or start our own."""
+    place = launched_place()
+    if place is None:
+        return _train_in_processes(encoded, pipeline, store, progress, attached)
+    from seqcls.training.joining import joined
+
+    with joined(place, None) as team:
+        return train_here(encoded, pipeline, store, progress if team.is_first else None, attached, team)
+
+
+def _train_in_processes(
+    encoded: Ref,
+    pipeline: Pipeline,
+    store: ArtefactStore,
+    progress: ProgressCall | None,
+    attached: Mapping[str, object],
+) -> TrainResult:
+    root = os.path.abspath(store.root)
+    arguments = {
+        "encoded": encoded.model_copy(update={"path": os.path.abspath(encoded.path)}).model_dump(),
+        "pipeline": pipeline.model_dump(mode="json", exclude_unset=True),
+        "root": root,
+        "attached": dict(attached),
+    }
+
+    def hear(subject: str, what: Any) -> None:
+        if progress is not None and subject == "progress":
+            progress(Progress(**what))
+
+    found = work_together(pipeline.train.processes, MEMBER, arguments, hear)
+    return TrainResult(**{**found, "ref": store.ref("model", found["ref"]["digest"])})
+
+
+def train_member(
+    team: Team,
+    tell: Tell,
+    encoded: Mapping[str, str],
+    pipeline: dict[str, object],
+    root: str,
+    attached: Mapping[str, object],
+) -> dict[str, Any]:
+    """What each process does."""
+    parsed = parse_pipeline(pipeline, "train.processes")
+
+    def progress(at: Progress) -> None:
+        tell("progress", asdict(at))
+
+    with enough_memory("stage train", "lower train.batch_size, encode.max_length or train.processes"):
+        result = train_here(
+            Ref(**encoded), parsed, ArtefactStore(Path(root)), progress if team.is_first else None, attached, team
+        )
+    return {**asdict(result), "ref": result.ref.model_dump()}
