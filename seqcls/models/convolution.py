@@ -9,14 +9,15 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqcls.models.layers import MaskedBatchNorm, is_full, mask_of
+from seqcls.models.max_pooling import relu_and_pool
 
 
 class Convolutions(nn.Module):
     """Convolution, maybe batch normalisation, ReLU, max pooling; again for each entry of `filters`.
 
     Padding `same` keeps the length, `valid` shortens it by kernel - 1 (to one position at least). Pooling rounds
-    lengths up, so the last positions of a row count; after ReLU zero is the smallest value, so that cleared padding
-    never wins a maximum. Weights start by Kaiming's rule for ReLU (He et al. 2015, equation 10).
+    lengths up, so the last positions of a row count; after ReLU zero is the smallest value, so cleared padding that
+    wins a maximum changes nothing. Weights start by Kaiming's rule for ReLU (He et al. 2015, equation 10).
     """
 
     def __init__(
@@ -45,25 +46,38 @@ class Convolutions(nn.Module):
 
     def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
         """(B, T, D), (B,) -> (B, T', D'), (B,)."""
-        x = x.transpose(1, 2)
         for index, layer in enumerate(self.layers):
             if index and self.dropout:
                 x = F.dropout(x, self.dropout, self.training)
-            x, lengths = layer(self._pad(x)), self._shorten(lengths)
-            mask = None if is_full(lengths, x.shape[2]) else mask_of(lengths, x.shape[2])[:, None].to(x.dtype)
+            assert isinstance(layer, nn.Conv1d)
+            x, lengths = self._convolve(layer, x), self._shorten(lengths)
+            mask = None if is_full(lengths, x.shape[1]) else mask_of(lengths, x.shape[1])[:, :, None].to(x.dtype)
             if self.norms:
-                x = self.norms[index](x, mask)
-            x = F.relu(x)
-            x = x if mask is None else x * mask
-            if self.pool > 1:
-                x = F.max_pool1d(x, self.pool, ceil_mode=True)
-                lengths = torch.div(lengths + self.pool - 1, self.pool, rounding_mode="floor")
-        return x.transpose(1, 2), lengths
+                x = self.norms[index](x.transpose(1, 2), None if mask is None else mask.transpose(1, 2)).transpose(1, 2)
+            x = relu_and_pool(x if mask is None else x * mask, self.pool)
+            lengths = torch.div(lengths + self.pool - 1, self.pool, rounding_mode="floor")
+        return x, lengths
+
+    def _convolve(self, layer: nn.Conv1d, x: Tensor) -> Tensor:
+        """(B, T, D) -> (B, T', D').
+
+        As images of height 1: (B, T, D) is what torch calls channels last, which oneDNN convolves without turning
+        anything around, twice as fast as `nn.Conv1d` (batch 32, 32 to 64 channels, with gradients, one core).
+        """
+        around = self.kernel // 2 if self.padding == "same" and self.kernel % 2 else 0
+        if not around:
+            x = self._pad(x)
+        if x.shape[2] == 1:  # one channel has no last place: its windows times the filters are a plain product
+            x = F.pad(x, (0, 0, around, around)) if around else x
+            return F.linear(x[:, :, 0].unfold(1, self.kernel, 1), layer.weight[:, 0], layer.bias)
+        image = x.transpose(1, 2).unsqueeze(2)
+        image = F.conv2d(image, layer.weight.unsqueeze(2), layer.bias, padding=(0, around))
+        return image.squeeze(2).transpose(1, 2)
 
     def _pad(self, x: Tensor) -> Tensor:
         if self.padding == "same":
-            return F.pad(x, ((self.kernel - 1) // 2, self.kernel // 2))
-        return F.pad(x, (0, max(self.kernel - x.shape[2], 0)))
+            return F.pad(x, (0, 0, (self.kernel - 1) // 2, self.kernel // 2))
+        return F.pad(x, (0, 0, 0, max(self.kernel - x.shape[1], 0)))
 
     def _shorten(self, lengths: Tensor) -> Tensor:
         if self.padding == "same":
