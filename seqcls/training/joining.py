@@ -19,19 +19,17 @@ from typing import Any
 
 import torch
 import torch.distributed as collective
+from lightning_fabric import Fabric
+from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment
+from lightning_fabric.strategies.ddp import DDPStrategy
 from torch.nn.parallel import DistributedDataParallel
 
-logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # otherwise it prints a banner for each training
+from seqcls.errors import ConfigRefused
+from seqcls.training.place import Place
+from seqcls.training.seeding import choose_device
+from seqcls.training.team import Team
 
-from lightning_fabric import Fabric  # noqa: E402
-from lightning_fabric.plugins.environments.cluster_environment import ClusterEnvironment  # noqa: E402
-from lightning_fabric.strategies.ddp import DDPStrategy  # noqa: E402
-
-from seqcls.errors import ConfigRefused  # noqa: E402
-from seqcls.training.place import Place  # noqa: E402
-from seqcls.training.seeding import choose_device  # noqa: E402
-from seqcls.training.team import Team  # noqa: E402
-
+logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it prints a banner for each training
 INTERFACES = ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME")
 
 
