@@ -134,7 +134,7 @@ def score_by_protocol(config: Path, prepared: Prepared) -> Took:
     began = time.perf_counter(), time.process_time()
     with open_workspace(config) as workspace:
         run_id = new_run_id()
-        finish_scoring(workspace, score_prepared(workspace, prepared, run_id), run_id)
+        finish_scoring(workspace, prepared, score_prepared(workspace, prepared, run_id), run_id)
     return Took(time.perf_counter() - began[0], time.process_time() - began[1])
 
 

@@ -97,14 +97,17 @@ def after_scoring(
         lines.append(f"rejects: {Path(output) / 'rejects'} (each row with its reasons)")
     if night.unfinished:
         lines.append(f"held by another run, finished by it or by the next: {', '.join(night.unfinished)}")
-    waiting = prepared.waiting if prepared else ()
+    waiting, unusable = (prepared.waiting, prepared.set_aside) if prepared else ((), ())
     lines += [f"left for the next run: {item}" for item in waiting]
+    lines += [f"set aside since {item.since}, still there: {item.line}" for item in unusable]
     if rows.rows_in:
         lines.append(f"Next: `seqcls lineage {config} ID` follows a score back to its raw row")
     elif prepared and prepared.rescored_with:
         lines.append(f"nothing to score again. Next: `seqcls scores {config}` shows which scores count")
     elif waiting:
         lines.append("nothing new that is whole. Next: run again when the files above are complete")
+    elif unusable or (prepared and prepared.refused):
+        lines.append("nothing new that can be used. Next: mend or remove the files that are named")
     else:
         lines.append("nothing new: every file was scored before. Next: put new files where score.files points")
     return "\n".join(lines)
@@ -139,7 +142,12 @@ def night_table(prepared: Prepared, night: Night, files: Published, output: Path
         lines += ["", "## Left for the next run", "", *(f"- {escape(item)}" for item in prepared.waiting)]
     if prepared.refused:
         lines += ["", "## Refused files", "", "| file | reason |", "|---|---|"]
-        lines += [f"| {escape(item.name)} | {escape(item.reason)} |" for item in prepared.refused]
+        lines += [f"| {escape(', '.join(item.names))} | {escape(item.reason)} |" for item in prepared.refused]
+    if prepared.set_aside:
+        lines += ["", "## Set aside by an earlier run, still there", "", "| file | since | reason |", "|---|---|---|"]
+        lines += [
+            f"| {escape(', '.join(item.names))} | {item.since} | {escape(item.reason)} |" for item in prepared.set_aside
+        ]
     lines += ["", f"Scores: `{escape(output)}`", ""]
     lines += [f"- `{escape(name)}`" for name in (*files.scores, *files.rejects)]
     return "\n".join(lines)

@@ -14,6 +14,7 @@ from pydantic import BaseModel, ConfigDict
 from seqcls import stages
 from seqcls.artefacts import Ref, read_manifest
 from seqcls.evaluation.tried import Search, read_search
+from seqcls.ledger.set_aside import remember_set_aside
 from seqcls.ledger.stages import new_run_id, record_run
 from seqcls.registry import versions as registry
 from seqcls.registry.gate import Decision, read_metrics
@@ -82,6 +83,7 @@ class ScoreOutcome(BaseModel):
             "output": self.output,
             "known": len(self.discovery.known),
             "refused": len(self.prepared.refused),
+            "set_aside": len(self.prepared.set_aside),
             "waiting": len(self.prepared.waiting),
             "outside": len(self.discovery.outside),
         }
@@ -160,12 +162,13 @@ def score_pipeline(
     discovery = nightly.discover(workspace, request)
     say("discover", discovery_line(discovery))
     prepared = nightly.prepare(workspace, discovery)
-    say("validate", f"{len(prepared.inputs)} ready, {len(prepared.refused)} refused")
+    still = f", {len(prepared.set_aside)} set aside before" if prepared.set_aside else ""
+    say("validate", f"{len(prepared.inputs)} ready, {len(prepared.refused)} refused{still}")
     night = nightly.score_prepared(workspace, prepared, run_id, progress)
     say("score", f"{night.rows.scored} rows in {night.seconds:.1f} s")
     if night.note:
         say("engine", night.note)
-    files = finish_scoring(workspace, night, run_id)
+    files = finish_scoring(workspace, prepared, night, run_id)
     say("publish", f"{len(files.scores)} files")
     return ScoreOutcome(
         pipeline=workspace.pipeline.name,
@@ -190,8 +193,13 @@ def _silent(_stage: str, _what: str) -> None:
     """Tell nobody."""
 
 
-def finish_scoring(workspace: Workspace, night: nightly.Night, run_id: str) -> Published:
-    """Publish what is committed, write the run down."""
+def finish_scoring(
+    workspace: Workspace, prepared: nightly.Prepared, night: nightly.Night, run_id: str
+) -> Published:  # fmt: skip
+    """Publish what is committed, write the run down, and which files it fails for, if they fail one run only."""
     files = publish(workspace)
     record_run(workspace.ledger, run_id, workspace.pipeline.name, "score", night.rows.model_dump())
+    if prepared.fails_once and prepared.refused:
+        told = [(name, item.digest) for item in prepared.refused for name in item.names]
+        remember_set_aside(workspace.ledger, workspace.pipeline.name, told)
     return files

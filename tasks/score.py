@@ -61,7 +61,7 @@ def score_new(config: str, prepared: nightly.Prepared, run_id: str) -> nightly.N
 def publish_scores(config: str, prepared: nightly.Prepared, night: nightly.Night, run_id: str) -> Published:
     """Copy committed chunks to the output folder."""
     with open_workspace(config) as workspace:
-        files = finish_scoring(workspace, night, run_id)
+        files = finish_scoring(workspace, prepared, night, run_id)
         show_markdown(
             workspace.pipeline.name,
             "night",

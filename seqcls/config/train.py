@@ -128,6 +128,8 @@ class ScoreConfig(Section):
     """Rows get no label where needed so that the labels given are right at this share, as validation shows."""
     reject_budget: Share = 0.5
     """Largest share of a file's rows that may be rejected; more refuses the file."""
+    unusable: Literal["fail", "set_aside"] = "fail"
+    """A file that cannot be used fails each run until it is gone; or one run, and is named in a line later."""
     stable_seconds: Annotated[float, Field(ge=0, strict=False)] = 0.0
     """A file changed within so many seconds is left for the next run: for files that grow under their final name."""
     done_marker: Annotated[str, Field(min_length=1)] | None = None

@@ -101,6 +101,16 @@ sightings = Table(
     Column("seen_at", Float, nullable=False),
 )
 
+# Files that cannot be used, once a run has failed for them under that name; the reason stands in `inputs`.
+set_aside = Table(
+    "set_aside",
+    metadata,
+    Column("pipeline", String(64), primary_key=True),
+    Column("name", Text, primary_key=True),
+    Column("input_digest", String(64), primary_key=True),
+    Column("told_at", Float, nullable=False),
+)
+
 # A chunk of an input: the unit of scoring. `token` fences a runner whose lease has run out.
 chunks = Table(
     "chunks",

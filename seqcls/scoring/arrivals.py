@@ -40,6 +40,12 @@ class NewFile(_Record):
     day: str = ""
     rows: int = 0
     """Known when it was scored before."""
+    copies: tuple[str, ...] = ()
+    """Further names of the same content in this run."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.name, *self.copies)
 
     def as_input(self) -> InputFile:
         """As the sources read it."""
@@ -78,6 +84,9 @@ def discover_new(workspace: Workspace, request: ScoreRequest = EVERYTHING, *, no
             failpoint("input_seen")
         if file.digest in known or file.digest in new:
             seen.append(file.name)
+            if file.digest in new:
+                first = new[file.digest]
+                new[file.digest] = first.model_copy(update={"copies": (*first.copies, file.name)})
         else:
             found = NewFile(name=file.name, path=str(file.path), digest=file.digest, size=file.size, day=str(day))
             new[file.digest] = found

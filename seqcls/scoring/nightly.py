@@ -106,10 +106,11 @@ def score_prepared(
 def require_usable(prepared: Prepared) -> None:
     """After everything else is committed: name the files that could not be used."""
     if prepared.refused:
-        listed = "\n".join(f"  {item.reason}" for item in prepared.refused)
+        listed = "\n".join(f"  {item.reason}{item.also}" for item in prepared.refused)
+        once = ", and says in a line which are still there" if prepared.fails_once else ""
         raise DataRefused(
-            f"{len(prepared.refused)} file{'s' if len(prepared.refused) > 1 else ''} refused "
-            f"(all other files are scored)\n{listed}",
+            f"{len(prepared.refused)} file{'s' if len(prepared.refused) > 1 else ''} "
+            f"{'set aside' if prepared.fails_once else 'refused'} (all other files are scored)\n{listed}",
             where="score.files",
-            next_step="mend or remove these files; the next run takes up what has changed",
+            next_step=f"mend or remove these files; the next run takes up what has changed{once}",
         )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pydantic import BaseModel, ConfigDict
 
 from seqcls.errors import DataRefused
+from seqcls.ledger.set_aside import set_aside_since
 from seqcls.scoring.arrivals import NewFile, discover_new
 from seqcls.scoring.request import ScoreRequest, check_request
 from seqcls.scoring.rescore import find_history
@@ -21,6 +22,8 @@ class PlannedFile(BaseModel):
     day: str
     rows: int
     reason: str = ""
+    set_aside: bool = False
+    """Whether an earlier run failed for it, so that this one would not."""
 
 
 class Plan(BaseModel):
@@ -46,14 +49,16 @@ def plan_scoring(workspace: Workspace, request: ScoreRequest) -> Plan:
     found = (
         find_history(workspace, request, version) if request.rescore else discover_new(workspace, request, note=False)
     )
-    files = [_planned(workspace, file) for file in found.new]
+    told = set_aside_since(workspace.ledger, workspace.pipeline.name)
+    told = told if workspace.pipeline.score.unusable == "set_aside" else {}
+    files = [_planned(workspace, file, all((name, file.digest) in told for name in file.names)) for file in found.new]
     return Plan(
         model=version.name, rescore=request.rescore, files=tuple(sorted(files, key=lambda file: (file.day, file.name))),
         known=len(found.known), outside=len(found.outside), waiting=found.waiting,
     )  # fmt: skip
 
 
-def _planned(workspace: Workspace, file: NewFile) -> PlannedFile:
+def _planned(workspace: Workspace, file: NewFile, told: bool) -> PlannedFile:
     if not file.path:
         return PlannedFile(name=file.name, day=file.day, rows=file.rows)
     source, kind = workspace.pipeline.score_source, workspace.pipeline.kind
@@ -61,7 +66,7 @@ def _planned(workspace: Workspace, file: NewFile) -> PlannedFile:
         batches = read_file(file.as_input(), source, kind, labelled=False, folder=workspace.folder)
         return PlannedFile(name=file.name, day=file.day, rows=sum(batch.rows_in for batch in batches))
     except DataRefused as error:
-        return PlannedFile(name=file.name, day=file.day, rows=0, reason=str(error))
+        return PlannedFile(name=file.name, day=file.day, rows=0, reason=str(error), set_aside=told)
 
 
 def plan_lines(plan: Plan, config: str) -> list[str]:
@@ -70,7 +75,8 @@ def plan_lines(plan: Plan, config: str) -> list[str]:
     again = " again" if plan.rescore else ""
     lines = [f"would score{again}, with {plan.model}: {len(usable)} files, {plan.rows} rows"]
     lines += [f"  {file.day}  {file.rows:>10,} rows  {file.name}" for file in usable]
-    lines += [f"would refuse: {file.reason}" for file in plan.files if file.reason]
+    lines += [f"would refuse: {file.reason}" for file in plan.files if file.reason and not file.set_aside]
+    lines += [f"would leave set aside: {file.reason}" for file in plan.files if file.set_aside]
     lines += [f"would leave for the next run: {name}" for name in plan.waiting]
     scored = f"scored by {plan.model} already" if plan.rescore else "scored before"
     lines.append(f"left alone: {plan.known} {scored}, {plan.outside} of other days")

@@ -1,10 +1,13 @@
 """Discovered files -> inputs that are ready to score. In: `Discovery`. Out: `Prepared`, and `checked` artefacts.
 
 Promise: each file is ingested and validated by itself; one that cannot be used is refused by name, one that changes
-meanwhile is left for the next run, and neither stops the others.
+meanwhile is left for the next run, and neither stops the others. With `score.unusable = "set_aside"` a file fails one
+run; the next ones try it again, and only say so while it cannot be used.
 """
 
 from __future__ import annotations
+
+from datetime import UTC, datetime
 
 from pydantic import BaseModel, ConfigDict
 
@@ -12,6 +15,7 @@ from seqcls.artefacts import Ref
 from seqcls.errors import DataRefused
 from seqcls.failpoints import failpoint
 from seqcls.ledger.chunks import close_input, list_inputs, open_input
+from seqcls.ledger.set_aside import set_aside_since
 from seqcls.scoring.arrivals import Discovery, NewFile
 from seqcls.scoring.days import day_of_input
 from seqcls.sources.arriving import is_unchanged
@@ -24,10 +28,29 @@ class Refusal(BaseModel):
 
     name: str
     reason: str
+    digest: str = ""
+    copies: tuple[str, ...] = ()
+    """Further names of the same content."""
+    since: str = ""
+    """Set aside: the day (UTC) of the run that failed for it."""
+
+    @property
+    def names(self) -> tuple[str, ...]:
+        return (self.name, *self.copies)
+
+    @property
+    def also(self) -> str:
+        """What else it is called."""
+        return f" (the same content: {', '.join(self.copies)})" if self.copies else ""
+
+    @property
+    def line(self) -> str:
+        """What is wrong with it, in a line."""
+        return " ".join(self.reason.split()) + self.also
 
 
 class Prepared(BaseModel):
-    """Inputs ready to score, by digest, and the files that could not be used."""
+    """Inputs ready to score, by digest, and the files that could not be used: these fail the run at its end."""
 
     model_config = ConfigDict(frozen=True)
 
@@ -37,6 +60,10 @@ class Prepared(BaseModel):
     """Files that are perhaps still being written, each with the sign of it; the next run looks again."""
     rescored_with: int = 0
     """The version that scores these inputs again; 0 = new ones, scored by the champion."""
+    set_aside: tuple[Refusal, ...] = ()
+    """Files that still cannot be used, for which a run has failed before: this one goes on without a failure."""
+    fails_once: bool = False
+    """Whether `refused` fail this run only: they are set aside at its end."""
 
 
 def prepare_new(workspace: Workspace, discovery: Discovery) -> Prepared:
@@ -50,7 +77,9 @@ def prepare_new(workspace: Workspace, discovery: Discovery) -> Prepared:
         except DataRefused as error:
             close_input(workspace.ledger, workspace.pipeline.name, file.digest, "refused", detail=str(error))
             if is_unchanged(file.as_input(), workspace.pipeline.score_source, workspace.folder):
-                refused.append(Refusal(name=file.name, reason=str(error)))
+                refused.append(
+                    Refusal(name=file.name, reason=str(error), digest=file.digest, copies=file.copies)
+                )  # fmt: skip
             else:
                 waiting.append(f"{file.name} (changed while being read)")
             continue
@@ -64,9 +93,30 @@ def prepare_new(workspace: Workspace, discovery: Discovery) -> Prepared:
         for row in list_inputs(workspace.ledger, workspace.pipeline.name)
         if row.state == "open" and row.checked_digest and discovery.request.covers(day_of_input(row))
     ]
+    news, told = _told_before(workspace, refused)
     return Prepared(
-        inputs=tuple(dict.fromkeys([*ready, *left])), refused=tuple(refused), waiting=tuple(waiting)
+        inputs=tuple(dict.fromkeys([*ready, *left])), refused=news, waiting=tuple(waiting), set_aside=told,
+        fails_once=workspace.pipeline.score.unusable == "set_aside",
     )  # fmt: skip
+
+
+def _told_before(workspace: Workspace, refused: list[Refusal]) -> tuple[tuple[Refusal, ...], tuple[Refusal, ...]]:
+    """(those that fail the run, those that a run has failed for under every name that they have now).
+
+    Whatever was set aside has been tried again: a mended config or rule takes it up.
+    """
+    if workspace.pipeline.score.unusable == "fail":
+        return tuple(refused), ()
+    since = set_aside_since(workspace.ledger, workspace.pipeline.name)
+    news, told = [], []
+    for item in refused:
+        times = [since.get((name, item.digest)) for name in item.names]
+        known = [time for time in times if time is not None]
+        if len(known) < len(times):
+            news.append(item)
+        else:
+            told.append(item.model_copy(update={"since": f"{datetime.fromtimestamp(min(known), UTC):%Y-%m-%d}"}))
+    return tuple(news), tuple(told)
 
 
 def check_file(workspace: Workspace, file: NewFile) -> Ref:
