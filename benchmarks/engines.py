@@ -27,6 +27,8 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     for case, (kind, classes, spec, model) in CASES.items():
+        if case == "reviews":  # the network of `text`, and rows of full length are enough here
+            continue
         torch.manual_seed(0)
         source = {"format": "csv", "files": ["unused.csv"]}
         config = parse_pipeline({"name": case, "kind": kind, "source": source, "model": model}, "speed.toml").model

@@ -46,6 +46,7 @@ def recurrence(positions: int, inputs: int, width: int, gates: int) -> Layer:
 
 NETWORKS: dict[str, list[Layer]] = {
     "text": [embedding(10_000, 128), recurrence(100, 128, 128, gates=4), dense(128, 3)],
+    "reviews": [embedding(10_000, 128), recurrence(31, 128, 128, gates=4), dense(128, 3)],  # 31 words in the mean
     "dna": [embedding(5, 32), recurrence(150, 32, 64, gates=3), dense(64, 4)],
     # 500 points, whole windows of 5: 496, halved to 248; 244, halved to 122 positions of 64 filters
     "ecg": [

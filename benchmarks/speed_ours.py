@@ -1,6 +1,6 @@
 """The founding document's three networks as seqcls trains and scores them: the other half of `benchmarks.speed`.
 
-usage: python -m benchmarks.speed_ours CASE ROWS BATCH EPOCHS THREADS   (CASE: text | ecg | dna)
+usage: python -m benchmarks.speed_ours CASE ROWS BATCH EPOCHS THREADS   (CASE: text | reviews | ecg | dna)
 The rows are an `encoded` artefact on disk, trained by `train` (validation, checkpoints and progress as ever) and scored
 by `predict_logits`, as scoring runs do. Prints the same JSON line as the peers.
 """
@@ -29,6 +29,12 @@ CASES: dict[str, tuple[str, int, InputSpec, dict[str, Any]]] = {
         InputSpec(form="tokens", max_length=100, vocabulary=10_000),
         {"family": "lstm", "embedding": 128, "width": 128},
     ),
+    "reviews": (
+        "tokens",
+        3,
+        InputSpec(form="tokens", max_length=100, vocabulary=10_000),
+        {"family": "lstm", "embedding": 128, "width": 128},
+    ),
     "ecg": (
         "series",
         5,
@@ -46,14 +52,16 @@ SCORE_BATCH = 256
 SHARD = 4096
 
 
-def random_rows(spec: InputSpec, rows: int, classes: int, seed: int) -> pa.Table:
-    """Rows of full length without anything to learn: the peers get the same."""
+def random_rows(spec: InputSpec, rows: int, classes: int, seed: int, *, full: bool = True) -> pa.Table:
+    """Rows without anything to learn, of full length or as long as reviews are: the peers get the same."""
     random = np.random.default_rng(seed)
     tokens = spec.form == "tokens"
     shape = (rows, spec.max_length)
     values = random.integers(1, spec.vocabulary, shape) if tokens else random.random(shape)
     flat = pa.array(values.ravel().astype(np.int32 if tokens else np.float32))
-    offsets = pa.array(np.arange(rows + 1, dtype=np.int32) * spec.max_length)
+    lengths = np.full(rows, spec.max_length) if full else review_lengths(random, rows, spec.max_length)
+    flat = flat.filter(pa.array((np.arange(spec.max_length) < lengths[:, None]).ravel()))
+    offsets = pa.array(np.concatenate([[0], lengths.cumsum()]).astype(np.int32))
     return pa.table(
         {
             "id": pa.array([f"row-{number}" for number in range(rows)]),
@@ -65,11 +73,16 @@ def random_rows(spec: InputSpec, rows: int, classes: int, seed: int) -> pa.Table
     )
 
 
-def write_encoded(store: ArtefactStore, spec: InputSpec, classes: int, rows: int) -> Ref:
+def review_lengths(random: np.random.Generator, rows: int, longest: int) -> np.ndarray:
+    """Words of a review: log-normal with the median 26 and the quartiles 17 and 40, cut at the longest."""
+    return np.clip(random.lognormal(np.log(26), 0.65, rows).astype(np.int64), 1, longest)
+
+
+def write_encoded(store: ArtefactStore, spec: InputSpec, classes: int, rows: int, *, full: bool = True) -> Ref:
     with store.write("encoded") as (draft, done):
         for seed, (name, count) in enumerate({"train": rows, "valid": 128, "test": rows}.items()):
             (draft.folder / name).mkdir()
-            table = random_rows(spec, count, classes, seed)
+            table = random_rows(spec, count, classes, seed, full=full)
             for number, start in enumerate(range(0, count, SHARD)):
                 write_parquet(draft.folder / name / f"part-{number:05d}.parquet", table.slice(start, SHARD))
         labels = [str(number) for number in range(classes)]
@@ -99,7 +112,7 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         store = ArtefactStore(Path(folder))
-        encoded = write_encoded(store, spec, classes, rows)
+        encoded = write_encoded(store, spec, classes, rows, full=case != "reviews")
         result = train(encoded, pipeline, store)
         loss = json.loads((result.ref.folder / "history.json").read_bytes())[-1]["train_loss"]
         torch.set_num_threads(threads)

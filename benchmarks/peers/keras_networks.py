@@ -1,6 +1,6 @@
 """The founding document's three networks in Keras on TensorFlow, as the document writes them.
 
-usage: python keras_networks.py CASE ROWS BATCH EPOCHS THREADS   (CASE: text | ecg | dna)
+usage: python keras_networks.py CASE ROWS BATCH EPOCHS THREADS   (CASE: text | reviews | ecg | dna)
 Prints one JSON line: rows a second in training and in scoring, and the loss of the last epoch. Needs tensorflow-cpu.
 """
 
@@ -20,9 +20,13 @@ SCORE_BATCH = 256
 
 
 def rows_and_layers(case: str, rows: int, rng: np.random.Generator) -> tuple:
-    if case == "text":
+    if case in ("text", "reviews"):
         layers = [Input((100,)), Embedding(10_000, 128), LSTM(128), Dense(3, activation="softmax")]
-        return rng.integers(1, 10_000, (rows, 100)), 3, layers
+        words = rng.integers(1, 10_000, (rows, 100))
+        if case == "reviews":  # padded to 100, as the founding document does
+            lengths = np.clip(rng.lognormal(np.log(26), 0.65, rows).astype(int), 1, 100)
+            words[np.arange(100) < 100 - lengths[:, None]] = 0
+        return words, 3, layers
     if case == "dna":
         layers = [Input((150,)), Embedding(5, 32), GRU(64), Dense(4, activation="softmax")]
         return rng.integers(1, 5, (rows, 150)), 4, layers

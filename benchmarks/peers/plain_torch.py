@@ -1,6 +1,6 @@
 """The founding document's three networks in the plainest PyTorch loop: what many would write by hand.
 
-usage: python plain_torch.py CASE ROWS BATCH EPOCHS THREADS [bf16]   (CASE: text | ecg | dna)
+usage: python plain_torch.py CASE ROWS BATCH EPOCHS THREADS [bf16]   (CASE: text | reviews | ecg | dna)
 Prints one JSON line: rows a second in training and in scoring, and the mean loss of the last epoch. Needs torch alone.
 """
 
@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import json
+import math
 import sys
 import time
 
@@ -30,7 +31,7 @@ class Recurrent(nn.Module):
 
 
 def network(case: str) -> nn.Module:
-    if case == "text":
+    if case in ("text", "reviews"):
         return Recurrent(nn.LSTM, 10_000, 128, 128, 3)
     if case == "dna":
         return Recurrent(nn.GRU, 5, 32, 64, 4)
@@ -44,8 +45,12 @@ def rows_of(case: str, rows: int) -> tuple[Tensor, Tensor]:
     torch.manual_seed(0)
     if case == "ecg":
         return torch.rand(rows, 1, 500), torch.randint(0, 5, (rows,))
-    length, vocabulary, classes = {"text": (100, 10_000, 3), "dna": (150, 5, 4)}[case]
-    return torch.randint(1, vocabulary, (rows, length)), torch.randint(0, classes, (rows,))
+    length, vocabulary, classes = (150, 5, 4) if case == "dna" else (100, 10_000, 3)
+    words = torch.randint(1, vocabulary, (rows, length))
+    if case == "reviews":  # padded to 100 on the left, so that the last state has read the last word
+        lengths = torch.empty(rows).log_normal_(math.log(26), 0.65).long().clamp(1, length)
+        words[torch.arange(length) < length - lengths[:, None]] = 0
+    return words, torch.randint(0, classes, (rows,))
 
 
 def main() -> None:
