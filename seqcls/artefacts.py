@@ -9,8 +9,6 @@ temporary folder is left, which `remove_stale` clears.
 from __future__ import annotations
 
 import errno
-import hashlib
-import json
 import os
 import shutil
 import uuid
@@ -20,28 +18,14 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
-
-from seqcls.errors import CheckBroken, Corrupted, WorldFailed, remedy
+from seqcls.durable import fsync_folder, fsync_tree, make_folder
+from seqcls.errors import Corrupted, WorldFailed, remedy
 from seqcls.failpoints import failpoint
+from seqcls.manifest import MANIFEST, Ref, file_digest, read_manifest, verify, write_json, write_manifest
 from seqcls.temporary import STALE_SECONDS, remove_left_over, temporary_name
 
-MANIFEST = "manifest.json"
-FORMAT_VERSION = 1
-
-
-class Ref(BaseModel):
-    """What passes between tasks: small, frozen, JSON."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-    kind: str
-    digest: str
-    path: str
-
-    @property
-    def folder(self) -> Path:
-        return Path(self.path)
+# Who works with artefacts finds here what a manifest says, too.
+__all__ = ["MANIFEST", "ArtefactStore", "Draft", "Ref", "file_digest", "read_manifest", "verify", "write_json"]
 
 
 @dataclass
@@ -137,18 +121,8 @@ class ArtefactStore:
         return remove_left_over(found, older_than_seconds)
 
     def _publish(self, kind: str, draft: Draft) -> Ref:
-        write_json(
-            draft.folder / MANIFEST,
-            {
-                "format": FORMAT_VERSION,
-                "kind": kind,
-                "files": _list_files(draft.folder),
-                "inputs": draft.inputs,
-                "meta": draft.meta,
-            },
-        )
-        ref = self.ref(kind, _manifest_digest(json.loads((draft.folder / MANIFEST).read_bytes())))
-        _fsync_tree(draft.folder)
+        ref = self.ref(kind, write_manifest(draft.folder, kind, draft.inputs, draft.meta))
+        fsync_tree(draft.folder)
         failpoint("artefact_written")
         try:
             os.rename(draft.folder, ref.folder)
@@ -160,128 +134,3 @@ class ArtefactStore:
         fsync_folder(ref.folder.parent)
         failpoint("artefact_published")
         return ref
-
-
-def read_manifest(ref: Ref) -> dict[str, Any]:
-    """The manifest as a dict: kind, files, meta, inputs."""
-    try:
-        data: dict[str, Any] = json.loads((ref.folder / MANIFEST).read_bytes())
-    except FileNotFoundError:
-        raise Corrupted(
-            "no manifest",
-            where=ref.path,
-            expected=f"a complete {ref.kind} artefact",
-            next_step="run the stage again, or `seqcls doctor`",
-        ) from None
-    except ValueError as error:
-        raise Corrupted(f"the manifest is not JSON ({error})", where=ref.path, next_step="`seqcls doctor`") from None
-    if not isinstance(data, dict) or data.get("format") != FORMAT_VERSION:
-        raise Corrupted(
-            f"an artefact of format {data.get('format') if isinstance(data, dict) else data!r}",
-            where=f"{ref.path}/{MANIFEST}",
-            expected=f"format {FORMAT_VERSION}",
-            next_step="use the version of seqcls that wrote it, or run the stage again",
-        )
-    return data
-
-
-def verify(ref: Ref) -> dict[str, Any]:
-    """Compare every file with its digest, and the manifest with the folder's name; returns the manifest."""
-    manifest = read_manifest(ref)
-    as_written = (ref.folder / MANIFEST).read_bytes() == _render_json(manifest).encode()
-    if _manifest_digest(manifest) != ref.digest or not as_written:
-        raise Corrupted(
-            "the manifest does not have the digest that the folder is named by",
-            where=f"{ref.path}/{MANIFEST}",
-            expected=ref.digest,
-            next_step="`seqcls doctor` lists good versions to go back to",
-        )
-    extra = {path.relative_to(ref.folder).as_posix() for path in ref.folder.rglob("*") if not path.is_dir()}
-    extra -= {*manifest["files"], MANIFEST}
-    if extra:  # readers take what matches part-*.parquet
-        raise Corrupted(
-            f"a file that the manifest does not name: {min(extra)}",
-            where=ref.path,
-            next_step="move it away: nothing may be added to an artefact",
-        )
-    for name, facts in manifest["files"].items():
-        path = ref.folder / name
-        if not is_inside(path, ref.folder):
-            raise Corrupted(
-                f"a manifest that names a file elsewhere: {name[:100]!r}",
-                where=ref.path,
-                expected="files of the artefact",
-                next_step="somebody tampered with it: `seqcls doctor` lists good versions to go back to",
-            )
-        found = file_digest(path) if path.is_file() else "no file"
-        if found != facts["sha256"]:
-            raise Corrupted(
-                f"SHA-256 is {found[:16]}",
-                where=str(path),
-                expected=facts["sha256"][:16],
-                next_step="`seqcls doctor` lists good versions to go back to",
-            )
-    return manifest
-
-
-def is_inside(path: Path, folder: Path) -> bool:
-    """Whether a path, its links followed, stays below a folder."""
-    return Path(os.path.realpath(path)).is_relative_to(os.path.realpath(folder))
-
-
-def file_digest(path: Path) -> str:
-    """SHA-256 of a file's bytes."""
-    with open(path, "rb") as file:
-        return hashlib.file_digest(file, "sha256").hexdigest()
-
-
-def write_json(path: Path, data: Any) -> None:
-    """Canonical JSON: sorted keys, no NaN (not JSON), so that equal content has equal bytes."""
-    path.write_text(_render_json(data), encoding="utf-8")
-
-
-def _render_json(data: Any) -> str:
-    return json.dumps(data, sort_keys=True, indent=1, allow_nan=False, ensure_ascii=False) + "\n"
-
-
-def make_folder(folder: Path, mode: int = 0o777) -> None:
-    """A folder and those above it; each new one is synced into the one that holds it, or power loss may undo it."""
-    missing = []
-    while not folder.exists():
-        missing.append(folder)
-        folder = folder.parent
-    for path in reversed(missing):
-        path.mkdir(mode, exist_ok=True)
-        fsync_folder(path.parent)
-
-
-def fsync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
-def _manifest_digest(manifest: dict[str, Any]) -> str:
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True, ensure_ascii=False).encode()).hexdigest()
-
-
-def _list_files(folder: Path) -> dict[str, dict[str, Any]]:
-    files: dict[str, dict[str, Any]] = {}
-    for path in sorted(folder.rglob("*")):
-        if path.is_symlink():
-            raise CheckBroken("a link inside an artefact", where=str(path), expected="plain files")
-        if path.is_file():
-            files[path.relative_to(folder).as_posix()] = {"sha256": file_digest(path), "bytes": path.stat().st_size}
-    return files
-
-
-def _fsync_tree(folder: Path) -> None:
-    for path in folder.rglob("*"):
-        if path.is_file():
-            with open(path, "rb") as file:
-                os.fsync(file.fileno())
-        elif path.is_dir():
-            fsync_folder(path)
-    fsync_folder(folder)

@@ -18,8 +18,9 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, insert, select
 
-from seqcls.artefacts import ArtefactStore, Ref, file_digest, fsync_folder
+from seqcls.artefacts import ArtefactStore, Ref, file_digest
 from seqcls.config import LoadedPipeline, load_pipeline
+from seqcls.durable import fsync_folder
 from seqcls.errors import Corrupted
 from seqcls.evidence import Evidence, Version, gather, number_versions
 from seqcls.failpoints import failpoint

@@ -7,7 +7,6 @@ nothing is known, so its files go only when nothing in them changed for a day.
 
 from __future__ import annotations
 
-import os
 import shutil
 import time
 import uuid
@@ -25,16 +24,6 @@ STALE_SECONDS = 24 * 3600
 def temporary_name() -> str:
     """A name that no other process and no other call uses."""
     return f"{PREFIX}{this_process().replace(':', '~')}~{uuid.uuid4().hex[:12]}"
-
-
-def replace_text(path: Path, text: str) -> None:
-    """A small file, all of it or not at all."""
-    temporary = path.with_name(temporary_name())
-    try:
-        temporary.write_text(text, encoding="utf-8")
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
 
 
 def is_left_over(path: Path, older_than_seconds: float = STALE_SECONDS) -> bool:

@@ -54,7 +54,7 @@ class Search(Record):
     """[model] and [train] that give the chosen model without a search."""
 
 
-def read_search(model_folder: Path) -> Search | None:
-    """The search behind a model; None where its family was given."""
-    path = model_folder / FILE
+def read_search(folder: Path) -> Search | None:
+    """Of a model: the search behind it, None where its family was given. Of a search: its end, None before it."""
+    path = folder / FILE
     return Search.model_validate_json(path.read_bytes()) if path.is_file() else None

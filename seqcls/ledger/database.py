@@ -18,7 +18,7 @@ from sqlalchemy import Connection, Engine, create_engine, event, insert, select,
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError, SQLAlchemyError
 
-from seqcls.artefacts import make_folder
+from seqcls.durable import make_folder
 from seqcls.errors import ConfigRefused, Corrupted, SeqclsError, WorldFailed
 from seqcls.ledger.migrate import migrate
 from seqcls.ledger.schema import SCHEMA_VERSION, metadata, settings

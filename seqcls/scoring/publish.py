@@ -5,7 +5,6 @@ that dataset readers pass over) lists the files that count."""
 from __future__ import annotations
 
 import json
-import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
@@ -13,12 +12,14 @@ from typing import BinaryIO
 
 from pydantic import BaseModel, ConfigDict
 
-from seqcls.artefacts import ArtefactStore, file_digest, fsync_folder, is_inside, make_folder, read_manifest, verify
+from seqcls.artefacts import ArtefactStore, file_digest, read_manifest, verify
+from seqcls.durable import make_folder, replace_file
 from seqcls.errors import Corrupted, DataRefused, WorldFailed
 from seqcls.failpoints import failpoint
 from seqcls.ledger.chunks import done_chunks, mark_published
+from seqcls.manifest import is_inside
 from seqcls.scoring.current import list_scorings
-from seqcls.temporary import remove_left_over, temporary_name
+from seqcls.temporary import remove_left_over
 from seqcls.workspace import Workspace
 
 CURRENT = "_current.json"
@@ -113,17 +114,10 @@ def _copy(source: Path, output: Path, place: str) -> None:
 
 def place_file(target: Path, write: Callable[[BinaryIO], object]) -> None:
     """Temporary file (leading dot: dataset readers pass over it), fsync, rename, fsync of the folder."""
-    temporary = target.with_name(temporary_name())
     try:
         make_folder(target.parent)
-        with open(temporary, "wb") as writer:
-            write(writer)
-            writer.flush()
-            os.fsync(writer.fileno())
-        os.replace(temporary, target)
-        fsync_folder(target.parent)
+        replace_file(target, write)
     except OSError as error:
-        temporary.unlink(missing_ok=True)
         raise WorldFailed(
             f"cannot publish scores ({error.strerror})",
             where=str(target),

@@ -10,7 +10,7 @@ import json
 import time
 from pathlib import Path
 
-from seqcls.temporary import replace_text
+from seqcls.durable import replace_text
 
 WRITE_SECONDS = 0.5
 

@@ -16,7 +16,8 @@ from pathlib import Path
 from seqcls.artefacts import ArtefactStore, Ref
 from seqcls.config.base import duration_seconds
 from seqcls.config.pipeline import Pipeline, config_digest
-from seqcls.evaluation.tried import FILE, Search
+from seqcls.durable import replace_text
+from seqcls.evaluation.tried import FILE, Search, read_search
 from seqcls.failpoints import failpoint
 from seqcls.search.bench import Bench, Tell, try_candidate
 from seqcls.search.candidate import Candidate, make_candidate
@@ -27,7 +28,6 @@ from seqcls.search.judging import choose_judging, measure_speeds, plan_epochs
 from seqcls.search.plan import Plan
 from seqcls.search.presets import presets_for
 from seqcls.search.trial import TrialStore
-from seqcls.temporary import replace_text
 from seqcls.training import checkpoints
 from seqcls.training.monitor import ProgressCall
 from seqcls.training.train import TrainResult, train
@@ -53,8 +53,9 @@ def search(
 ) -> Search:  # fmt: skip
     """Try the candidates of a pipeline; what was decided once is read back."""
     root = folder_of(encoded, pipeline, store)
-    if (root / FILE).is_file():
-        return Search.model_validate_json((root / FILE).read_bytes())
+    known = read_search(root)
+    if known is not None:
+        return known
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     clock = Clock(root / "clock.json", duration_seconds(pipeline.train.budget))
     bench = Bench(pipeline, root, TrialStore(ArtefactStore(root)), clock, progress, tell or _silent)
@@ -93,8 +94,8 @@ def chosen_pipeline(found: Search, pipeline: Pipeline) -> Pipeline:
 def clear(encoded: Ref, pipeline: Pipeline, store: ArtefactStore) -> None:
     """Remove all that a finished search left: its model is recorded."""
     root = folder_of(encoded, pipeline, store)
-    if (root / FILE).is_file():
-        found = Search.model_validate_json((root / FILE).read_bytes())
+    found = read_search(root)
+    if found is not None:
         checkpoints.clear(store, encoded, chosen_pipeline(found, pipeline))
     shutil.rmtree(root, ignore_errors=True)
 

@@ -24,8 +24,9 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from seqcls.artefacts import ArtefactStore, Ref, fsync_folder, make_folder
+from seqcls.artefacts import ArtefactStore, Ref
 from seqcls.config.pipeline import Pipeline, config_digest
+from seqcls.durable import fsync_folder, make_folder
 from seqcls.errors import WorldFailed
 from seqcls.failpoints import failpoint
 from seqcls.temporary import remove_left_over, temporary_name

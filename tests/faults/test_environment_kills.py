@@ -137,6 +137,6 @@ def check_recovery(config: Path, call: str) -> None:
 
 def test_the_model_of_power_loss_finds_a_missing_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without its syncs the same protocol loses data: the test above can fail."""
-    monkeypatch.setattr("seqcls.artefacts._fsync_tree", lambda folder: None)
+    monkeypatch.setattr("seqcls.artefacts.fsync_tree", lambda folder: None)
     with pytest.raises(Exception, match=r"no manifest|SHA-256|not JSON|called published|digest"):
         test_what_was_committed_survives_every_power_loss(tmp_path)

@@ -265,7 +265,7 @@ def test_a_model_of_another_version_is_refused_naming_both(
 )
 def test_an_artefact_of_another_format_is_refused_naming_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = ArtefactStore(tmp_path)
-    monkeypatch.setattr("seqcls.artefacts.FORMAT_VERSION", 7)
+    monkeypatch.setattr("seqcls.manifest.FORMAT_VERSION", 7)
     with store.write("table") as (draft, done):
         (draft.folder / "a.txt").write_text("a")
     verify(done[0])
