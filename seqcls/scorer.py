@@ -6,8 +6,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from seqcls.evaluation.probabilities import softmax
 from seqcls.ledger.models import ModelVersion
@@ -16,9 +16,12 @@ from seqcls.workspace import Workspace
 if TYPE_CHECKING:
     from seqcls.config.train import EngineName
     from seqcls.encoders import Encoder
+    from seqcls.encoders.base import Encoded
     from seqcls.engines.engine import Engine
     from seqcls.models.package import LoadedModel
 
+Flags = dict[str, npt.NDArray[np.bool_]]
+"""Name of a flag -> (N,) whether a row has it."""
 MANY_UNKNOWN = 0.2  # share of positions without an entry of their own, above which a row is flagged
 
 
@@ -36,23 +39,28 @@ class Scorer:
     def labels(self) -> list[str]:
         return self.encoder.labels
 
-    def score(self, rows: pa.Table) -> tuple[np.ndarray, list[list[str]]]:
-        """Rows with a `sequence` column -> probabilities (N, K), NaN where the network gave none; flags of each row."""
+    def encode(self, rows: pa.Table) -> Encoded:
+        """Rows with a `sequence` column, as the network takes them."""
+        return self.encoder.encode(rows["sequence"].combine_chunks())
+
+    def score(self, rows: pa.Table, encoded: Encoded | None = None) -> tuple[np.ndarray, Flags]:
+        """Rows with a `sequence` column -> probabilities (N, K), NaN where the network gave none; flags of the rows.
+
+        `encoded` are the same rows, where `encode` was called before.
+        """
         from seqcls.batches import EncodedSplit
         from seqcls.models.logits import run_batches
 
-        encoded = self.encoder.encode(rows["sequence"].combine_chunks())
-        lengths = pc.list_value_length(encoded.sequence)
+        encoded = self.encode(rows) if encoded is None else encoded
         columns = {"id": rows["id"], "sequence": encoded.sequence}
         split = EncodedSplit.from_arrow(pa.table(columns), self.encoder.inputs)
         logits = run_batches(self.engine.run, split, self.encoder.inputs, len(self.labels), self.batch_size)
-        per_position = max(self.encoder.inputs.channels, 1)
-        unknown_share = encoded.unknown.to_numpy() / np.maximum(
-            lengths.to_numpy(zero_copy_only=False) / per_position, 1
-        )
-        return softmax(logits, self.model.manifest.temperature), _flags(
-            encoded.truncated.to_numpy(zero_copy_only=False), unknown_share
-        )
+        unknown_share = encoded.unknown.to_numpy() / np.maximum(split.lengths, 1)
+        flags = {
+            "truncated": encoded.truncated.to_numpy(zero_copy_only=False),
+            "many_unknown": unknown_share > MANY_UNKNOWN,
+        }
+        return softmax(logits, self.model.manifest.temperature), flags
 
     def probabilities(self, rows: pa.Table) -> np.ndarray:
         return self.score(rows)[0]
@@ -72,12 +80,3 @@ def open_scorer(workspace: Workspace, version: ModelVersion, engine: EngineName 
     loaded = load_model(ref)
     opened = ENGINES[engine](loaded)
     return Scorer(version, loaded, load_encoder(ref.folder), settings.batch_size, engine=opened, note=note)
-
-
-def _flags(truncated: np.ndarray, unknown_share: np.ndarray) -> list[list[str]]:
-    flags: list[list[str]] = [[] for _ in truncated]
-    for row in np.flatnonzero(truncated):
-        flags[row].append("truncated")
-    for row in np.flatnonzero(unknown_share > MANY_UNKNOWN):
-        flags[row].append("many_unknown")
-    return flags

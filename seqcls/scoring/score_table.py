@@ -8,52 +8,63 @@ probabilities.
 from __future__ import annotations
 
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
 
-from seqcls.scorer import Scorer
+from seqcls.scorer import Flags, Scorer
 from seqcls.table import REJECTS, reject, rejects_table
+
+if TYPE_CHECKING:
+    from seqcls.encoders.base import Encoded
 
 
 def score_rows(
-    rows: pa.Table, scorer: Scorer, abstain_below: float, run_id: str, now: datetime
+    rows: pa.Table, scorer: Scorer, abstain_below: float, run_id: str, now: datetime, encoded: Encoded | None = None
 ) -> tuple[pa.Table, pa.Table]:
-    """Table rows -> (scores, rejects), both in the order of the rows."""
+    """Table rows -> (scores, rejects), both in the order of the rows; `encoded` are the same rows, made before."""
     if rows.num_rows == 0:
         return scores_schema(scorer.labels).empty_table(), REJECTS.empty_table()
-    probabilities, flags = scorer.score(rows)  # (N, K), N lists
+    probabilities, flags = scorer.score(rows, encoded)  # (N, K), (N,) of each flag
     finite = np.isfinite(probabilities).all(axis=1)  # (N, K) -> (N,)
     scored = rows.filter(pa.array(finite))
-    kept = [flags[row] for row in np.flatnonzero(finite)]
+    kept = {name: mask[finite] for name, mask in flags.items()}
     scores = _scores(scored, probabilities[finite], kept, scorer, abstain_below, run_id, now)
     return scores, _unscored(rows.filter(pa.array(~finite)))
 
 
 def _scores(
-    rows: pa.Table, probabilities: np.ndarray, flags: list[list[str]], scorer: Scorer, abstain_below: float,
+    rows: pa.Table, probabilities: np.ndarray, flags: Flags, scorer: Scorer, abstain_below: float,
     run_id: str, now: datetime,
 ) -> pa.Table:  # fmt: skip
-    """`probabilities` (N, K) are finite; `flags` get `abstained` where no label is given."""
+    """`probabilities` (N, K) are finite; rows without a label are flagged `abstained` too."""
     confidence = probabilities.max(axis=1)  # (N, K) -> (N,)
     abstained = confidence < abstain_below
-    labels = np.array(scorer.labels, dtype=object)[probabilities.argmax(axis=1)]
-    marked = [[*given, "abstained"] if no else given for given, no in zip(flags, abstained, strict=True)]
+    best = pa.array(probabilities.argmax(axis=1), mask=abstained)  # null where no label is given
     count, schema = rows.num_rows, scores_schema(scorer.labels)
     columns = [
         rows["id"],
-        pa.array(labels, pa.string(), mask=abstained),
+        pa.array(scorer.labels, pa.string()).take(best),
         pa.array(confidence.astype(np.float32)),
         *(pa.array(column.astype(np.float32)) for column in probabilities.T),
         pa.repeat(scorer.version.name, count),
         pa.repeat(scorer.version.model_digest, count),
         pa.repeat(run_id, count),
         pa.repeat(pa.scalar(now, pa.timestamp("us", tz="UTC")), count),
-        pa.array(marked, pa.list_(pa.string())),
+        list_flags({**flags, "abstained": abstained}),
         rows["source_file"],
         rows["source_row"],
     ]
     return pa.table(columns, schema=schema)
+
+
+def list_flags(flags: Flags) -> pa.ListArray:
+    """(N,) masks by name -> N lists of the names whose mask is set, in the order of `flags`."""
+    marked = np.stack(list(flags.values()), axis=1)  # (N, flags)
+    names = pa.array(list(flags), pa.string()).take(pa.array(np.nonzero(marked)[1]))
+    offsets = np.concatenate([[0], marked.sum(axis=1).cumsum()])
+    return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), names)
 
 
 def _unscored(rows: pa.Table) -> pa.Table:

@@ -11,9 +11,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seqcls.encoders.base import Encoded
 from seqcls.ledger.models import ModelVersion
-from seqcls.scorer import Scorer
-from seqcls.scoring.score_table import score_rows, scores_schema
+from seqcls.scorer import Flags, Scorer
+from seqcls.scoring.score_table import list_flags, score_rows, scores_schema
 from seqcls.table import REJECTS
 from tests.seqcls.table_examples import make_rows
 
@@ -31,8 +32,8 @@ class KnownScorer(Scorer):
     def labels(self) -> list[str]:
         return ["no", "yes"]
 
-    def score(self, rows: pa.Table) -> tuple[np.ndarray, list[list[str]]]:
-        return self.known, [["truncated"] if row == 0 else [] for row in range(rows.num_rows)]
+    def score(self, rows: pa.Table, encoded: Encoded | None = None) -> tuple[np.ndarray, Flags]:
+        return self.known, {"truncated": np.arange(rows.num_rows) == 0}
 
 
 def score(probabilities: list[list[float]], abstain_below: float = 0.0) -> tuple[pa.Table, pa.Table]:
@@ -89,3 +90,13 @@ def test_each_row_ends_in_exactly_one_table_in_its_order(chances: list[float], a
     assert rejects["id"].to_pylist() == [name for name, p in zip(names, chances, strict=True) if not np.isfinite(p)]
     sure = [max(p, 1 - p) >= abstain_below for p in chances if np.isfinite(p)]
     assert scores["label"].is_valid().to_pylist() == sure
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), max_size=30))
+def test_the_flags_of_each_row_are_listed_in_their_order(rows: list[tuple[bool, bool, bool]]) -> None:
+    names = ["truncated", "many_unknown", "abstained"]
+    masks = {name: np.array([row[place] for row in rows], bool) for place, name in enumerate(names)}
+    listed = list_flags(masks)
+    assert listed.type == pa.list_(pa.string())
+    assert listed.to_pylist() == [[name for name, is_set in zip(names, row, strict=True) if is_set] for row in rows]
