@@ -11,7 +11,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 
 from seqcls import __version__
-from seqcls.engines.torch_engine import BF16_INSTRUCTIONS
+from seqcls.models.bf16 import BF16_INSTRUCTIONS
 
 
 class Machine(BaseModel):

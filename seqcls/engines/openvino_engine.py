@@ -17,8 +17,9 @@ from seqcls.batches import Batch
 from seqcls.config.model import FittedConfig
 from seqcls.engines.conversion import convert, import_openvino, is_installed, probe, tensors_of
 from seqcls.engines.engine import unavailable
-from seqcls.engines.torch_engine import has_bf16, open_torch
+from seqcls.engines.torch_engine import open_torch
 from seqcls.evaluation.probabilities import softmax
+from seqcls.models.bf16 import has_bf16
 from seqcls.models.logits import Logits
 from seqcls.models.package import LoadedModel
 

@@ -15,11 +15,9 @@ from torch import nn
 from seqcls.batches import Batch
 from seqcls.config.model import FittedConfig
 from seqcls.engines.engine import unavailable
+from seqcls.models.bf16 import has_bf16
 from seqcls.models.logits import Logits, device_of, run_once
 from seqcls.models.package import LoadedModel
-
-BF16_INSTRUCTIONS = ("avx512_bf16", "amx_bf16", "bf16", "arm_bf16", "sve_bf16")
-"""Names that torch gives them on x86 and on ARM; without one bfloat16 is imitated, slower than float32."""
 
 
 @dataclass(frozen=True)
@@ -49,14 +47,6 @@ def open_torch_bf16(loaded: LoadedModel) -> TorchEngine:
     if not has_bf16(engine.device):
         raise unavailable("torch-bf16", f"this {engine.device.type} has no instructions for bfloat16")
     return engine
-
-
-def has_bf16(device: torch.device) -> bool:
-    """Whether a device computes in bfloat16 by itself, as torch says."""
-    if device.type == "cuda":
-        return bool(torch.cuda.is_bf16_supported(including_emulation=False))
-    capabilities = torch.cpu.get_capabilities()
-    return any(capabilities.get(name, False) for name in BF16_INSTRUCTIONS)
 
 
 def _open(name: str, loaded: LoadedModel, *, lower: bool) -> TorchEngine:

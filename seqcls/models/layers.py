@@ -61,6 +61,7 @@ class MaskedBatchNorm(nn.Module):
         if not self.training:
             mean, variance = self.running_mean, self.running_var
         else:
+            x, mask = x.float(), None if mask is None else mask.float()  # bfloat16 counts no further than 256
             count = torch.tensor(float(x.shape[0] * x.shape[2])) if mask is None else mask.sum().clamp(min=1)
             mean = (x if mask is None else x * mask).sum((0, 2)) / count
             centred = x - mean[:, None]

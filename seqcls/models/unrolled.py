@@ -28,7 +28,13 @@ def is_faster(layer: nn.RNNBase, x: Tensor) -> bool:
 
 
 def unroll(layer: nn.RNNBase, x: Tensor) -> Tensor:
-    """(T, B, D) -> (T, B, H): one layer in one direction; weights (G * H, D), (G * H, H), G gates, and biases."""
+    """(T, B, D) -> (T, B, H): one layer in one direction; weights (G * H, D), (G * H, H), G gates, and biases.
+
+    In float32 under autocast too: many small products gain nothing by bfloat16 (GRU of 64, 32 rows: 0.9 times as fast).
+    """
+    if torch.is_autocast_enabled("cpu"):
+        with torch.autocast("cpu", enabled=False):
+            return unroll(layer, x.float())
     cell = UnrolledGru if layer.mode == "GRU" else UnrolledRnn
     states: Tensor = cell.apply(x, layer.weight_ih_l0, layer.weight_hh_l0, layer.bias_ih_l0, layer.bias_hh_l0)  # type: ignore[no-untyped-call]
     return states

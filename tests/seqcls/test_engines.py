@@ -21,9 +21,10 @@ from seqcls.engines.engine import Engine, EngineUnavailable
 from seqcls.engines.machine import this_machine
 from seqcls.engines.openvino_engine import possible_widths
 from seqcls.engines.race import Lane, Race, choose, compare, evenly, run_race
-from seqcls.engines.torch_engine import has_bf16, open_torch
+from seqcls.engines.torch_engine import open_torch
 from seqcls.evaluation.probabilities import softmax
 from seqcls.models import MODELS, build_model
+from seqcls.models.bf16 import has_bf16
 from seqcls.models.logits import Logits, run_batches
 from seqcls.models.package import LoadedModel, ModelManifest
 from tests.seqcls.encoded_examples import SPECS, encoded_table, random_table
