@@ -13,21 +13,20 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from seqcls.artefacts import ArtefactStore, Draft, Ref, write_json
 from seqcls.config import Pipeline
-from seqcls.errors import CheckBroken, ConfigRefused, DataRefused
+from seqcls.errors import ConfigRefused, DataRefused
 from seqcls.evaluation import baselines
 from seqcls.evaluation.calibration import Abstention, Calibration, choose_abstention, measure_calibration
 from seqcls.evaluation.intervals import bootstrap, paired_difference
 from seqcls.evaluation.metrics import Floats, Integers, Metrics, compute_metrics
 from seqcls.evaluation.probabilities import softmax
+from seqcls.evaluation.raw_rows import Rows, check_same_rows, is_split, read_rows, sample_training
 from seqcls.evaluation.report import Evaluation, Facts, gather_facts, write_report
 from seqcls.evaluation.report.facts import Baselines, NoBaseline
-from seqcls.parquet import iterate, read_parquet, shards, write_parquet
+from seqcls.parquet import read_parquet, shards, write_parquet
 from seqcls.table import Split
 
 Predict = Callable[[Ref, Ref, Split], Floats]
@@ -41,15 +40,6 @@ PREDICTIONS = pa.schema(
         pa.field("probabilities", pa.list_(pa.float32()), nullable=False),
     ]
 )
-
-
-@dataclass(frozen=True)
-class Rows:
-    """Rows of one split as the baselines take them."""
-
-    ids: pa.ChunkedArray
-    sequences: pa.ChunkedArray
-    labels: Integers
 
 
 @dataclass(frozen=True)
@@ -88,9 +78,9 @@ def evaluate(
         )
     membership = read_parquet(splits.folder / "splits.parquet", ["split"])["split"].cast(pa.string())
     train_labels = _encoded_column(encoded, "train", "label").to_numpy()
-    train = _sample_training(checked, membership, train_labels, names, pipeline.seed)
-    raw_test = read_rows(checked, _is_split(membership, "test"), names)
-    check_same_rows(raw_test, test, "test")
+    train = sample_training(checked, membership, train_labels, names, pipeline.seed)
+    raw_test = read_rows(checked, is_split(membership, "test"), names)
+    check_same_rows(raw_test, test.ids, test.labels, "test")
     evaluation = build_evaluation(model.digest, test, valid, train, raw_test.sequences, train_labels, names, pipeline)
     evaluation = evaluation.model_copy(update=judge_confidence(test, valid, temperature, names, pipeline))
     inputs = {"model": model, "encoded": encoded, "checked": checked, "splits": splits}
@@ -187,61 +177,6 @@ def read_names(encoded: Ref) -> list[str]:
     """Names of the classes: index k is logit k."""
     encoder = json.loads((encoded.folder / "encoder.json").read_bytes())
     return [str(name) for name in encoder["labels"]]
-
-
-def read_rows(checked: Ref, wanted: npt.NDArray[np.bool_], names: list[str]) -> Rows:
-    """Rows of `checked` where `wanted` holds, a batch at a time; labels as indices into `names`."""
-    parts, start = [], 0
-    for table in iterate(shards(checked.folder / "rows"), ["id", "sequence", "label"]):
-        mask = wanted[start : start + table.num_rows]
-        start += table.num_rows
-        if mask.any():
-            parts.append(table.filter(pa.array(mask)))
-    if start != len(wanted):
-        raise CheckBroken(f"{start} rows", where=checked.path, expected=f"{len(wanted)}, as in splits.parquet",
-                          next_step="run the split stage again, and report this")  # fmt: skip
-    schema = pa.schema([("id", pa.string()), ("sequence", pa.string()), ("label", pa.string())])
-    table = pa.concat_tables(parts) if parts else schema.empty_table()
-    labels = pc.fill_null(pc.index_in(table["label"], pa.array(names, pa.string())), -1)
-    return Rows(table["id"], table["sequence"], np.asarray(labels, dtype=np.int64))
-
-
-def check_same_rows(raw: Rows, answers: Answers, split: Split) -> None:
-    """The baselines and the network must answer for the same rows, in the same order, with the same classes."""
-    same_length = len(raw.labels) == len(answers.labels)
-    if not same_length or not raw.ids.equals(answers.ids) or not np.array_equal(raw.labels, answers.labels):
-        raise CheckBroken(
-            f"{len(raw.labels)} raw and {len(answers.labels)} encoded {split} rows, not the same rows or classes",
-            where=f"{split} split",
-            expected="the rows of `checked` and of `encoded` in one order",
-            next_step="run the encode stage again, and report this",
-        )
-
-
-def _sample_training(checked: Ref, membership: pa.ChunkedArray, labels: Integers, names: list[str], seed: int) -> Rows:
-    """The training rows that the linear baseline is fitted on; only these are read into memory."""
-    is_train = _is_split(membership, "train")
-    if is_train.sum() != len(labels):
-        raise CheckBroken(
-            f"{len(labels)} encoded training rows",
-            where=checked.path,
-            expected=f"{is_train.sum()}, as in splits.parquet",
-            next_step="run the encode stage again, and report this",
-        )
-    chosen = baselines.sample_rows(np.ones(len(labels), dtype=np.int64), seed)
-    wanted = np.zeros(len(is_train), dtype=bool)
-    wanted[np.flatnonzero(is_train)[chosen]] = True
-    rows = read_rows(checked, wanted, names)
-    if not np.array_equal(rows.labels, labels[chosen]):
-        raise CheckBroken("raw and encoded training rows of different classes", where=checked.path,
-                          expected="the rows of `checked` and of `encoded` in one order",
-                          next_step="run the encode stage again, and report this")  # fmt: skip
-    kept = baselines.sample_rows(baselines.sequence_sizes(rows.sequences), seed)
-    return Rows(rows.ids.take(pa.array(kept)), rows.sequences.take(pa.array(kept)), rows.labels[kept])
-
-
-def _is_split(membership: pa.ChunkedArray, split: Split) -> npt.NDArray[np.bool_]:
-    return np.asarray(pc.fill_null(pc.equal(membership, split), False), dtype=bool)
 
 
 def _encoded_column(encoded: Ref, split: Split, column: str) -> pa.ChunkedArray:

@@ -13,9 +13,10 @@ from seqcls.artefacts import ArtefactStore, Ref, read_manifest, verify
 from seqcls.config import Pipeline, parse_pipeline
 from seqcls.encode import encode
 from seqcls.errors import CheckBroken, DataRefused
-from seqcls.evaluation.evaluate import Answers, check_same_rows, evaluate, predictions_table, read_rows
+from seqcls.evaluation.evaluate import Answers, evaluate, predictions_table
 from seqcls.evaluation.metrics import compute_metrics
 from seqcls.evaluation.probabilities import softmax
+from seqcls.evaluation.raw_rows import check_same_rows, read_rows
 from seqcls.evaluation.report import Evaluation
 from seqcls.parquet import ShardWriter, read_parquet, write_parquet
 from seqcls.table import reject, rejects_table, table_schema
@@ -221,15 +222,14 @@ def test_splits_of_another_encoding_are_a_broken_check(road, tmp_path):
 
 def test_swapped_rows_and_lost_rows_are_a_broken_check(road):
     raw = read_rows(road.checked, np.array([row % 5 == 1 for row in range(300)]), ["bad", "good", "mixed"])
-    answers = Answers(raw.ids, raw.labels, np.full((60, 3), 1 / 3))
-    check_same_rows(raw, answers, "test")
+    check_same_rows(raw, raw.ids, raw.labels, "test")
     order = np.r_[1, 0, 2:60]
-    swapped = Answers(raw.ids.take(pa.array(order)), raw.labels, answers.probabilities)
-    lost = Answers(raw.ids.slice(1), raw.labels[1:], answers.probabilities[1:])
-    wrong = Answers(raw.ids, (raw.labels + 1) % 3, answers.probabilities)
+    swapped = raw.ids.take(pa.array(order)), raw.labels
+    lost = raw.ids.slice(1), raw.labels[1:]
+    wrong = raw.ids, (raw.labels + 1) % 3
     for damaged, found in ((swapped, "60 raw and 60"), (lost, "60 raw and 59"), (wrong, "60 raw and 60")):
         with pytest.raises(CheckBroken, match=f"{found} encoded test rows"):
-            check_same_rows(raw, damaged, "test")
+            check_same_rows(raw, *damaged, "test")
 
 
 def test_fewer_rows_than_the_splits_name_are_a_broken_check(road):
