@@ -17,14 +17,19 @@ SERVER_SETTINGS = PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS=http://127.0.0.1:$(PRE
 	PREFECT_SERVER_CSRF_PROTECTION_ENABLED=true
 SERVER_URL = http://127.0.0.1:$(PREFECT_SERVER_API_PORT)/api
 
+PIP = $(BIN)/python -m pip install --quiet --disable-pip-version-check
+INSTALL = $(PIP) -c constraints.txt -e '.[dev]'
+# `make install HASHES=1`: only bytes that requirements.lock knows, whatever the index serves.
+INSTALL_HASHED = $(PIP) --no-deps --require-hashes -r requirements.lock && $(PIP) --no-deps --no-build-isolation -e .
+
 .PHONY: install demo test check lint types layers format soak fuzz bench server deploy worker clean
 
 install: $(VENV)/.installed
 
-$(VENV)/.installed: pyproject.toml constraints.txt
+$(VENV)/.installed: pyproject.toml constraints.txt requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "seqcls needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
 	$(PYTHON) -m venv $(VENV)
-	$(BIN)/python -m pip install --quiet --disable-pip-version-check -c constraints.txt -e '.[dev]'
+	$(if $(HASHES),$(INSTALL_HASHED),$(INSTALL))
 	touch $@
 
 demo: install

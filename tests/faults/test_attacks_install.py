@@ -8,6 +8,7 @@ import re
 import subprocess
 import sys
 import tarfile
+import zipfile
 from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
@@ -142,8 +143,7 @@ def test_every_package_is_pinned_to_the_version_that_is_tested() -> None:
 @pytest.mark.fault(
     "A11",
     tried="an index that offers a later version of a package that we need, with a setup.py that runs code",
-    outcome="with constraints.txt pip refuses it before it builds anything; without, the code would run. A package of "
-    "the same version from a hostile index is not told apart: there are no hashes",
+    outcome="with constraints.txt pip refuses it before it builds anything; without, the code would run",
 )
 def test_a_later_version_from_elsewhere_is_not_taken(tmp_path: Path) -> None:
     canary, name = tmp_path / "canary", "annotated-doc"
@@ -164,6 +164,56 @@ def test_a_later_version_from_elsewhere_is_not_taken(tmp_path: Path) -> None:
     assert not canary.exists()
     subprocess.run(pip, capture_output=True)
     assert canary.exists(), "the control: without the constraints its setup.py runs"
+
+
+def locked() -> dict[str, list[str]]:
+    """`name==version` and its lines in requirements.lock."""
+    found: dict[str, list[str]] = {}
+    pin = ""
+    for line in (ROOT / "requirements.lock").read_text().splitlines():
+        if line.startswith("    --hash=sha256:"):
+            found[pin].append(line)
+        elif not line.startswith("#"):
+            pin = line.removesuffix(" \\")
+            found[pin] = []
+    return found
+
+
+@pytest.mark.fault(
+    "A11",
+    tried="a package of constraints.txt without a hash in requirements.lock, or with another version there",
+    outcome="there is none",
+)
+def test_every_pin_has_its_hashes() -> None:
+    with_hashes = {canonicalize_name(name): version for name, _, version in (pin.partition("==") for pin in locked())}
+    assert with_hashes == pins()
+    assert all(locked().values())
+
+
+@pytest.mark.fault(
+    "A11",
+    tried="a wheel of the right name and version with other contents, from an index that is trusted",
+    outcome="with requirements.lock pip refuses it: the hashes do not match; without, it would be installed",
+)
+def test_a_tampered_wheel_of_the_same_version_is_refused(tmp_path: Path) -> None:
+    pin = f"annotated-doc=={pins()['annotated-doc']}"
+    name = pin.replace("-", "_").replace("==", "-")
+    with zipfile.ZipFile(tmp_path / f"{name}-py3-none-any.whl", "w") as wheel:
+        wheel.writestr("annotated_doc/__init__.py", "canary = True\n")
+        wheel.writestr(
+            f"{name}.dist-info/METADATA", f"Metadata-Version: 2.1\nName: annotated-doc\nVersion: {name[14:]}\n"
+        )
+        wheel.writestr(f"{name}.dist-info/WHEEL", "Wheel-Version: 1.0\nRoot-Is-Purelib: true\nTag: py3-none-any\n")
+        wheel.writestr(f"{name}.dist-info/RECORD", "")
+    (tmp_path / "lock.txt").write_text(" \\\n".join([pin, *(line.removesuffix(" \\") for line in locked()[pin])]))
+    pip = [sys.executable, "-m", "pip", "install", "--no-deps", "--no-index", "--disable-pip-version-check",
+           "--find-links", str(tmp_path), "--target", str(tmp_path / "there")]  # fmt: skip
+    done = subprocess.run([*pip, "--require-hashes", "-r", str(tmp_path / "lock.txt")], capture_output=True, text=True)
+    assert done.returncode != 0
+    assert "DO NOT MATCH THE HASHES" in done.stderr
+    assert not (tmp_path / "there").exists()
+    subprocess.run([*pip, pin], check=True, capture_output=True)
+    assert (tmp_path / "there" / "annotated_doc" / "__init__.py").is_file(), "the control: without hashes it is taken"
 
 
 class Tags(HTMLParser):
