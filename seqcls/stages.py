@@ -120,7 +120,7 @@ def train_stage(
     progress: Callable[[Any], None] | None = None,
     tell: Callable[[str], None] | None = None,
 ) -> StageResult:
-    """`encoded` -> `model`; killed, it goes on from its checkpoint. `tell` hears of the trials of a search."""
+    """`encoded` -> `model`; killed, it goes on from its checkpoint. `tell` hears of trials and what was chosen."""
     pipeline = workspace.pipeline
 
     def build() -> Built:
@@ -130,7 +130,7 @@ def train_stage(
         if isinstance(pipeline.model, AutoModel):
             result = train_best(encoded, pipeline, workspace.store, progress=progress, tell=tell)
         else:
-            result = train(encoded, pipeline, workspace.store, progress=progress)
+            result = train(encoded, pipeline, workspace.store, progress=progress, tell=tell)
         return result.ref, {"rows": result.rows, "rows_per_second": result.rows_per_second}
 
     key = config_digest(pipeline.model, pipeline.train, pipeline.name, pipeline.seed, encoded.digest)

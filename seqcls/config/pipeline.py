@@ -80,6 +80,8 @@ class Pipeline(Section):
         if self.model.series_only and self.kind != "series":
             yield f'model.family = "{self.model.family}" is for series, but kind is {self.kind!r}'
         if isinstance(self.model, AutoModel):
+            if self.train.precision != "float32":
+                yield 'train.precision is for one family; family = "auto" compares families in float32: remove it'
             if self.train.processes > 1:
                 yield 'train.processes is for one family; family = "auto" compares families in one process: remove it'
             return

@@ -74,6 +74,8 @@ class TrainConfig(Section):
     """`family = "auto"`: most time for trying and training, in h, m and s, such as "90s" or "1h30m"."""
     threads: Annotated[int, Field(ge=0)] = 0
     """Processor threads of a process; 0 for all, divided. Weights repeat bit for bit at the same number."""
+    precision: Literal["float32", "bfloat16", "auto"] = "float32"
+    """What products are computed in; auto: bfloat16 where a short trial finds it faster and its losses the same."""
     processes: Positive = 1
     """Processes that share each batch; the result is that of one, up to rounding. With GPUs, one for each."""
 

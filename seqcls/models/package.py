@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import torch
 from pydantic import BaseModel, ConfigDict, ValidationError
@@ -46,6 +47,10 @@ class ModelManifest(BaseModel):
     """Of each process."""
     processes: int = 1
     """That trained together (`train.processes`); 1 in artefacts of before."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """What products of the training were computed in; the weights are float32."""
+    precision_choice: str = ""
+    """What the trial of `train.precision = "auto"` found, in a line."""
     device: str
     torch: str
     parameters: int

@@ -31,6 +31,7 @@ from seqcls.errors import WorldFailed
 from seqcls.failpoints import failpoint
 from seqcls.temporary import remove_left_over, temporary_name
 from seqcls.training.monitor import EpochRecord
+from seqcls.training.precision import Precision
 from seqcls.training.seeding import choose_device, threads_of
 
 FORMAT_VERSION = 1
@@ -53,6 +54,7 @@ class Scalars(BaseModel):
     stale: int = 0
     """Epochs since the best one."""
     history: list[EpochRecord] = []
+    precision: Precision = Precision()
 
 
 @dataclass(frozen=True)

@@ -12,14 +12,12 @@ from collections.abc import Callable
 from dataclasses import asdict
 from pathlib import Path
 
-import numpy as np
 import torch
 from torch import Tensor, nn
 
 from seqcls.artefacts import Ref
-from seqcls.batches import NO_LABEL, Batch, Batches, EncodedSplit, Integers, read_inputs
+from seqcls.batches import NO_LABEL, Batch, Batches, EncodedSplit, read_inputs
 from seqcls.config.pipeline import Pipeline
-from seqcls.errors import ConfigRefused, DataRefused
 from seqcls.failpoints import failpoint
 from seqcls.models import build_model
 from seqcls.training import checkpoints
@@ -28,7 +26,9 @@ from seqcls.training.checkpoints import Scalars
 from seqcls.training.imbalance import class_weights, loss_shift, loss_weights
 from seqcls.training.monitor import EpochRecord, Figures, LossSums, Progress, ProgressCall, figures, is_better, watched
 from seqcls.training.optimisation import Objective, Optimiser, learning_rate_at
-from seqcls.training.seeding import random_state, seed_of, set_random_state
+from seqcls.training.precision import Precision, choose_precision, first_batches, in_precision
+from seqcls.training.rows import check_rows
+from seqcls.training.seeding import random_part, random_state, seed_of, set_random_state
 from seqcls.training.team import ALONE, Team
 
 TICK_SECONDS = 0.25
@@ -106,8 +106,9 @@ class Run:
         self.ticked = self.saved = time.perf_counter()
         if not team.is_first:
             torch.manual_seed(seed_of(pipeline.seed, team.rank))
-        self.resume()
-        self.learner = team.wrap(self.model)
+        if not self.resume():
+            self.at.precision = self.choose_precision()
+        self.learner = team.wrap(in_precision(self.model, self.at.precision.used, device))
 
     @property
     def judged(self) -> nn.Module:
@@ -217,13 +218,23 @@ class Run:
         self.saved = time.perf_counter()
         self.seconds -= (self.saved - began) if self.at.step else 0.0  # within an epoch: its time is being taken
 
-    def resume(self) -> None:
+    def choose_precision(self) -> Precision:
+        """Once, at the very beginning; in a team rank 0 does, on its own share of the first batches."""
+        chosen = ""
+        if self.team.is_first:
+            first = [self.team.share(batch) for batch in first_batches(self.train_batches)]
+            steps = self.config.epochs * self.train_batches.steps
+            found = choose_precision(self.config, self.model, self.objective, first, steps, self.device)
+            chosen = found.model_dump_json()
+        return Precision.model_validate_json(self.team.texts(chosen)[0])
+
+    def resume(self) -> bool:
         """Go on from the newest whole checkpoint, if there is one."""
         found = checkpoints.read_newest(self.folder)
         at = found.scalars if found is not None else self.at
         self.team.check_same_start(f"epoch {at.epoch + 1}, step {at.step + 1} of training {self.folder.name[:12]}")
         if found is None:
-            return
+            return False
         self.at = found.scalars
         self.model.load_state_dict(found.part("weights"))
         if self.average is not None:
@@ -233,32 +244,4 @@ class Run:
             self.best = {}
         self.optimiser.set_tensors(found.part("optimiser"))
         set_random_state(found.part(random_part(self.team.rank)), self.device)
-
-
-def random_part(rank: int) -> str:
-    """Where a checkpoint keeps what a process will draw next."""
-    return f"random-{rank}" if rank else "random"
-
-
-def check_rows(encoded: Ref, train: Integers, valid: Integers, labels: tuple[str, ...]) -> None:
-    """Something to learn from, something to stop by, and classes that exist."""
-    if not len(train):
-        raise DataRefused(
-            "no training rows", where=encoded.path, expected="at least one", next_step="see the rejects of the run"
-        )
-    if not len(valid):
-        raise ConfigRefused(
-            "no validation rows, so nothing says when to stop",
-            where="split.valid",
-            expected="a share above 0, or files of a given validation split",
-            next_step="set split.valid = 0.1",
-        )
-    for name, found in (("train", train), ("valid", valid)):
-        wrong = np.flatnonzero((found < 0) | (found >= len(labels)))
-        if len(wrong):
-            raise DataRefused(
-                f"row {wrong[0] + 1} of {name} has the class index {found[wrong[0]]}",
-                where=encoded.path,
-                expected=f"0 to {len(labels) - 1}, the classes of encoder.json",
-                next_step="run the encode stage again",
-            )
+        return True

@@ -29,9 +29,10 @@ from seqcls.models.fitted import FitRecord, FitRows, FittedNetwork, Floats
 from seqcls.models.network import BothStrands
 from seqcls.models.package import run_network
 from seqcls.training.checkpoints import Scalars
-from seqcls.training.epochs import TICK_SECONDS, VALID_BATCH, check_rows
+from seqcls.training.epochs import TICK_SECONDS, VALID_BATCH
 from seqcls.training.imbalance import class_weights
 from seqcls.training.monitor import EpochRecord, Progress, ProgressCall, figures
+from seqcls.training.rows import check_rows
 from seqcls.training.temperature import fit_temperature
 
 

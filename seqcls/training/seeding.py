@@ -49,6 +49,11 @@ def set_random_state(state: dict[str, Tensor], device: torch.device) -> None:
         torch.cuda.set_rng_state(state["cuda"], device)
 
 
+def random_part(rank: int) -> str:
+    """Where a checkpoint keeps what a process will draw next."""
+    return f"random-{rank}" if rank else "random"
+
+
 @contextmanager
 def reproducible(seed: int, threads: int, device: torch.device) -> Iterator[None]:
     """Deterministic kernels, seeded generators and a fixed thread count within the block; all restored after it."""

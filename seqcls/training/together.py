@@ -8,7 +8,7 @@ every process runs the whole command over one shared store; the first writes the
 from __future__ import annotations
 
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -32,15 +32,17 @@ def train_together(
     store: ArtefactStore,
     progress: ProgressCall | None,
     attached: Mapping[str, object],
+    tell: Callable[[str], None] | None,
 ) -> TrainResult:
     """Join the processes of a launcher, or start our own."""
     place = launched_place()
     if place is None:
-        return _train_in_processes(encoded, pipeline, store, progress, attached)
+        return _train_in_processes(encoded, pipeline, store, progress, attached, tell)
     from seqcls.training.joining import joined
 
     with joined(place, None) as team:
-        return train_here(encoded, pipeline, store, progress if team.is_first else None, attached, team)
+        progress, tell = (progress, tell) if team.is_first else (None, None)
+        return train_here(encoded, pipeline, store, progress, attached, tell, team)
 
 
 def _train_in_processes(
@@ -49,6 +51,7 @@ def _train_in_processes(
     store: ArtefactStore,
     progress: ProgressCall | None,
     attached: Mapping[str, object],
+    tell: Callable[[str], None] | None,
 ) -> TrainResult:
     root = os.path.abspath(store.root)
     arguments = {
@@ -61,6 +64,8 @@ def _train_in_processes(
     def hear(subject: str, what: Any) -> None:
         if progress is not None and subject == "progress":
             progress(Progress(**what))
+        if tell is not None and subject == "said":
+            tell(what)
 
     found = work_together(pipeline.train.processes, MEMBER, arguments, hear)
     return TrainResult(**{**found, "ref": store.ref("model", found["ref"]["digest"])})
@@ -80,8 +85,10 @@ def train_member(
     def progress(at: Progress) -> None:
         tell("progress", asdict(at))
 
+    def said(line: str) -> None:
+        tell("said", line)
+
+    heard = (progress, said) if team.is_first else (None, None)
     with enough_memory("stage train", "lower train.batch_size, encode.max_length or train.processes"):
-        result = train_here(
-            Ref(**encoded), parsed, ArtefactStore(Path(root)), progress if team.is_first else None, attached, team
-        )
+        result = train_here(Ref(**encoded), parsed, ArtefactStore(Path(root)), heard[0], attached, heard[1], team)
     return {**asdict(result), "ref": result.ref.model_dump()}

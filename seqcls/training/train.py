@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -59,17 +59,18 @@ def train(
     *,
     progress: ProgressCall | None = None,
     attached: Mapping[str, object] | None = None,
+    tell: Callable[[str], None] | None = None,
 ) -> TrainResult:
     """Train, or go on training, the network of a pipeline; the caller clears the checkpoints once it is recorded.
 
-    `attached` are records to keep beside the weights: JSON by the names of their files.
+    `attached` are records to keep beside the weights: JSON by the names of their files. `tell` hears what was chosen.
     """
     check_processes(pipeline.train)
     if pipeline.train.processes > 1:
         from seqcls.training.together import train_together
 
-        return train_together(encoded, pipeline, store, progress, attached or {})
-    return train_here(encoded, pipeline, store, progress, attached or {})
+        return train_together(encoded, pipeline, store, progress, attached or {}, tell)
+    return train_here(encoded, pipeline, store, progress, attached or {}, tell)
 
 
 def train_here(
@@ -78,6 +79,7 @@ def train_here(
     store: ArtefactStore,
     progress: ProgressCall | None,
     attached: Mapping[str, object],
+    tell: Callable[[str], None] | None,
     team: Team = ALONE,
 ) -> TrainResult:
     """Train in this process, alone or as one of a team; the first of a team publishes."""
@@ -86,6 +88,8 @@ def train_here(
     threads = threads_of(pipeline.train)
     with reproducible(pipeline.seed, threads, device):
         run = begin(encoded, pipeline, store, device, progress, team)
+        if tell is not None and run.at.precision.why:
+            tell(f"train.precision: {run.at.precision.why}")
         while not run.finished:
             run.next_epoch()
         if team.size > 1:
@@ -130,6 +134,8 @@ def _publish(
         seed=pipeline.seed,
         threads=threads,
         processes=pipeline.train.processes,
+        precision=run.at.precision.used,
+        precision_choice=run.at.precision.why,
         device=run.device.type,
         torch=torch.__version__,
         parameters=sum(weight.numel() for weight in run.model.parameters()),

@@ -1,0 +1,174 @@
+"""bfloat16 in training: it learns, resumes bit for bit, is chosen only where faster and safe."""
+
+from __future__ import annotations
+
+import json
+import math
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from seqcls.artefacts import ArtefactStore
+from seqcls.batches import EncodedSplit
+from seqcls.config.pipeline import parse_pipeline
+from seqcls.config.train import TrainConfig
+from seqcls.errors import ConfigRefused
+from seqcls.models import MODELS, build_model
+from seqcls.models.bf16 import has_bf16
+from seqcls.models.layers import MaskedBatchNorm
+from seqcls.models.package import load_model, predict_logits
+from seqcls.training.epochs import Run
+from seqcls.training.optimisation import Objective
+from seqcls.training.precision import FASTER, SAFE, Precision, choose_precision, in_precision, judge, run_trial
+from seqcls.training.train import train
+from tests.seqcls.encoded_examples import SPECS
+from tests.seqcls.test_checkpoints import EVERY_STEP, run_child
+from tests.seqcls.test_models import batch_of, config_of, fits
+from tests.seqcls.training_examples import FAMILIES, make_encoded, make_pipeline, train_example
+
+CPU = torch.device("cpu")
+LSTM = {"family": "lstm", "width": 16, "embedding": 16, "dropout": 0.1, "bidirectional": True}
+LONG = {"epochs": 20, "batch_size": 16}  # 200 steps: long enough for a trial
+
+
+@pytest.mark.parametrize("form", ["tokens", "missing"])
+@pytest.mark.parametrize("family", list(MODELS))
+def test_every_family_has_nearly_the_gradient_of_float32(family: str, form: str) -> None:
+    if not fits(family, form):
+        pytest.skip("lite is refused for tokens")
+    torch.manual_seed(0)
+    model = build_model(config_of(family, "mean"), SPECS[form], 3).train()
+    batch = batch_of(SPECS[form], 16)
+    gradients = []
+    for used in ("float32", "bfloat16"):
+        model.zero_grad()
+        logits = in_precision(model, used, CPU)(batch)
+        assert logits.dtype == torch.float32
+        torch.nn.functional.cross_entropy(logits, batch.labels).backward()
+        parts = [weight.grad.flatten() for weight in model.parameters() if weight.grad is not None]
+        assert len(parts) == len(list(model.parameters()))
+        gradients.append(torch.cat(parts))
+    assert all(part.dtype == torch.float32 for part in gradients)
+    assert torch.cosine_similarity(*gradients, dim=0) > 0.95
+    assert not torch.equal(*gradients) or family in ("gru", "rnn"), "nothing was computed in bfloat16"
+
+
+def test_statistics_of_normalisation_count_beyond_256_positions() -> None:
+    # 8 bits cannot tell 297 from 296: sums in bfloat16 would give 892 / 296 instead of 891 / 297.
+    norm, mask = MaskedBatchNorm(1).train(), torch.ones(1, 1, 300, dtype=torch.bfloat16)
+    mask[..., 297:] = 0
+    x = torch.full((1, 1, 300), 3.0, dtype=torch.bfloat16) * mask
+    norm(x, mask)
+    assert norm.running_mean.item() == pytest.approx(0.3, rel=1e-6)
+    assert norm.running_mean.dtype == torch.float32
+
+
+def test_a_network_learns_in_bfloat16_and_its_artefact_is_float32(tmp_path: Path) -> None:
+    encoded = make_encoded(tmp_path)
+    accuracies = {}
+    for precision in ("float32", "bfloat16"):
+        pipeline = make_pipeline(LSTM, {"epochs": 6, "precision": precision})
+        loaded = load_model(train(encoded, pipeline, ArtefactStore(tmp_path)).ref)
+        assert loaded.manifest.precision == precision
+        assert all(weight.dtype == torch.float32 for weight in loaded.model.parameters())
+        test = EncodedSplit.open(encoded, "test")
+        accuracies[precision] = (predict_logits(loaded, test, 32).argmax(1) == test.labels).mean()
+    assert accuracies["bfloat16"] > 0.9
+    assert abs(accuracies["bfloat16"] - accuracies["float32"]) <= 0.05
+
+
+def test_the_validation_loss_of_a_training_in_bfloat16_is_that_of_the_artefact(tmp_path: Path) -> None:
+    ref = train_example(tmp_path, LSTM, {"precision": "bfloat16"}).ref
+    history, loaded = json.loads((ref.folder / "history.json").read_bytes()), load_model(ref)
+    valid = EncodedSplit.open(make_encoded(tmp_path), "valid")
+    logits = torch.from_numpy(predict_logits(loaded, valid, 64))
+    loss = torch.nn.functional.cross_entropy(logits, torch.from_numpy(valid.labels)).item()
+    assert loss == pytest.approx(history[loaded.manifest.best_epoch - 1]["valid_loss"], rel=1e-5)
+
+
+def test_a_killed_training_in_bfloat16_goes_on_bit_for_bit(tmp_path: Path) -> None:
+    settings = {**EVERY_STEP, "precision": "bfloat16"}
+    undisturbed = train_example(tmp_path / "undisturbed", FAMILIES["cnn"], settings)
+    run_child(tmp_path / "killed", FAMILIES["cnn"], settings, "step_ended=kill@14")
+    resumed = train_example(tmp_path / "killed", FAMILIES["cnn"], settings)
+    assert 0 < resumed.rows < undisturbed.rows
+    assert resumed.ref.digest == undisturbed.ref.digest
+
+
+def test_what_a_trial_chose_is_kept_with_the_checkpoints(tmp_path: Path) -> None:
+    encoded = make_encoded(tmp_path)
+    pipeline = make_pipeline(LSTM, {**LONG, "precision": "auto"})
+    other = Precision(used="bfloat16", why="another machine said so")
+    first = Run(encoded, pipeline, CPU, tmp_path / "run", None)
+    first.at.precision = other
+    first.next_epoch()
+    again = Run(encoded, pipeline, CPU, tmp_path / "run", None)
+    assert again.at.precision == other
+    assert type(again.learner).__name__ == "InBfloat16"
+
+
+@pytest.mark.skipif(not has_bf16(CPU), reason="this processor has no instructions for bfloat16")
+def test_auto_measures_and_says_what_it_found(tmp_path: Path) -> None:
+    told: list[str] = []
+    pipeline = make_pipeline(LSTM, {**LONG, "epochs": 15, "patience": 1, "precision": "auto"})
+    ref = train(make_encoded(tmp_path), pipeline, ArtefactStore(tmp_path), tell=told.append).ref
+    manifest = load_model(ref).manifest
+    assert told == [f"train.precision: {manifest.precision_choice}"]
+    assert manifest.precision_choice.startswith(f"{manifest.precision}: bfloat16 was ")
+    assert "its losses differed by" in manifest.precision_choice
+
+
+def test_a_trial_leaves_network_and_random_state_as_they_were(tmp_path: Path) -> None:
+    encoded = make_encoded(tmp_path)
+    digests = []
+    for precision in ("float32", "auto"):
+        torch.manual_seed(0)
+        run = Run(
+            encoded, make_pipeline(FAMILIES["cnn"], {**LONG, "precision": precision}), CPU, tmp_path / "run", None
+        )
+        digests.append([*run.model.state_dict().values(), torch.get_rng_state()])
+    assert all(torch.equal(here, there) for here, there in zip(*digests, strict=True))
+
+
+def test_a_trial_takes_the_same_steps_on_both_sides() -> None:
+    torch.manual_seed(0)
+    model = build_model(config_of("gru", "mean", dropout=0.5), SPECS["tokens"], 3)
+    before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
+    batches = [batch_of(SPECS["tokens"], 16, seed) for seed in range(4)]
+    plain, lower, *seconds = run_trial(TrainConfig(), model, Objective(0.0, None, CPU), batches, CPU)
+    assert len(plain) == len(lower) == len(seconds[0]) == len(seconds[1]) == 4
+    np.testing.assert_allclose(plain, lower, rtol=SAFE)
+    assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
+
+
+@pytest.mark.parametrize(
+    ("lower", "ratio", "used"),
+    [
+        pytest.param(1.0, FASTER + 0.01, "bfloat16", id="faster-and-the-same"),
+        pytest.param(1.0, FASTER - 0.01, "float32", id="hardly-faster"),
+        pytest.param(1.0 + 1.1 * SAFE, 3.0, "float32", id="other-losses"),
+        pytest.param(math.nan, 3.0, "float32", id="not-a-number"),
+        pytest.param(math.inf, 3.0, "float32", id="infinite"),
+    ],
+)
+def test_bfloat16_must_be_faster_and_give_the_same_losses(lower: float, ratio: float, used: str) -> None:
+    chosen = judge([1.0] * 14, [lower] * 14, [ratio] * 14, [1.0] * 14)
+    assert chosen.used == used
+    assert chosen.why.startswith(f"{used}: ")
+
+
+def test_a_short_training_is_not_tried_out() -> None:
+    model = torch.nn.Linear(1, 1)
+    chosen = choose_precision(TrainConfig(precision="auto"), model, Objective(0.0, None, CPU), [], 139, CPU)
+    assert chosen.used == "float32"
+    assert "139 steps at most are too few" in chosen.why or "no instructions" in chosen.why
+
+
+@pytest.mark.parametrize("family", ["ngrams", "auto"])
+def test_families_that_do_not_train_in_steps_refuse_a_precision(family: str) -> None:
+    data: dict[str, Any] = {"name": "example", "kind": "text", "source": {"format": "csv", "files": ["rows.csv"]}}
+    with pytest.raises(ConfigRefused, match=r"train\.precision is for .*famil.*remove it"):
+        parse_pipeline({**data, "model": {"family": family}, "train": {"precision": "bfloat16"}}, "example.toml")
