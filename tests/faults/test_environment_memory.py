@@ -40,9 +40,9 @@ def check_one_message(command: Command, *words: str) -> None:
 
 @pytest.fixture(scope="module")
 def wide(untrained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A small pipeline whose batches need some 100 MB: a batch of all rows, 8,000 numbers for each word."""
+    """A small pipeline whose batches need some 100 MB: a batch of all rows, 32,000 numbers for each word."""
     config = Path(shutil.copytree(untrained, tmp_path_factory.mktemp("wide") / "project")) / "pairs.toml"
-    text = config.read_text().replace("embedding = 16", "embedding = 8000\nfilters = [4]")
+    text = config.read_text().replace("embedding = 16", "embedding = 32000\nfilters = [4]")
     text = text.replace("epochs = 3", "epochs = 1\nbatch_size = 512")
     config.write_text(text.replace("chunk_rows = 40", "chunk_rows = 90\nbatch_size = 512"))
     return config
