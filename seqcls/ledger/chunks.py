@@ -80,12 +80,17 @@ def list_sightings(database: Database, pipeline: str) -> list[Row[Any]]:
 
 
 def open_input(database: Database, pipeline: str, digest: str, checked_digest: str, chunk_rows: int) -> Row[Any]:
-    """Fix what the chunks of an input are, unless an earlier run did; returns the row as it stands."""
+    """Fix what the chunks of an input are, unless an earlier run did; returns the row as it stands.
+
+    An input that was refused before and can be used now is open again, so that a later run goes on with it.
+    """
 
     def work(connection: Connection) -> Row[Any]:
         mine = _input(pipeline, digest, 0)
         unset = and_(mine, inputs.c.checked_digest.is_(None))
         connection.execute(update(inputs).where(unset).values(checked_digest=checked_digest, chunk_rows=chunk_rows))
+        refused = and_(mine, inputs.c.state == "refused")
+        connection.execute(update(inputs).where(refused).values(state="open", detail=""))
         return connection.execute(select(inputs).where(mine)).one()
 
     return database.transact(work)

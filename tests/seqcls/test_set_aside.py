@@ -128,6 +128,21 @@ def test_a_mended_setting_takes_the_file_up(config: Path) -> None:
     assert (outcome.night.rows.scored, message) == (1, "")
 
 
+def test_a_file_that_is_taken_up_and_gone_after_a_kill_is_scored_to_its_end(config: Path, nursery: Nursery) -> None:
+    path = config.parent / "incoming" / "page.csv"
+    write_rows(path, 90, seed=2, labelled=False)  # three chunks
+    path.write_text(path.read_text().replace(",", ";"))
+    assert "page.csv" in night(config)[1]
+    (config.parent / "incoming" / "good.csv").unlink()
+    config.write_text(config.read_text().replace('format = "csv"', 'format = "csv"\ndelimiter = ";"'))
+    assert nursery.run("score", config, failpoint="chunk_committed=kill").status == -signal.SIGKILL
+    path.unlink()
+    night(config)
+    with open_workspace(config) as workspace:
+        rows = {row.name: (row.state, row.rows_in) for row in list_inputs(workspace.ledger, "pairs")}
+    assert rows["incoming/page.csv"] == ("done", 90)
+
+
 def test_by_default_every_night_fails_until_the_file_is_gone(config: Path) -> None:
     config.write_text(config.read_text().replace('unusable = "set_aside"\n', ""))
     for _ in range(3):
