@@ -12,6 +12,7 @@ from pydantic import ValidationError
 
 from flows.parameters import ScoreParams
 from flows.score import score_flow
+from seqcls.errors import DataRefused
 from tests.reliability.invariants import Books, count_rescored, digests_of
 
 pytestmark = pytest.mark.server
@@ -44,3 +45,12 @@ def test_the_flow_scores_history_again_once(promoted: Path, copy: Callable[[Path
     assert score_flow(ScoreParams(config=str(config), rescore=True))["rows_in"] == 0
     assert before.items() <= digests_of(config).items()
     assert count_rescored(config, 2) == Books()
+
+
+def test_a_file_that_is_set_aside_fails_the_flow_once(trained: Path, copy: Callable[[Path], Path]) -> None:
+    config = copy(trained)
+    config.write_text(config.read_text() + 'unusable = "set_aside"\n')
+    (config.parent / "incoming" / "page.csv").write_text("<!DOCTYPE html><html>404</html>")
+    with pytest.raises(DataRefused, match=r"1 file set aside.*\n.*page\.csv"):
+        score_flow(ScoreParams(config=str(config)))
+    assert score_flow(ScoreParams(config=str(config)))["rows_in"] == 0
