@@ -58,6 +58,7 @@ format: install
 soak: install   # every fault of docs/faults.md, kills, flipped bits, cut files; OPTIONS="--kills 1000 --seconds 3600"
 	$(BIN)/python -m benchmarks.faults --run
 	$(BIN)/python -m benchmarks.soak $(OPTIONS)
+	$(BIN)/python -m benchmarks.launched
 
 fuzz: install   # damaged input files of every format; OPTIONS="--inputs 1000000 --seed 2"
 	$(BIN)/python -m benchmarks.fuzz $(OPTIONS)

@@ -13,8 +13,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+import torch
+import torch.distributed
+
 from seqcls.artefacts import ArtefactStore, Ref
 from seqcls.config.pipeline import Pipeline, parse_pipeline
+from seqcls.errors import WorldFailed
 from seqcls.memory import enough_memory
 from seqcls.training.members import Tell
 from seqcls.training.monitor import Progress, ProgressCall
@@ -40,9 +44,29 @@ def train_together(
         return _train_in_processes(encoded, pipeline, store, progress, attached, tell)
     from seqcls.training.joining import joined
 
-    with joined(place, None) as team:
-        progress, tell = (progress, tell) if team.is_first else (None, None)
-        return train_here(encoded, pipeline, store, progress, attached, tell, team)
+    if place.rank > 0:
+        progress, tell = None, None
+    try:
+        with joined(place, None) as team:
+            return train_here(encoded, pipeline, store, progress, attached, tell, team)
+    except RuntimeError as error:
+        if not is_of_the_connection(error):
+            raise
+        raise WorldFailed(
+            f"process {place.rank + 1} of {place.size} lost the others, or never found them ({first_line(error)})",
+            where=f"{os.environ['MASTER_ADDR']}:{os.environ.get('MASTER_PORT', '')}",
+            expected="all processes of the launcher until the end of the training",
+            next_step="see what the others said, then launch the same command again: it goes on where it stood",
+        ) from error
+
+
+def is_of_the_connection(error: RuntimeError) -> bool:
+    """Whether processes could not speak to each other: PyTorch has a class for it, gloo has only words."""
+    return isinstance(error, torch.distributed.DistError) or "gloo" in str(error)
+
+
+def first_line(error: RuntimeError) -> str:
+    return str(error).strip().splitlines()[0][:160]
 
 
 def _train_in_processes(
