@@ -1,4 +1,7 @@
-"""What the tests have several processes do: called by name in each of them (`processes.work_together`)."""
+"""What the tests have several processes do: called by name in each of them (`processes.work_together`).
+
+Imports stand where they are needed: each process makes them again.
+"""
 
 from __future__ import annotations
 
@@ -13,19 +16,16 @@ from typing import Any
 import torch
 
 from seqcls.errors import CheckBroken, DataRefused
-from seqcls.models import MODELS, build_model
-from seqcls.models.layers import MaskedBatchNorm
 from seqcls.training.members import Tell
-from seqcls.training.optimisation import Objective
 from seqcls.training.team import Team
-from tests.seqcls.encoded_examples import SPECS
-from tests.seqcls.test_models import batch_of, config_of
 
 HERE = "tests.seqcls.team_examples"
 
 
 def exchange(team: Team, tell: Tell) -> dict[str, Any]:
     """Each of the ways to exchange something, with numbers that differ by rank."""
+    from seqcls.models.layers import MaskedBatchNorm
+
     tell("greeting", "from the first")
     norm = MaskedBatchNorm(2)
     norm.running_mean.fill_(float(team.rank + 1))
@@ -55,6 +55,11 @@ def gradients(team: Team, tell: Tell, batches: dict[str, int]) -> dict[str, list
 
 
 def gradients_of_families(team: Team, form: str, rows: int) -> dict[str, list[float]]:
+    from seqcls.models import MODELS, build_model
+    from seqcls.training.optimisation import Objective
+    from tests.seqcls.encoded_examples import SPECS
+    from tests.seqcls.test_models import batch_of, config_of
+
     found = {}
     for family in MODELS:
         if family == "lite" and SPECS[form].form == "tokens":
@@ -116,3 +121,13 @@ def listens() -> list[str]:
                 swapped = b"".join(words[start : start + 4][::-1] for start in range(0, len(words), 4))
                 found.append(str(ipaddress.ip_address(swapped)))
     return found
+
+
+def train_launched(environment: dict[str, str], store: str, settings: str) -> None:
+    """What a launcher's process does: it has its place in the environment, and trains."""
+    os.environ.update(environment)
+    from tests.seqcls.training_examples import train_example
+
+    data = json.loads(settings)
+    result = train_example(Path(store), data["model"], data["train"])
+    (Path(store) / f"{environment['RANK']}.digest").write_text(result.ref.digest)

@@ -19,13 +19,14 @@ from seqcls.errors import ConfigRefused
 from seqcls.models import MODELS, build_model
 from seqcls.models.bf16 import has_bf16
 from seqcls.models.layers import MaskedBatchNorm
-from seqcls.models.package import load_model, predict_logits
+from seqcls.models.package import ModelManifest, load_model, predict_logits
 from seqcls.training.epochs import Run
+from seqcls.training.monitor import Progress
 from seqcls.training.optimisation import Objective
 from seqcls.training.precision import FASTER, SAFE, Precision, choose_precision, in_precision, judge, run_trial
 from seqcls.training.train import train
 from tests.seqcls.encoded_examples import SPECS
-from tests.seqcls.test_checkpoints import EVERY_STEP, run_child
+from tests.seqcls.test_checkpoints import EVERY_STEP
 from tests.seqcls.test_models import batch_of, config_of, fits
 from tests.seqcls.training_examples import FAMILIES, make_encoded, make_pipeline, train_example
 
@@ -89,11 +90,20 @@ def test_the_validation_loss_of_a_training_in_bfloat16_is_that_of_the_artefact(t
     assert loss == pytest.approx(history[loaded.manifest.best_epoch - 1]["valid_loss"], rel=1e-5)
 
 
-def test_a_killed_training_in_bfloat16_goes_on_bit_for_bit(tmp_path: Path) -> None:
+def test_an_interrupted_training_in_bfloat16_goes_on_bit_for_bit(tmp_path: Path) -> None:
     settings = {**EVERY_STEP, "precision": "bfloat16"}
     undisturbed = train_example(tmp_path / "undisturbed", FAMILIES["cnn"], settings)
-    run_child(tmp_path / "killed", FAMILIES["cnn"], settings, "step_ended=kill@14")
-    resumed = train_example(tmp_path / "killed", FAMILIES["cnn"], settings)
+    steps: list[Progress] = []
+
+    def stop_at_the_14th(at: Progress) -> None:
+        steps.append(at)
+        if len(steps) == 14:
+            raise KeyboardInterrupt
+
+    encoded, store = make_encoded(tmp_path / "stopped"), ArtefactStore(tmp_path / "stopped")
+    with pytest.raises(KeyboardInterrupt):
+        train(encoded, make_pipeline(FAMILIES["cnn"], settings), store, progress=stop_at_the_14th)
+    resumed = train(encoded, make_pipeline(FAMILIES["cnn"], settings), store)
     assert 0 < resumed.rows < undisturbed.rows
     assert resumed.ref.digest == undisturbed.ref.digest
 
@@ -108,6 +118,14 @@ def test_what_a_trial_chose_is_kept_with_the_checkpoints(tmp_path: Path) -> None
     again = Run(encoded, pipeline, CPU, tmp_path / "run", None)
     assert again.at.precision == other
     assert type(again.learner).__name__ == "InBfloat16"
+
+
+def test_a_model_of_before_there_was_a_choice_is_of_one_process_and_float32(tmp_path: Path) -> None:
+    data = json.loads((train_example(tmp_path, LSTM, {"epochs": 1}).ref.folder / "model.json").read_bytes())
+    older = {name: value for name, value in data.items() if name not in ("processes", "precision", "precision_choice")}
+    assert len(older) == len(data) - 3
+    manifest = ModelManifest.model_validate(older)
+    assert (manifest.processes, manifest.precision, manifest.precision_choice) == (1, "float32", "")
 
 
 @pytest.mark.skipif(not has_bf16(CPU), reason="this processor has no instructions for bfloat16")

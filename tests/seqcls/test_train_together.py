@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 import json
-import os
+import multiprocessing
 import socket
-import subprocess
-import sys
 from pathlib import Path
 from typing import Any
 
@@ -20,11 +18,12 @@ from seqcls.config.pipeline import parse_pipeline
 from seqcls.errors import ConfigRefused, DataRefused, WorldFailed
 from seqcls.models.package import load_model, predict_logits
 from seqcls.training.monitor import Progress
+from seqcls.training.processes import PRELOADED
 from seqcls.training.train import TrainResult, train
 from tests.seqcls.encoded_examples import SPECS, encoded_table, random_table, write_encoded
-from tests.seqcls.training_examples import LABELS, make_pipeline
+from tests.seqcls.team_examples import train_launched
+from tests.seqcls.training_examples import LABELS, make_encoded, make_pipeline
 
-ROOT = Path(__file__).resolve().parents[2]
 CNN = {"family": "cnn", "filters": [8, 8], "normalise": "none", "dropout": 0.0, "embedding": 8}
 GRU = {"family": "gru", "width": 8, "dropout": 0.0, "embedding": 8}
 ALIKE = {"rel": 1e-4, "abs": 1e-6}
@@ -103,27 +102,24 @@ def test_a_loss_that_is_not_finite_in_one_process_is_the_message_of_one(tmp_path
 
 
 def test_processes_of_a_launcher_train_as_those_started_here(tmp_path: Path) -> None:
-    settings = {"model": GRU, "train": {"processes": 2, "epochs": 1}}
-    command = [sys.executable, "-m", "tests.seqcls.training_examples", str(tmp_path), json.dumps(settings)]
+    train_settings = {"processes": 2, "epochs": 1}
+    settings = json.dumps({"model": GRU, "train": train_settings})
     launcher = {"WORLD_SIZE": "2", "LOCAL_WORLD_SIZE": "2", "MASTER_ADDR": "127.0.0.1", "MASTER_PORT": free_port()}
+    context = multiprocessing.get_context("forkserver")  # quicker than two new interpreters
+    context.set_forkserver_preload(PRELOADED)
     launched = [
-        subprocess.Popen(
-            command,
-            cwd=ROOT,
-            env={**os.environ, **launcher, "RANK": rank, "LOCAL_RANK": rank},
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        )
-        for rank in "01"
+        context.Process(target=train_launched, args=({**launcher, "RANK": r, "LOCAL_RANK": r}, str(tmp_path), settings))
+        for r in "01"
     ]
-    told = [process.communicate(timeout=120) for process in launched]
-    assert [process.returncode for process in launched] == [0, 0], told
-    digests = {out.split()[0] for out, _ in told}
+    for process in launched:
+        process.start()
+    for process in launched:
+        process.join(120)
+    assert [process.exitcode for process in launched] == [0, 0]
+    digests = {(tmp_path / f"{rank}.digest").read_text() for rank in "01"}
     assert len(digests) == 1
-    pipeline = make_pipeline(GRU, settings["train"])
-    encoded = ArtefactStore(tmp_path).ref("encoded", next((tmp_path / "artefacts" / "encoded").iterdir()).name)
-    assert train(encoded, pipeline, ArtefactStore(tmp_path / "here")).ref.digest in digests
+    here = train(make_encoded(tmp_path), make_pipeline(GRU, train_settings), ArtefactStore(tmp_path / "here"))
+    assert here.ref.digest in digests
 
 
 @pytest.mark.parametrize("family", ["ngrams", "auto"])
