@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import random
 import statistics
 import subprocess
 import sys
@@ -86,7 +87,10 @@ def summary(name: str, ours: list[Measured], theirs: list[Measured]) -> Row:
 
 
 def write_lines(name: str, threads: int, folder: Path, files: list[Path]) -> None:
-    """The checked rows as fastText reads them: classes as numbers, words in lower case."""
+    """The checked rows as fastText reads them: classes as numbers, words in lower case, in a random order.
+
+    fastText takes its steps in the order of the file: with one class behind the other it learns only the last.
+    """
     from seqcls import stages
     from seqcls.parquet import read_parquet, shards
 
@@ -100,8 +104,10 @@ def write_lines(name: str, threads: int, folder: Path, files: list[Path]) -> Non
         f"__label__{codes[label]} {' '.join(text.lower().split())}\n"
         for text, label in zip(rows["sequence"].to_pylist(), rows["label"].to_pylist(), strict=True)
     ]
+    both = list(zip(lines, names, strict=True))
+    random.Random(0).shuffle(both)
     for file, wanted in zip(files, ({"train", "valid"}, {"test"}), strict=True):
-        file.write_text("".join(line for line, split in zip(lines, names, strict=True) if split in wanted), "utf-8")
+        file.write_text("".join(line for line, split in both if split in wanted), "utf-8")
 
 
 def train_and_score(name: str, threads: int) -> Measured:
