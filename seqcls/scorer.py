@@ -16,7 +16,6 @@ from seqcls.workspace import Workspace
 if TYPE_CHECKING:
     from seqcls.config.train import EngineName
     from seqcls.encoders import Encoder
-    from seqcls.encoders.base import Encoded
     from seqcls.engines.engine import Engine
     from seqcls.models.package import LoadedModel
 
@@ -39,19 +38,12 @@ class Scorer:
     def labels(self) -> list[str]:
         return self.encoder.labels
 
-    def encode(self, rows: pa.Table) -> Encoded:
-        """Rows with a `sequence` column, as the network takes them."""
-        return self.encoder.encode(rows["sequence"].combine_chunks())
-
-    def score(self, rows: pa.Table, encoded: Encoded | None = None) -> tuple[np.ndarray, Flags]:
-        """Rows with a `sequence` column -> probabilities (N, K), NaN where the network gave none; flags of the rows.
-
-        `encoded` are the same rows, where `encode` was called before.
-        """
+    def score(self, rows: pa.Table) -> tuple[np.ndarray, Flags]:
+        """Rows with a `sequence` column -> probabilities (N, K), NaN where the network gave none; flags of the rows."""
         from seqcls.batches import EncodedSplit
         from seqcls.models.logits import run_batches
 
-        encoded = self.encode(rows) if encoded is None else encoded
+        encoded = self.encoder.encode(rows["sequence"].combine_chunks())
         columns = {"id": rows["id"], "sequence": encoded.sequence}
         split = EncodedSplit.from_arrow(pa.table(columns), self.encoder.inputs)
         logits = run_batches(self.engine.run, split, self.encoder.inputs, len(self.labels), self.batch_size)

@@ -1,8 +1,7 @@
 """Scoring new data in chunks. In: files, the champion. Out: committed chunks and their books.
 
 Promise: each input row ends in exactly one of scored, rejected, abstained; each chunk is committed once, by one
-ledger row, under one model; killed anywhere, the next run goes on with the chunks that are missing. A chunk is claimed
-when it is its turn; only reading and encoding are ahead (scoring/ahead.py).
+ledger row, under one model; killed anywhere, the next run goes on with the chunks that are missing.
 """
 
 from __future__ import annotations
@@ -36,7 +35,6 @@ from seqcls.parquet import iterate, read_parquet, shards, write_parquet
 from seqcls.registry.versions import champion
 from seqcls.scorer import Scorer, open_scorer
 from seqcls.scoring.abstaining import least_confidence
-from seqcls.scoring.ahead import SMALLER, Chunk, ChunksAhead
 from seqcls.scoring.days import day_of_input
 from seqcls.scoring.score_table import score_rows
 from seqcls.table import REJECTS
@@ -93,26 +91,24 @@ def score_input(
     facts |= {"day": day_of_input(row).isoformat(), "seen_at": row.seen_at}
     facts |= {"supersedes": superseded(workspace.ledger, name, digest, rescored_with)}
     scored_now = held = 0
-    missing = (chunk for chunk in cut_chunks(checked, row.chunk_rows) if chunk[0] not in done)
-    with ChunksAhead(missing) as chunks:
-        for chunk in chunks:
-            claim = claim_chunk(
-                workspace.ledger, name, digest, chunk.number, this_process(), LEASE_SECONDS, is_gone, rescored_with
-            )
-            if claim is None:
-                held += 1
-                continue
-            failpoint("chunk_claimed")
-            with enough_memory("scoring", SMALLER):
-                scorer = scorers.current()
-                chunks.encode_next(scorer)
-                result = _score_chunk(workspace, claim, checked, chunk, scorer, run_id, facts)
-            if result is None:
-                held += 1
-                continue
-            scored_now += result.scored + result.abstained
-            if progress:
-                progress(result.rows_in)
+    for number, rows in cut_chunks(checked, row.chunk_rows):
+        if number in done:
+            continue
+        claim = claim_chunk(
+            workspace.ledger, name, digest, number, this_process(), LEASE_SECONDS, is_gone, rescored_with
+        )
+        if claim is None:
+            held += 1
+            continue
+        failpoint("chunk_claimed")
+        with enough_memory("scoring", "lower score.batch_size or score.chunk_rows"):
+            result = _score_chunk(workspace, claim, checked, rows, scorers.current(), run_id, facts)
+        if result is None:
+            held += 1
+            continue
+        scored_now += result.scored + result.abstained
+        if progress:
+            progress(result.rows_in)
     return _close(workspace, row, manifest["meta"]["rows_in"], complete=held == 0, scored_now=scored_now)
 
 
@@ -132,17 +128,15 @@ def cut_chunks(checked: Ref, chunk_rows: int) -> Iterator[tuple[int, pa.Table]]:
 
 
 def _score_chunk(
-    workspace: Workspace, claim: Claim, checked: Ref, chunk: Chunk, scorer: Scorer, run_id: str, facts: dict[str, Any]
+    workspace: Workspace, claim: Claim, checked: Ref, rows: pa.Table, scorer: Scorer, run_id: str, facts: dict[str, Any]
 ) -> ChunkResult | None:
     """Score, write the artefact, commit; None when the claim was lost meanwhile."""
     try:
         now = datetime.now(UTC)
         early = read_parquet(checked.folder / "rejects.parquet") if claim.chunk == 0 else REJECTS.empty_table()
-        least = least_confidence(workspace, scorer.version)
-        encoded = chunk.encoded_by(scorer) if chunk.rows.num_rows else None
-        scores, late = score_rows(chunk.rows, scorer, least, run_id, now, encoded)
+        scores, late = score_rows(rows, scorer, least_confidence(workspace, scorer.version), run_id, now)
         result = _write(
-            workspace, claim, scores, pa.concat_tables([early, late]), chunk.rows.num_rows + early.num_rows, scorer,
+            workspace, claim, scores, pa.concat_tables([early, late]), rows.num_rows + early.num_rows, scorer,
             run_id, now, {**facts, "checked": checked.digest},
         )  # fmt: skip
         failpoint("chunk_scored")

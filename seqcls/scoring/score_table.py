@@ -8,7 +8,6 @@ probabilities.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pyarrow as pa
@@ -16,17 +15,14 @@ import pyarrow as pa
 from seqcls.scorer import Flags, Scorer
 from seqcls.table import REJECTS, reject, rejects_table
 
-if TYPE_CHECKING:
-    from seqcls.encoders.base import Encoded
-
 
 def score_rows(
-    rows: pa.Table, scorer: Scorer, abstain_below: float, run_id: str, now: datetime, encoded: Encoded | None = None
+    rows: pa.Table, scorer: Scorer, abstain_below: float, run_id: str, now: datetime
 ) -> tuple[pa.Table, pa.Table]:
-    """Table rows -> (scores, rejects), both in the order of the rows; `encoded` are the same rows, made before."""
+    """Table rows -> (scores, rejects), both in the order of the rows."""
     if rows.num_rows == 0:
         return scores_schema(scorer.labels).empty_table(), REJECTS.empty_table()
-    probabilities, flags = scorer.score(rows, encoded)  # (N, K), (N,) of each flag
+    probabilities, flags = scorer.score(rows)  # (N, K), (N,) of each flag
     finite = np.isfinite(probabilities).all(axis=1)  # (N, K) -> (N,)
     scored = rows.filter(pa.array(finite))
     kept = {name: mask[finite] for name, mask in flags.items()}

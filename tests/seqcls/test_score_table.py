@@ -11,7 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcls.encoders.base import Encoded
 from seqcls.ledger.models import ModelVersion
 from seqcls.scorer import Flags, Scorer
 from seqcls.scoring.score_table import list_flags, score_rows, scores_schema
@@ -32,7 +31,7 @@ class KnownScorer(Scorer):
     def labels(self) -> list[str]:
         return ["no", "yes"]
 
-    def score(self, rows: pa.Table, encoded: Encoded | None = None) -> tuple[np.ndarray, Flags]:
+    def score(self, rows: pa.Table) -> tuple[np.ndarray, Flags]:
         return self.known, {"truncated": np.arange(rows.num_rows) == 0}
 
 
