@@ -58,19 +58,20 @@ def random_part(rank: int) -> str:
 def reproducible(seed: int, threads: int, device: torch.device) -> Iterator[None]:
     """Deterministic kernels, seeded generators and a fixed thread count within the block; all restored after it."""
     before = random_state(device), torch.get_num_threads(), os.environ.get(CUBLAS)
-    modes = torch.are_deterministic_algorithms_enabled(), torch.is_deterministic_algorithms_warn_only_enabled()
+    mode = torch.get_deterministic_debug_mode()
     fills: Any = torch.utils.deterministic  # its one setting is a property that type checkers do not see
     fill, benchmark = fills.fill_uninitialized_memory, torch.backends.cudnn.benchmark
     try:
         os.environ.setdefault(CUBLAS, ":4096:8")  # cuBLAS repeats itself only with a workspace of its own
-        torch.use_deterministic_algorithms(True)
+        # The same switch as `use_deterministic_algorithms(True)`, which also imports the compiler: a second and more.
+        torch.set_deterministic_debug_mode("error")
         fills.fill_uninitialized_memory = False  # every tensor here is written before it is read
         torch.backends.cudnn.benchmark = False  # would pick kernels by a stopwatch
         torch.set_num_threads(threads)
         torch.manual_seed(seed)
         yield
     finally:
-        torch.use_deterministic_algorithms(modes[0], warn_only=modes[1])
+        torch.set_deterministic_debug_mode(mode)
         fills.fill_uninitialized_memory = fill
         torch.backends.cudnn.benchmark = benchmark
         torch.set_num_threads(before[1])

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import math
+import subprocess
+import sys
 from itertools import pairwise
 from pathlib import Path
 
@@ -89,6 +91,18 @@ def test_training_leaves_the_process_as_it_was(tmp_path: Path) -> None:
     assert not torch.are_deterministic_algorithms_enabled()
     assert torch.get_num_threads() == threads
     assert torch.equal(torch.get_rng_state(), state)
+
+
+def test_determinism_does_not_import_the_compiler() -> None:
+    code = (
+        "import sys, torch\n"
+        "from seqcls.training.seeding import reproducible\n"
+        "with reproducible(0, 1, torch.device('cpu')):\n"
+        "    print(torch.are_deterministic_algorithms_enabled(), 'torch._inductor' in sys.modules)\n"
+        "print(torch.are_deterministic_algorithms_enabled())"
+    )
+    done = subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "False", "False"]
 
 
 def test_no_validation_rows_are_refused_with_the_key_to_set(tmp_path: Path) -> None:
