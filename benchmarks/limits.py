@@ -145,7 +145,7 @@ def shares(speeds: list[Row], limits: list[Row]) -> list[Row]:
     return [
         share(row, known["matrix product, float32"] * GIGA, known["memory, copy"] * GIGA)
         for row in speeds
-        if str(row["case"]) in flops.NETWORKS
+        if str(row["case"]) in flops.NETWORKS and row["what"] in ("train", "score")
     ]
 
 

@@ -5,7 +5,8 @@ its own, pair after pair, and writes benchmarks/results/speed.csv: medians, and 
 the better peer of that pair. `text` and `reviews` are the same network: on 100 words a row, or on as many as reviews
 have (median 26), which the peers pad to 100, as the founding document does, and ours within a batch only. --keras names
 the interpreter of an environment with tensorflow-cpu, such as `benchmarks.environments` makes; without it Keras is left
-out.
+out. Ours is trained with both settings of `train.precision`, and scores with the engine that the race of a promotion
+chooses; the peers are as one writes them, in float32.
 """
 
 from __future__ import annotations
@@ -22,6 +23,13 @@ from benchmarks.measured import RESULTS, replace, stamp
 
 HERE = Path(__file__).parent
 BATCH, EPOCHS = 32, 2
+OURS = [sys.executable, "-m", "benchmarks.speed_ours"]
+WHATS = {
+    "train": ("seqcls", "train"),
+    "train, bfloat16": ("seqcls_bf16", "train"),  # train.precision, against the peers as they are
+    "score": ("seqcls", "score"),
+}
+"""What is measured: which of ours, and which of its figures."""
 CASES = ("text", "reviews", "ecg", "dna")
 Rates = dict[str, float]
 
@@ -38,7 +46,8 @@ def main() -> None:
     if options.rows < 4 * BATCH:
         parser.error(f"--rows {options.rows}: the peers warm up on {4 * BATCH} rows, so at least as many are needed")
     commands = {
-        "seqcls": [sys.executable, "-m", "benchmarks.speed_ours"],
+        "seqcls": [*OURS, "float32"],
+        "seqcls_bf16": [*OURS, "bfloat16"],
         "torch": [sys.executable, str(HERE / "peers" / "plain_torch.py")],
     }
     if options.keras:
@@ -47,9 +56,9 @@ def main() -> None:
     for case in options.cases:
         arguments = [case, *map(str, (options.rows, BATCH, EPOCHS, options.threads))]
         pairs = [run_pair(commands, arguments, turn) for turn in range(options.pairs)]
-        lines += [line for what in ("train", "score") if (line := summary(case, what, pairs))]
-        for line in lines[-2:]:
-            print(line, flush=True)
+        for what in WHATS:
+            lines.append(summary(case, what, pairs))
+            print(lines[-1], flush=True)
     about = {"batch": BATCH, **stamp(options.threads)}
     replace(options.results / "speed.csv", [{**line, **about} for line in lines], ("case", "what"))
 
@@ -69,15 +78,17 @@ def run(command: list[str]) -> Rates:
 
 def summary(case: str, what: str, pairs: list[dict[str, Rates]]) -> dict[str, object]:
     """Medians of each, and how many times the better peer we are: median, lowest and highest over the pairs."""
+    who, figure = WHATS[what]
     ratios = [
-        pair["seqcls"][what] / max(rates[what] for name, rates in pair.items() if name != "seqcls") for pair in pairs
+        pair[who][figure] / max(rates[figure] for name, rates in pair.items() if name in ("torch", "keras"))
+        for pair in pairs
     ]
     line: dict[str, object] = {"case": case, "what": what, "pairs": len(pairs)}
-    for name in ("seqcls", "torch", "keras"):
-        rates = [pair[name][what] for pair in pairs if name in pair]
-        line[f"{name}_rows_s"] = round(statistics.median(rates)) if rates else ""
+    for column, name in (("seqcls", who), ("torch", "torch"), ("keras", "keras")):
+        rates = [pair[name][figure] for pair in pairs if name in pair]
+        line[f"{column}_rows_s"] = round(statistics.median(rates)) if rates else ""
         losses = [pair[name]["loss"] for pair in pairs if name in pair]
-        line[f"{name}_loss"] = round(statistics.median(losses), 4) if losses else ""
+        line[f"{column}_loss"] = round(statistics.median(losses), 4) if losses else ""
     line |= {
         "ratio": round(statistics.median(ratios), 2),
         "lowest": round(min(ratios), 2),

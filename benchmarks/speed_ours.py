@@ -1,8 +1,8 @@
 """The founding document's three networks as seqcls trains and scores them: the other half of `benchmarks.speed`.
 
-usage: python -m benchmarks.speed_ours CASE ROWS BATCH EPOCHS THREADS   (CASE: text | reviews | ecg | dna)
+usage: python -m benchmarks.speed_ours PRECISION CASE ROWS BATCH EPOCHS THREADS   (CASE: text | reviews | ecg | dna)
 The rows are an `encoded` artefact on disk, trained by `train` (validation, checkpoints and progress as ever) and scored
-by `predict_logits`, as scoring runs do. Prints the same JSON line as the peers.
+by the engine that the race chooses on the validation rows, as scoring runs are. Prints the same JSON line as the peers.
 """
 
 from __future__ import annotations
@@ -50,6 +50,7 @@ CASES: dict[str, tuple[str, int, InputSpec, dict[str, Any]]] = {
 }
 SCORE_BATCH = 256
 SHARD = 4096
+VALID = 512
 
 
 def random_rows(spec: InputSpec, rows: int, classes: int, seed: int, *, full: bool = True) -> pa.Table:
@@ -80,7 +81,7 @@ def review_lengths(random: np.random.Generator, rows: int, longest: int) -> np.n
 
 def write_encoded(store: ArtefactStore, spec: InputSpec, classes: int, rows: int, *, full: bool = True) -> Ref:
     with store.write("encoded") as (draft, done):
-        for seed, (name, count) in enumerate({"train": rows, "valid": 128, "test": rows}.items()):
+        for seed, (name, count) in enumerate({"train": rows, "valid": VALID, "test": rows}.items()):
             (draft.folder / name).mkdir()
             table = random_rows(spec, count, classes, seed, full=full)
             for number, start in enumerate(range(0, count, SHARD)):
@@ -94,10 +95,13 @@ def main() -> None:
     import torch
 
     from seqcls.batches import EncodedSplit
-    from seqcls.models.package import load_model, predict_logits
+    from seqcls.engines import ENGINES
+    from seqcls.engines.race import run_race
+    from seqcls.models.logits import run_batches
+    from seqcls.models.package import load_model
     from seqcls.training.train import train
 
-    case, rows, batch, epochs, threads = sys.argv[1], *map(int, sys.argv[2:6])
+    precision, case, rows, batch, epochs, threads = *sys.argv[1:3], *map(int, sys.argv[3:7])
     kind, classes, spec, model = CASES[case]
     settings = {"epochs": epochs, "patience": epochs, "batch_size": batch, "threads": threads, "weight_decay": 0.0}
     pipeline = parse_pipeline(
@@ -106,7 +110,7 @@ def main() -> None:
             "kind": kind,
             "source": {"format": "csv", "files": ["unused.csv"]},
             "model": {"dropout": 0.0, **model},
-            "train": settings | {"schedule": "constant", "warmup": 0.0},
+            "train": settings | {"schedule": "constant", "warmup": 0.0, "precision": precision},
         },
         "speed.toml",
     )
@@ -118,11 +122,13 @@ def main() -> None:
         torch.set_num_threads(threads)
         loaded = load_model(result.ref)
         split = EncodedSplit.open(encoded, "test")
-        predict_logits(loaded, split, SCORE_BATCH)
-        began = time.perf_counter()
-        predict_logits(loaded, split, SCORE_BATCH)
-        scored = rows / (time.perf_counter() - began)
-    print(json.dumps({"train": result.rows_per_second, "score": scored, "loss": loss}))
+        chosen = run_race(loaded, EncodedSplit.open(encoded, "valid"), SCORE_BATCH).chosen
+        engine = ENGINES[chosen](loaded)
+        for _ in range(2):
+            began = time.perf_counter()
+            run_batches(engine.run, split, loaded.inputs, classes, SCORE_BATCH)
+            scored = rows / (time.perf_counter() - began)
+    print(json.dumps({"train": result.rows_per_second, "score": scored, "loss": loss, "engine": chosen}))
 
 
 if __name__ == "__main__":
