@@ -60,5 +60,10 @@ def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
 
 
 def replace_text(path: Path, text: str) -> None:
-    """A small file of text."""
-    replace_file(path, lambda file: file.write(text.encode()))
+    """A small file of text, all of it or not at all."""
+    replace_bytes(path, text.encode())
+
+
+def replace_bytes(path: Path, data: bytes) -> None:
+    """What is in memory, all of it or not at all."""
+    replace_file(path, lambda file: file.write(data))

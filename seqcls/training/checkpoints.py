@@ -11,7 +11,6 @@ from __future__ import annotations
 import hashlib
 import json
 import logging
-import os
 import shutil
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -26,10 +25,10 @@ from torch import Tensor
 
 from seqcls.artefacts import ArtefactStore, Ref
 from seqcls.config.pipeline import Pipeline, config_digest
-from seqcls.durable import fsync_folder, make_folder
+from seqcls.durable import make_folder, replace_bytes
 from seqcls.errors import WorldFailed
 from seqcls.failpoints import failpoint
-from seqcls.temporary import remove_left_over, temporary_name
+from seqcls.temporary import remove_left_over
 from seqcls.training.monitor import EpochRecord
 from seqcls.training.precision import Precision
 from seqcls.training.seeding import choose_device, threads_of
@@ -101,7 +100,7 @@ def _commit(folder: Path, files: dict[str, bytes]) -> None:
     """Tensors first, then the JSON that names them."""
     make_folder(folder, 0o700)
     for name, data in files.items():
-        _write_whole(folder / name, data)
+        replace_bytes(folder / name, data)
         if not name.endswith(".json"):
             failpoint("checkpoint_tensors_written")
     _forget_old(folder)
@@ -153,19 +152,6 @@ def _digest(body: dict[str, Any]) -> str:
 
 def _newest_first(folder: Path) -> Iterator[Path]:
     yield from sorted((path for path in folder.glob("*.json") if not path.name.startswith(".")), reverse=True)
-
-
-def _write_whole(path: Path, data: bytes) -> None:
-    temporary = path.with_name(temporary_name())
-    try:
-        with open(temporary, "wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(temporary, path)
-    finally:
-        temporary.unlink(missing_ok=True)
-    fsync_folder(path.parent)
 
 
 def _forget_old(folder: Path) -> None:

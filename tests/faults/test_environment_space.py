@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import shutil
-import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -14,23 +13,16 @@ from seqcls.space import SHARE, enough_space
 from seqcls.table import InputFile
 from tests.faults.failing_calls import check_one_message
 from tests.reliability.processes import Nursery
+from tests.reliability.small_disk import remount, small_disk
 from tests.road_data import write_project, write_rows
 
 
 @pytest.fixture
 def store_of_one_megabyte(tmp_path: Path) -> Iterator[Path]:
     """A disk of its own for the store; the input stands elsewhere."""
-    place = tmp_path / "disk"
-    place.mkdir()
-    mounted = subprocess.run(
-        ["mount", "-t", "tmpfs", "-o", "size=1m", "none", str(place)], capture_output=True, text=True
-    )
-    if mounted.returncode:
-        pytest.skip(f"no small disk: {mounted.stderr.strip()}")
-    try:
+    with small_disk(tmp_path / "disk") as place:
+        remount(place, "size=1m")
         yield place
-    finally:
-        subprocess.run(["umount", "--lazy", str(place)], check=True)
 
 
 @pytest.mark.fault(
