@@ -21,7 +21,8 @@ SHARE = 0.5
 def enough_space(folder: Path, files: Iterable[InputFile]) -> None:
     """Refuse to begin where the files cannot become artefacts in this folder."""
     needed = SHARE * sum(file.size for file in files)
-    free = shutil.disk_usage(folder).free
+    there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
+    free = shutil.disk_usage(there).free
     if free < needed:
         raise WorldFailed(
             f"{free / 1e6:.1f} MB free, and at least {needed / 1e6:.1f} MB needed for what is made of the input",

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import results, results_table, tune
+from benchmarks.measured import read_rows, replace
 from benchmarks.runs import CONFIGS, change, open_variant, prepare, validation
 from benchmarks.sweep import SWEEP, swept, tuned
 
@@ -54,11 +55,13 @@ def test_tuning_cannot_move_test_rows_into_training(monkeypatch: pytest.MonkeyPa
         tune.main()
 
 
-def test_a_run_replaces_the_older_one_of_its_name_and_seed() -> None:
-    old = [{"name": "b", "seed": "0", "accuracy": "0.1"}, {"name": "a", "seed": "0", "accuracy": "0.2"}]
-    assert results.merge(old, [{"name": "b", "seed": 0, "accuracy": 0.9}]) == [
+def test_a_run_replaces_the_older_one_of_its_name_and_seed(tmp_path: Path) -> None:
+    path = tmp_path / "results.csv"
+    replace(path, [{"name": "b", "seed": 0, "accuracy": 0.1}, {"name": "a", "seed": 0, "accuracy": 0.2}], results.KEY)
+    replace(path, [{"name": "b", "seed": 0, "accuracy": 0.9}], results.KEY, ordered=True)
+    assert read_rows(path) == [
         {"name": "a", "seed": "0", "accuracy": "0.2"},
-        {"name": "b", "seed": 0, "accuracy": 0.9},
+        {"name": "b", "seed": "0", "accuracy": "0.9"},
     ]
 
 

@@ -47,5 +47,6 @@ def test_only_what_cannot_fit_is_refused(tmp_path: Path) -> None:
     free = shutil.disk_usage(tmp_path).free
     half = InputFile(tmp_path / "a", "a", "", int(free * 0.5 / SHARE))
     enough_space(tmp_path, [half])
+    enough_space(tmp_path / "not" / "yet", [half])
     with pytest.raises(WorldFailed, match=r"^\S+: \d+\.\d MB free, and at least \d+\.\d MB needed"):
         enough_space(tmp_path, [half, half, half])

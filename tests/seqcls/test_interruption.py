@@ -16,6 +16,7 @@ from seqcls.cli.interruption import STOP, Interruption
 def _handlers() -> Iterator[None]:
     """An ended command leaves the signals ignored; the test run must not."""
     before = {number: signal.getsignal(number) for number in STOP}
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell's background job begins with it ignored
     yield
     for number, handler in before.items():
         signal.signal(number, handler)

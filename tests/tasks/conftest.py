@@ -1,4 +1,4 @@
-"""One embedded Prefect server for the tests of tasks, with files of its own."""
+"""An embedded Prefect server for each file of these tests, with files of its own."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ from prefect import settings
 from prefect.testing.utilities import prefect_test_harness
 
 
-# Of these tests alone: the changed settings would reach the tests of flows that run after them in the same process.
-@pytest.fixture(scope="package", autouse=True)
+# Of a file alone: the changed settings would reach the tests of flows that run after it in the same process. (The scope
+# "package" is that of the session in a folder without __init__.py.)
+@pytest.fixture(scope="module", autouse=True)
 def prefect_home(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     home = tmp_path_factory.mktemp("prefect-home")
     changed = {
