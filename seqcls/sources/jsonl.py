@@ -29,7 +29,7 @@ def read_jsonl(reading: Reading) -> Iterator[SourceBatch]:
         rows, objects, raws, rejects = _parse(reading, lines)
         if roles is None and objects:
             roles = pick_columns(reading, _keys(objects))
-        elif roles is not None:
+        elif roles is not None and reading.source.extra_columns == "refuse":  # else its keys need not be gathered
             refuse_others(reading, _keys(objects), [*reading.sequence_columns, *roles.values()])
         yield assemble(reading, records_of(reading, rows, objects, roles or {}, rejects, raws))
 
