@@ -109,6 +109,12 @@ OF_THE_WORLD = frozenset({errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, e
 """Errors of the operating system that say nothing about the file at which they struck."""
 
 
+def first_line(error: BaseException, most: int = 160) -> str:
+    """What an error of others says, as far as it fits into one of ours; its type where it says nothing."""
+    lines = str(error).strip().splitlines()
+    return lines[0].rstrip()[:most] if lines else type(error).__name__
+
+
 def remedy(error: OSError) -> str:
     """What a person can do about an error of the operating system."""
     return _REMEDIES.get(error.errno or 0, "free space or mend the permissions")

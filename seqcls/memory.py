@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import pyarrow as pa
 
-from seqcls.errors import WorldFailed
+from seqcls.errors import WorldFailed, first_line
 
 # torch raises RuntimeError for it (DefaultCPUAllocator, CUDA), libraries in C++ pass on std::bad_alloc.
 _WORDS = ("can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory", "bad_alloc",
@@ -37,7 +37,7 @@ def enough_memory(doing: str, smaller: str) -> Iterator[None]:
         if not is_lack_of_memory(error):
             raise
         raise WorldFailed(
-            f"the memory does not suffice ({_first_line(error)})",
+            f"the memory does not suffice ({first_line(error)})",
             where=doing,
             expected="room for one batch and the network",
             next_step=f"{smaller}, or give the run more memory; then run the same command again",
@@ -65,8 +65,3 @@ def _try_threads(doing: str) -> None:
         gate.set()
         for thread in started:
             thread.join()
-
-
-def _first_line(error: BaseException) -> str:
-    lines = str(error).strip().splitlines()
-    return lines[0][:160] if lines else type(error).__name__

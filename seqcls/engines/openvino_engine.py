@@ -18,6 +18,7 @@ from seqcls.config.model import FittedConfig
 from seqcls.engines.conversion import convert, import_openvino, is_installed, probe, tensors_of
 from seqcls.engines.engine import unavailable
 from seqcls.engines.torch_engine import open_torch
+from seqcls.errors import first_line
 from seqcls.evaluation.probabilities import softmax
 from seqcls.models.bf16 import has_bf16
 from seqcls.models.logits import Logits
@@ -78,7 +79,7 @@ def _open(name: str, loaded: LoadedModel, precision: str) -> OpenVinoEngine:
         model, names = convert(loaded.model, loaded.inputs)
         request = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
     except RuntimeError as error:
-        raise unavailable(name, f"cannot be converted ({_first_line(error)})") from error
+        raise unavailable(name, f"cannot be converted ({first_line(error, 200)})") from error
     engine = OpenVinoEngine(name, request, names, ())
     widths = tuple(width for width in possible_widths(loaded.inputs.max_length) if _agrees(engine, loaded, width))
     if not widths or widths[-1] != loaded.inputs.max_length:
@@ -102,8 +103,3 @@ def _agrees(engine: OpenVinoEngine, loaded: LoadedModel, width: int) -> bool:
         return False
     same_shape = found.shape == wanted.shape
     return same_shape and bool(np.abs(softmax(found, 1.0) - softmax(wanted, 1.0)).max() <= MOST_DIFFERENCE[engine.name])
-
-
-def _first_line(error: Exception) -> str:
-    lines = [line.strip() for line in str(error).splitlines() if line.strip()]
-    return lines[0][:200] if lines else type(error).__name__

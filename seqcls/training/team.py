@@ -99,11 +99,10 @@ class Team:
 
     def check_same_start(self, facts: str) -> None:
         """Before the first step: every process goes on from the same checkpoint, with the same number of threads."""
-        found = self.texts(facts)
-        other = next((rank for rank, text in enumerate(found) if text != found[0]), None)
-        if other is not None:
+        if other := self._other(facts):
+            number, theirs, first = other
             raise ConfigRefused(
-                f"process 1 begins at {found[0]}, process {other + 1} at {found[other]}",
+                f"process 1 begins at {first}, process {number} at {theirs}",
                 where="train.processes",
                 expected="the same store, PyTorch, kind of device and number of threads for every process",
                 next_step="set train.threads, and give every machine the same store and environment",
@@ -111,15 +110,19 @@ class Team:
 
     def check_same_weights(self, weights: Iterable[bytes]) -> None:
         """At the end: the same weights everywhere, or a bug, since all took the same steps."""
-        found = self.texts(hashlib.sha256(b"".join(weights)).hexdigest())
-        other = next((rank for rank, text in enumerate(found) if text != found[0]), None)
-        if other is not None:
+        if other := self._other(hashlib.sha256(b"".join(weights)).hexdigest()):
+            number, theirs, first = other
             raise CheckBroken(
-                f"weights {found[0][:12]} in process 1, {found[other][:12]} in process {other + 1}",
+                f"weights {first[:12]} in process 1, {theirs[:12]} in process {number}",
                 where="train.processes",
                 expected="the same weights, since every process took the same steps",
                 next_step="report it with the config; train.processes = 1 trains without it",
             )
+
+    def _other(self, mine: str) -> tuple[int, str, str] | None:
+        """The first process, counted from 1, whose text is not that of process 1; its text, and that of process 1."""
+        first, *others = self.texts(mine)
+        return next(((number, text, first) for number, text in enumerate(others, start=2) if text != first), None)
 
 
 ALONE = Team()

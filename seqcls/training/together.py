@@ -18,7 +18,7 @@ import torch.distributed
 
 from seqcls.artefacts import ArtefactStore, Ref
 from seqcls.config.pipeline import Pipeline, parse_pipeline
-from seqcls.errors import WorldFailed
+from seqcls.errors import WorldFailed, first_line
 from seqcls.memory import enough_memory
 from seqcls.training.members import Tell
 from seqcls.training.monitor import Progress, ProgressCall
@@ -63,10 +63,6 @@ def train_together(
 def is_of_the_connection(error: RuntimeError) -> bool:
     """Whether processes could not speak to each other: PyTorch has a class for it, gloo has only words."""
     return isinstance(error, torch.distributed.DistError) or "gloo" in str(error)
-
-
-def first_line(error: RuntimeError) -> str:
-    return str(error).strip().splitlines()[0][:160]
 
 
 def _train_in_processes(
