@@ -64,13 +64,11 @@ class Convolutions(nn.Module):
         As images of height 1: (B, T, D) is what torch calls channels last, which oneDNN convolves without turning
         anything around, twice as fast as `nn.Conv1d` (batch 32, 32 to 64 channels, with gradients, one core).
         """
-        around = self.kernel // 2 if self.padding == "same" and self.kernel % 2 else 0
-        if not around:
-            x = self._pad(x)
         if x.shape[2] == 1:  # one channel has no last place: its windows times the filters are a plain product
-            x = F.pad(x, (0, 0, around, around)) if around else x
+            x = self._pad(x)
             return F.linear(x[:, :, 0].unfold(1, self.kernel, 1), layer.weight[:, 0], layer.bias)
-        image = x.transpose(1, 2).unsqueeze(2)
+        around = self.kernel // 2 if self.padding == "same" and self.kernel % 2 else 0
+        image = (x if around else self._pad(x)).transpose(1, 2).unsqueeze(2)
         image = F.conv2d(image, layer.weight.unsqueeze(2), layer.bias, padding=(0, around))
         return image.squeeze(2).transpose(1, 2)
 

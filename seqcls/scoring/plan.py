@@ -49,8 +49,8 @@ def plan_scoring(workspace: Workspace, request: ScoreRequest) -> Plan:
     found = (
         find_history(workspace, request, version) if request.rescore else discover_new(workspace, request, note=False)
     )
-    told = set_aside_since(workspace.ledger, workspace.pipeline.name)
-    told = told if workspace.pipeline.score.unusable == "set_aside" else {}
+    sets_aside = workspace.pipeline.score.unusable == "set_aside"
+    told = set_aside_since(workspace.ledger, workspace.pipeline.name) if sets_aside else {}
     files = [_planned(workspace, file, all((name, file.digest) in told for name in file.names)) for file in found.new]
     return Plan(
         model=version.name, rescore=request.rescore, files=tuple(sorted(files, key=lambda file: (file.day, file.name))),
