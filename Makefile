@@ -36,7 +36,7 @@ demo: install
 	$(BIN)/python -m flows.demo
 
 test: install lint types layers   # TESTS="-n 0 -x" runs them one after another and stops at the first that fails
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile $(TESTS)
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --max-worker-restart 0 $(TESTS)
 
 check:          # what CI runs: the tests in a new environment
 	bash .ci/run

@@ -5,6 +5,7 @@ from __future__ import annotations
 import signal
 import sys
 import threading
+import time
 from types import FrameType, TracebackType
 
 STOP = (signal.SIGINT, signal.SIGTERM)
@@ -23,6 +24,7 @@ class Interruption:
     def __init__(self) -> None:
         self._asked = 0  # the number of the signal, once one has come
         self._raised = False
+        self._swallowing = False  # inside the hook below, where an interrupt would be lost once more
 
     def __enter__(self) -> Interruption:
         self._before = {number: signal.getsignal(number) for number in STOP}
@@ -48,8 +50,15 @@ class Interruption:
         if not isinstance(swallowed.exc_value, KeyboardInterrupt):
             self._hook(swallowed)
             return
+        self._swallowing = True
+        threading.Thread(target=self._raise_again, daemon=True).start()
+        self._swallowing = False
+
+    def _raise_again(self) -> None:
+        time.sleep(AGAIN)
+        while self._swallowing:
+            time.sleep(AGAIN)
         self._raised = False
         main = threading.main_thread().ident
-        later = threading.Timer(AGAIN, signal.pthread_kill, [main, self._asked])
-        later.daemon = True
-        later.start()
+        assert main is not None
+        signal.pthread_kill(main, self._asked)

@@ -11,6 +11,7 @@ import importlib.util
 import sys
 import warnings
 from dataclasses import replace
+from functools import cache
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,16 @@ def import_openvino() -> Any:
     import openvino
 
     return openvino
+
+
+@cache
+def core() -> Any:
+    """The one OpenVINO core of this process.
+
+    Each core sets a stack for signal handlers and puts the one before it back when it ends. Of two that end in the
+    order in which they began, the second puts back what the first has freed: the next Ctrl-C is a segmentation fault.
+    """
+    return import_openvino().Core()
 
 
 class ByName(nn.Module):

@@ -15,7 +15,7 @@ import torch
 
 from seqcls.batches import Batch
 from seqcls.config.model import FittedConfig
-from seqcls.engines.conversion import convert, import_openvino, is_installed, probe, tensors_of
+from seqcls.engines.conversion import convert, core, is_installed, probe, tensors_of
 from seqcls.engines.engine import unavailable
 from seqcls.engines.torch_engine import open_torch
 from seqcls.errors import first_line
@@ -68,7 +68,6 @@ def _open(name: str, loaded: LoadedModel, precision: str) -> OpenVinoEngine:
         raise unavailable(name, "OpenVINO is not installed", "pip install 'seqcls[openvino]', or another score.engine")
     if isinstance(loaded.config, FittedConfig):
         raise unavailable(name, f"{loaded.config.family} chooses its work in Python, by the rows of a batch")
-    openvino = import_openvino()
     settings = {
         "INFERENCE_PRECISION_HINT": precision,
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),
@@ -77,7 +76,7 @@ def _open(name: str, loaded: LoadedModel, precision: str) -> OpenVinoEngine:
     }
     try:
         model, names = convert(loaded.model, loaded.inputs)
-        request = openvino.Core().compile_model(model, "CPU", settings).create_infer_request()
+        request = core().compile_model(model, "CPU", settings).create_infer_request()
     except RuntimeError as error:
         raise unavailable(name, f"cannot be converted ({first_line(error, 200)})") from error
     engine = OpenVinoEngine(name, request, names, ())

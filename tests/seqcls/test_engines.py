@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import re
+import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -30,6 +32,7 @@ from seqcls.models.package import LoadedModel, ModelManifest
 from tests.seqcls.encoded_examples import SPECS, encoded_table, random_table
 from tests.seqcls.test_models import CLASSES, config_of, fits
 
+ROOT = Path(__file__).parents[2]
 LABELS = ("a", "b", "c")
 LOWER = has_bf16(torch.device("cpu"))
 needs_openvino = pytest.mark.skipif(not conversion.is_installed(), reason="OpenVINO is an extra: seqcls[openvino]")
@@ -270,3 +273,28 @@ def test_a_machine_says_in_words_what_is_other_elsewhere() -> None:
     there = here.model_copy(update={"torch": "2.10.0", "bf16": ()})
     assert here.differences(here) == []
     assert f"torch {here.torch}, then 2.10.0" in here.differences(there)
+
+
+STOPPED_AFTER_TWO = """
+import signal
+import torch
+from seqcls.engines import ENGINES
+from tests.seqcls.encoded_examples import SPECS
+from tests.seqcls.test_engines import loaded_of
+from tests.seqcls.test_models import config_of
+
+loaded = loaded_of(config_of("cnn", "mean"), SPECS["tokens"])
+first, second = (ENGINES["openvino"](loaded) for _ in range(2))
+del first
+del second  # in the order in which they began
+try:
+    signal.raise_signal(signal.SIGINT)
+except KeyboardInterrupt:
+    print("stopped")
+"""
+
+
+@needs_openvino
+def test_a_signal_after_engines_have_been_closed_is_an_interrupt_and_no_crash() -> None:
+    done = subprocess.run([sys.executable, "-c", STOPPED_AFTER_TWO], capture_output=True, text=True, cwd=ROOT)
+    assert (done.returncode, done.stdout) == (0, "stopped\n"), done.stderr

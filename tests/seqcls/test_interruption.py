@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import signal
 import sys
+import threading
 import time
 from collections.abc import Iterator
 
 import pytest
 
-from seqcls.cli.interruption import STOP, Interruption
+from seqcls.cli.interruption import AGAIN, STOP, Interruption
 
 
 @pytest.fixture(autouse=True)
@@ -57,6 +58,24 @@ def test_a_signal_in_a_generator_that_is_thrown_away_stops_the_run() -> None:
         next(read())
         time.sleep(30)
 
+    with pytest.raises(KeyboardInterrupt), Interruption():
+        work()
+
+
+def test_a_signal_does_not_fall_between_the_finaliser_and_the_next_try(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A busy machine: the main thread goes on long after the next try was due."""
+    start = threading.Thread.start
+
+    def start_slowly(thread: threading.Thread) -> None:
+        start(thread)
+        time.sleep(10 * AGAIN)
+
+    def work() -> None:
+        ends = EndsBadly(signal.SIGINT)
+        del ends
+        time.sleep(30)
+
+    monkeypatch.setattr(threading.Thread, "start", start_slowly)
     with pytest.raises(KeyboardInterrupt), Interruption():
         work()
 
