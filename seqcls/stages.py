@@ -15,8 +15,9 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from seqcls import __version__
-from seqcls.artefacts import Ref
+from seqcls.artefacts import ArtefactStore, Ref, read_manifest
 from seqcls.config import config_digest
+from seqcls.config.encode import EncodeConfig
 from seqcls.config.model import AutoModel
 from seqcls.failpoints import failpoint
 from seqcls.ledger.stages import find_stage, record_stage
@@ -27,7 +28,7 @@ from seqcls.table import InputFile
 from seqcls.workspace import Workspace
 
 # Raise a stage's number when its code changes what it writes: old artefacts are then made again.
-VERSIONS = {"ingest": 2, "validate": 2, "split": 1, "encode": 3, "train": 3, "evaluate": 2}
+VERSIONS = {"ingest": 2, "validate": 2, "split": 1, "encode": 3, "train": 4, "evaluate": 2}
 
 # What makes a stage need less memory.
 _SMALLER = {
@@ -101,9 +102,11 @@ def split_stage(workspace: Workspace, checked: Ref) -> StageResult:
     return run_stage(workspace, "split", config_digest(pipeline.split, pipeline.kind, checked.digest), build)
 
 
-def encode_stage(workspace: Workspace, checked: Ref, splits: Ref) -> StageResult:
-    """`checked` + `splits` -> `encoded`."""
+def encode_stage(workspace: Workspace, checked: Ref, splits: Ref, encode_as: EncodeConfig | None = None) -> StageResult:
+    """`checked` + `splits` -> `encoded`, as [encode] says or as a candidate of a search asks for."""
     pipeline = workspace.pipeline
+    if encode_as is not None:
+        pipeline = pipeline.model_copy(update={"encode": encode_as})
 
     def build() -> Built:
         from seqcls.encode import encode
@@ -128,7 +131,8 @@ def train_stage(
         from seqcls.training.train import train
 
         if isinstance(pipeline.model, AutoModel):
-            result = train_best(encoded, pipeline, workspace.store, progress=progress, tell=tell)
+            beside = _encode_beside(workspace, encoded)
+            result = train_best(encoded, pipeline, workspace.store, beside=beside, progress=progress, tell=tell)
         else:
             result = train(encoded, pipeline, workspace.store, progress=progress, tell=tell)
         return result.ref, {"rows": result.rows, "rows_per_second": result.rows_per_second}
@@ -139,6 +143,20 @@ def train_stage(
     result = run_stage(workspace, "train", key, build)
     _clear_checkpoints(workspace, encoded)
     return result
+
+
+def _encode_beside(workspace: Workspace, encoded: Ref) -> dict[str, Ref]:
+    """The rows of `encoded` in each further encoding that a search needs, by unit."""
+    from seqcls.search.presets import encodings_beside
+
+    checked, splits = (made_of(workspace.store, encoded, name) for name in ("checked", "splits"))
+    wanted = encodings_beside(workspace.pipeline)
+    return {unit: encode_stage(workspace, checked, splits, encode).ref for unit, encode in wanted.items()}
+
+
+def made_of(store: ArtefactStore, ref: Ref, kind: str) -> Ref:
+    """The artefact of this kind that `ref` was made of, by its manifest."""
+    return store.ref(kind, read_manifest(ref)["inputs"][kind])
 
 
 def _clear_checkpoints(workspace: Workspace, encoded: Ref) -> None:
@@ -155,9 +173,9 @@ def _clear_checkpoints(workspace: Workspace, encoded: Ref) -> None:
         clear(workspace.store, encoded, workspace.pipeline)
 
 
-def evaluate_stage(workspace: Workspace, model: Ref, encoded: Ref, checked: Ref, splits: Ref) -> StageResult:
-    """`model` on the test split -> `evaluation`: figures, baselines, report, model card."""
-    pipeline = workspace.pipeline
+def evaluate_stage(workspace: Workspace, model: Ref, checked: Ref, splits: Ref) -> StageResult:
+    """`model` on the test split, encoded as it was trained -> `evaluation`: figures, baselines, report, model card."""
+    pipeline, encoded = workspace.pipeline, made_of(workspace.store, model, "encoded")
 
     def build() -> Built:
         from seqcls.evaluation.evaluate import evaluate

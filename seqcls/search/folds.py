@@ -22,7 +22,9 @@ import pyarrow.compute as pc
 from seqcls.artefacts import ArtefactStore, Ref
 from seqcls.batches import ENCODER_FILE
 from seqcls.config.pipeline import Pipeline
+from seqcls.errors import CheckBroken
 from seqcls.parquet import read_parquet, shards, write_parquet
+from seqcls.search.encodings import Encodings
 from seqcls.table import Split
 
 SMALL = 2_000
@@ -38,7 +40,7 @@ COLUMNS = ["id", "label", "sequence"]
 class Fold:
     """Training and stopping rows of `encoded`, and the split that is scored."""
 
-    encoded: Ref
+    encoded: Encodings
     scored: Split
     rows: Integers
     """Positions of the scored rows among all training and validation rows, training first."""
@@ -62,9 +64,9 @@ class Judging:
         return len(self.folds) > 1
 
 
-def judge_by_validation(encoded: Ref, why: str) -> Judging:
+def judge_by_validation(encoded: Encodings, why: str) -> Judging:
     """One fold: train on the training split, score the validation split."""
-    train, valid = (_labels(encoded, split) for split in ("train", "valid"))
+    train, valid = (_labels(encoded.own, split) for split in ("train", "valid"))
     labels = np.concatenate([train, valid])
     fold = Fold(encoded, "valid", np.arange(len(train), len(labels)))
     return Judging((fold,), labels, f"one validation split of {len(valid)} rows ({why})", len(train))
@@ -102,13 +104,13 @@ def possible_cuts(encoded: Ref) -> list[Cut]:
     return [*cuts, Cut(FEW_FOLDS, 1)]
 
 
-def make_folds(encoded: Ref, store: ArtefactStore, seed: int, cut: Cut, why: str) -> Judging:
+def make_folds(encoded: Encodings, store: ArtefactStore, seed: int, cut: Cut, why: str) -> Judging:
     """Cut training and validation rows into folds, each written as an `encoded` artefact into `store`."""
-    splits = {split: read_parquet(shards(encoded.folder / split), COLUMNS) for split in ("train", "valid")}
-    table = pa.concat_tables([*splits.values()]).combine_chunks()
+    tables = _read_tables(encoded)
+    table, train_rows = tables[""], len(_labels(encoded.own, "train"))
     labels = table["label"].to_numpy().astype(np.int64)
     groups = same_sequences(table["sequence"])
-    stopping = max(round(len(labels) / max(splits["valid"].num_rows, 1)), 4)  # one part in so many stops the training
+    stopping = max(round(len(labels) / max(len(labels) - train_rows, 1)), 4)  # one part in so many stops the training
     folds = []
     for repeat in range(cut.repeats):
         part = deal(labels, groups, cut.parts, seed + repeat)
@@ -117,9 +119,10 @@ def make_folds(encoded: Ref, store: ArtefactStore, seed: int, cut: Cut, why: str
             rest = np.flatnonzero(part != number)
             stops = deal(labels[rest], groups[rest], min(stopping, 10), seed + repeat) == 0
             rows = {"train": rest[~stops], "valid": rest[stops], "test": scored}
-            folds.append(Fold(_write_fold(encoded, table, rows, store), "test", scored, repeat))
+            refs = {unit: _write_fold(ref, tables[unit], rows, store) for unit, ref in encoded}
+            folds.append(Fold(Encodings(refs.pop(""), refs), "test", scored, repeat))
     times = " twice" if cut.repeats == 2 else ""
-    return Judging(tuple(folds), labels, f"{cut.parts}-fold cross-validation{times} ({why})", splits["train"].num_rows)
+    return Judging(tuple(folds), labels, f"{cut.parts}-fold cross-validation{times} ({why})", train_rows)
 
 
 def deal(labels: Integers, groups: Integers, parts: int, seed: int) -> Integers:
@@ -141,6 +144,17 @@ def same_sequences(column: pa.ChunkedArray) -> Integers:
     buffers = [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(values))]
     written = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(array), buffers)
     return np.asarray(pc.dictionary_encode(written).indices, dtype=np.int64)
+
+
+def _read_tables(encoded: Encodings) -> dict[str, pa.Table]:
+    """Training and validation rows of each encoding, by unit; row for row the same ones."""
+    tables = {}
+    for unit, ref in encoded:
+        parts = [read_parquet(shards(ref.folder / split), COLUMNS) for split in ("train", "valid")]
+        tables[unit] = pa.concat_tables(parts).combine_chunks()
+        if not tables[unit]["id"].equals(tables[""]["id"]):
+            raise CheckBroken(f"{ref.path} holds other rows than {encoded.own.path}")
+    return tables
 
 
 def _write_fold(encoded: Ref, table: pa.Table, rows: dict[str, Integers], store: ArtefactStore) -> Ref:

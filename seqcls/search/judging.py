@@ -8,11 +8,11 @@ from __future__ import annotations
 
 import json
 
-from seqcls.artefacts import Ref
 from seqcls.durable import replace_text
 from seqcls.errors import ConfigRefused
 from seqcls.search.bench import Bench
 from seqcls.search.candidate import Candidate
+from seqcls.search.encodings import Encodings
 from seqcls.search.folds import Cut, Judging, judge_by_validation, make_folds, possible_cuts, worth_folding
 from seqcls.search.plan import Costs, Plan, make_plan, seconds_an_epoch
 from seqcls.search.trial import read_json, run_trial
@@ -25,7 +25,7 @@ PROBE_SECONDS, PROBES = 2.0, 30
 """Measuring a candidate's speed takes at most so long, and all of them together a thirtieth of the budget."""
 
 
-def measure_speeds(bench: Bench, encoded: Ref, candidates: list[Candidate]) -> list[Costs]:
+def measure_speeds(bench: Bench, encoded: Encodings, candidates: list[Candidate]) -> list[Costs]:
     """Seconds and steps an epoch of each candidate that is trained in epochs; measured once a search."""
     path = bench.root / "speed.json"
     known = read_json(path)
@@ -35,7 +35,9 @@ def measure_speeds(bench: Bench, encoded: Ref, candidates: list[Candidate]) -> l
         if candidate.preset.is_fitted or known is not None:
             continue
         try:
-            speeds[candidate.name] = seconds_an_epoch(candidate.pipeline, encoded, bench.trials.store, limit)
+            speeds[candidate.name] = seconds_an_epoch(
+                candidate.pipeline, encoded.of(candidate.pipeline.encode), bench.trials.store, limit
+            )
         except ConfigRefused as error:  # a preset that does not suit these inputs
             candidate.state = f"not tried: {error.found}"
         bench.clock.write()
@@ -43,12 +45,12 @@ def measure_speeds(bench: Bench, encoded: Ref, candidates: list[Candidate]) -> l
     return [Costs(one.name, one.pipeline.train.epochs, *speeds[one.name]) for one in candidates if one.name in speeds]
 
 
-def choose_judging(bench: Bench, encoded: Ref, candidates: list[Candidate], costs: list[Costs]) -> Judging:
+def choose_judging(bench: Bench, encoded: Encodings, candidates: list[Candidate], costs: list[Costs]) -> Judging:
     """The most telling folds that there is time for, where rows are few; else the validation split."""
     path = bench.root / "judging.json"
     known = read_json(path)
     if known is None:
-        worth, why = worth_folding(encoded, bench.pipeline)
+        worth, why = worth_folding(encoded.own, bench.pipeline)
         cut = _affordable(bench, encoded, candidates, costs) if worth else None
         why += ", but the budget is too short for folds" if worth and cut is None else ""
         known = {"parts": cut.parts if cut else 0, "repeats": cut.repeats if cut else 0, "why": why}
@@ -59,13 +61,13 @@ def choose_judging(bench: Bench, encoded: Ref, candidates: list[Candidate], cost
     return make_folds(encoded, bench.trials.store, bench.pipeline.seed, cut, str(known["why"]))
 
 
-def _affordable(bench: Bench, encoded: Ref, candidates: list[Candidate], costs: list[Costs]) -> Cut | None:
+def _affordable(bench: Bench, encoded: Encodings, candidates: list[Candidate], costs: list[Costs]) -> Cut | None:
     """By the measured speeds; what the baseline takes is tried on the whole training split."""
     fitted = [one for one in candidates if one.preset.is_fitted]
     whole = judge_by_validation(encoded, "").folds[0]
     trials = [run_trial(one.pipeline, whole, 1, bench.trials, bench.watch(one.name, patient=True)) for one in fitted]
     each = sum(trial.facts.seconds for trial in trials)
-    for cut in possible_cuts(encoded):
+    for cut in possible_cuts(encoded.own):
         left = MOST_SHARE * bench.clock.left - each * (cut.folds + 1)
         plan = make_plan(costs, cut.folds, left, 1.0)
         if left > 0 and len(plan.epochs) >= min(ENOUGH, len(costs)):

@@ -10,8 +10,9 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
+from seqcls.config.encode import EncodeConfig, TextEncode
 from seqcls.config.model import (
     AnyFitted,
     AnyNetwork,
@@ -40,6 +41,8 @@ class Preset:
     name: str
     model: AnyNetwork | AnyFitted
     train: dict[str, Any] = field(default_factory=dict)
+    unit: Literal["characters"] | None = None
+    """What a position of text is for this candidate, where the file leaves [encode] out; None: what it is for all."""
     linear: bool = False
     """The baseline: features that are not learnt, and one linear layer. It is always tried."""
 
@@ -77,7 +80,8 @@ _LSTM = RecurrentModel(
 )
 _GRU = _LSTM.model_copy(update={"family": "gru", "embedding": 64})
 _WORDS_PRESETS = (
-    Preset("ngrams", NgramsModel(), linear=True),
+    Preset("ngrams", NgramsModel(), unit="characters", linear=True),
+    Preset("ngrams-opening", NgramsModel(opening=3), unit="characters"),  # questions: the first words say what is asked
     Preset("lstm", _LSTM, _WORDS),
     Preset("cnn", CnnModel(embedding=128, filters=[128], dropout=0.5, embedding_dropout=0.3), _WORDS),
     Preset(
@@ -137,4 +141,17 @@ def pipeline_of(preset: Preset, pipeline: Pipeline) -> Pipeline:
     if isinstance(preset.model, FittedConfig):
         asked = {name: value for name, value in asked.items() if name in preset.model.train_settings}
     train = TrainConfig(**{**preset.train, **asked})
-    return pipeline.model_copy(update={"model": preset.model, "train": train})
+    encode = encoding_of(preset, pipeline)
+    return pipeline.model_copy(update={"model": preset.model, "train": train, "encode": encode})
+
+
+def encoding_of(preset: Preset, pipeline: Pipeline) -> EncodeConfig:
+    """[encode] of a candidate: its own only for text whose encoding nobody has chosen."""
+    chosen = pipeline.kind != "text" or pipeline.encode.model_fields_set
+    return pipeline.encode if preset.unit is None or chosen else TextEncode(unit=preset.unit)
+
+
+def encodings_beside(pipeline: Pipeline) -> dict[str, EncodeConfig]:
+    """Unit -> encoding that a search needs besides the pipeline's own."""
+    found = [(preset.unit, encoding_of(preset, pipeline)) for preset in presets_for(pipeline)]
+    return {unit: encode for unit, encode in found if unit is not None and encode is not pipeline.encode}

@@ -1,16 +1,17 @@
 """`family = "auto"`: try presets within a budget, say what was tried, train the best.
 
-In: an `encoded` artefact, a pipeline with `model.family = "auto"`. Out: a `model` artefact like any other, with
-search.json beside the weights. Promise: the test split is never read; the linear baseline is always judged; finished
-trials are committed in STORE/search/KEY, so a search that is killed goes on, with its plan and what was left of its
-budget; the clock decides how far the search goes, but the chosen model is trained by `train` and nothing else, so
-the [model] and [train] of the record give the same weights without a search.
+In: an `encoded` artefact, the same rows in other encodings that presets bring, a pipeline with `model.family = "auto"`.
+Out: a `model` artefact like any other, with search.json beside the weights. Promise: the test split is never read; the
+linear baseline is always judged; finished trials are committed in STORE/search/KEY, so a search that is killed goes on,
+with its plan and what was left of its budget; the clock decides how far the search goes, but the chosen model is
+trained by `train` and nothing else, so the sections that the record prints give the same weights without a search.
 """
 
 from __future__ import annotations
 
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 
 from seqcls.artefacts import ArtefactStore, Ref
@@ -23,6 +24,7 @@ from seqcls.search.bench import Bench, Tell, try_candidate
 from seqcls.search.candidate import Candidate, make_candidate
 from seqcls.search.clock import Clock
 from seqcls.search.deciding import decide
+from seqcls.search.encodings import Encodings
 from seqcls.search.halving import halve
 from seqcls.search.judging import choose_judging, measure_speeds, plan_epochs
 from seqcls.search.plan import Plan
@@ -32,27 +34,30 @@ from seqcls.training import checkpoints
 from seqcls.training.monitor import ProgressCall
 from seqcls.training.train import TrainResult, train
 
-VERSION = 1
+VERSION = 2
 """Raised when a change of the code changes what a search does: one that was begun before is not gone on with."""
 
 
 def train_best(
-    encoded: Ref, pipeline: Pipeline, store: ArtefactStore, *, progress: ProgressCall | None = None,
-    tell: Tell | None = None,
+    encoded: Ref, pipeline: Pipeline, store: ArtefactStore, *, beside: Mapping[str, Ref] | None = None,
+    progress: ProgressCall | None = None, tell: Tell | None = None,
 ) -> TrainResult:  # fmt: skip
     """Search, then train what was chosen; the caller calls `clear` once the model is recorded."""
-    found = search(encoded, pipeline, store, progress=progress, tell=tell)
+    encodings = Encodings(encoded, beside or {})
+    found = search(encodings, pipeline, store, progress=progress, tell=tell)
     chosen = chosen_pipeline(found, pipeline)
     _take_over_checkpoints(encoded, pipeline, chosen, store)
-    return train(encoded, chosen, store, progress=progress, attached={FILE: found.model_dump(mode="json")})
+    return train(
+        encodings.of(chosen.encode), chosen, store, progress=progress, attached={FILE: found.model_dump(mode="json")}
+    )
 
 
 def search(
-    encoded: Ref, pipeline: Pipeline, store: ArtefactStore, *, progress: ProgressCall | None = None,
+    encoded: Encodings, pipeline: Pipeline, store: ArtefactStore, *, progress: ProgressCall | None = None,
     tell: Tell | None = None,
 ) -> Search:  # fmt: skip
     """Try the candidates of a pipeline; what was decided once is read back."""
-    root = folder_of(encoded, pipeline, store)
+    root = folder_of(encoded.own, pipeline, store)
     known = read_search(root)
     if known is not None:
         return known

@@ -84,7 +84,9 @@ class TrialStore:
 def trial_key(pipeline: Pipeline, fold: Fold, epochs: int) -> str:
     """SHA-256 over all that decides the logits."""
     origin = f"{torch.__version__} {choose_device().type} {threads_of(pipeline.train)} {epochs}"
-    return config_digest(pipeline.model, pipeline.train, pipeline.seed, fold.encoded.digest, fold.scored, origin)
+    return config_digest(
+        pipeline.model, pipeline.train, pipeline.seed, fold.encoded.of(pipeline.encode).digest, fold.scored, origin
+    )
 
 
 def run_trial(pipeline: Pipeline, fold: Fold, epochs: int, trials: TrialStore, progress: ProgressCall | None) -> Trial:
@@ -92,13 +94,13 @@ def run_trial(pipeline: Pipeline, fold: Fold, epochs: int, trials: TrialStore, p
     key = trial_key(pipeline, fold, epochs)
     if key in trials.known:
         return trials.known[key]
-    began, device = time.perf_counter(), choose_device()
+    began, device, encoded = time.perf_counter(), choose_device(), fold.encoded.of(pipeline.encode)
     with reproducible(pipeline.seed, threads_of(pipeline.train), device):
-        run = begin(fold.encoded, pipeline, trials.store, device, progress)
+        run = begin(encoded, pipeline, trials.store, device, progress)
         while not run.finished and run.at.epoch < epochs:
             run.next_epoch()
         run.model.load_state_dict(run.best)
-        rows = EncodedSplit.open(fold.encoded, fold.scored)
+        rows = EncodedSplit.open(encoded, fold.scored)
         logits = run_network(run.model.eval(), rows, run.inputs, len(run.labels), VALID_BATCH)
     facts = TrialFacts(
         key=key,

@@ -20,6 +20,7 @@ from seqcls.errors import ConfigRefused
 from seqcls.parquet import read_parquet, shards
 from seqcls.search.candidate import make_candidate, pin
 from seqcls.search.clock import Clock, TimeIsUp
+from seqcls.search.encodings import Encodings
 from seqcls.search.folds import Cut, deal, make_folds, possible_cuts, same_sequences, worth_folding
 from seqcls.search.plan import RUNGS, Costs, make_plan, planned_seconds, rung_epochs
 from seqcls.search.presets import PRESETS, pipeline_of, presets_for
@@ -114,7 +115,7 @@ def test_sequences_are_the_same_where_their_values_are(rows: list[list[int]]) ->
 
 def test_folds_score_each_row_once_and_never_train_on_what_they_score(tmp_path: Path) -> None:
     encoded = make_encoded(tmp_path, test=False)
-    judging = make_folds(encoded, ArtefactStore(tmp_path / "own"), 0, possible_cuts(encoded)[0], "few")
+    judging = make_folds(Encodings(encoded), ArtefactStore(tmp_path / "own"), 0, possible_cuts(encoded)[0], "few")
     assert judging.why == "5-fold cross-validation (few)"
     assert sorted(np.concatenate([fold.rows for fold in judging.folds]).tolist()) == list(range(190))
     whole = [EncodedSplit.open(encoded, split) for split in ("train", "valid")]
@@ -123,11 +124,11 @@ def test_folds_score_each_row_once_and_never_train_on_what_they_score(tmp_path: 
     for fold in judging.folds:
         parts = {}
         for split in ("train", "valid", "test"):
-            table = read_parquet(shards(fold.encoded.folder / split), ["sequence", "label"])
+            table = read_parquet(shards(fold.encoded.own.folder / split), ["sequence", "label"])
             parts[split] = {tuple(sequence) for sequence in table["sequence"].to_pylist()}
         assert not parts["test"] & (parts["train"] | parts["valid"])
         assert not parts["train"] & parts["valid"]
-        scored = EncodedSplit.open(fold.encoded, "test")
+        scored = EncodedSplit.open(fold.encoded.own, "test")
         assert scored.labels.tolist() == judging.labels[fold.rows].tolist()
         assert sorted(scored.ids.to_pylist()) == sorted(names[fold.rows].tolist())
 
@@ -137,7 +138,7 @@ def test_very_few_rows_are_cut_twice(tmp_path: Path) -> None:
     rows = [[1 + row % 8, 1 + row // 8 % 8, 1 + row // 64] for row in range(100)]
     table = encoded_table(rows, [row % 2 for row in range(100)], spec)
     encoded = write_encoded(tmp_path, spec, {"train": table.slice(0, 80), "valid": table.slice(80)}, ["a", "b"])
-    judging = make_folds(encoded, ArtefactStore(tmp_path / "own"), 0, possible_cuts(encoded)[0], "few")
+    judging = make_folds(Encodings(encoded), ArtefactStore(tmp_path / "own"), 0, possible_cuts(encoded)[0], "few")
     assert [fold.repeat for fold in judging.folds] == [0] * 5 + [1] * 5
     assert possible_cuts(encoded) == [Cut(5, 2), Cut(5, 1), Cut(3, 1)]
     assert judging.folds[0].rows.tolist() != judging.folds[5].rows.tolist()

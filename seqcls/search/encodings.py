@@ -1,0 +1,30 @@
+"""The rows of a search, encoded once or in several ways: words for the networks, characters for the bag of n-grams.
+
+In: `encoded` artefacts of the same `checked` and `splits`. Out: the one that a candidate reads. Promise: they hold the
+same rows in the same order, so that candidates of different encodings are judged on the same rows.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+
+from seqcls.artefacts import Ref
+from seqcls.config.encode import EncodeConfig
+
+
+@dataclass(frozen=True)
+class Encodings:
+    """`own` is what [encode] says; `beside` is what presets bring where the file leaves [encode] out, by unit."""
+
+    own: Ref
+    beside: Mapping[str, Ref] = field(default_factory=dict)
+
+    def of(self, encode: EncodeConfig) -> Ref:
+        """The artefact that holds this encoding."""
+        return self.beside.get(getattr(encode, "unit", ""), self.own)
+
+    def __iter__(self) -> Iterator[tuple[str, Ref]]:
+        """(unit, artefact), the pipeline's own first, under an empty name."""
+        yield "", self.own
+        yield from self.beside.items()
