@@ -28,10 +28,10 @@ def train_flow(params: RunParams) -> dict[str, Any]:
     splits = split(config, checked.ref)
     encoded = encode(config, checked.ref, splits.ref)
     model = train(config, encoded.ref)
-    evaluation = evaluate(config, model.ref, checked.ref, splits.ref)
+    evaluation = evaluate(config, model.ref, checked.ref)
 
     done = [table, checked, splits, encoded, model, evaluation]
-    inputs = {"table": table.ref, "checked": checked.ref, "splits": splits.ref}
+    inputs = {"table": table.ref, "checked": checked.ref}
     outcome = promote(config, done, inputs, model.ref, evaluation.ref)
 
     get_run_logger().info(after_training(outcome, config))

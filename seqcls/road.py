@@ -111,8 +111,8 @@ def train_pipeline(
     splits = step(stages.split_stage(workspace, checked))
     encoded = step(stages.encode_stage(workspace, checked, splits))
     model = step(stages.train_stage(workspace, encoded, progress, note))
-    evaluation = step(stages.evaluate_stage(workspace, model, checked, splits))
-    inputs = {"table": table, "checked": checked, "splits": splits}
+    evaluation = step(stages.evaluate_stage(workspace, model, checked))
+    inputs = {"table": table, "checked": checked}
     return finish_training(workspace, done, inputs, model, evaluation, run_id)
 
 
@@ -126,7 +126,8 @@ def finish_training(
 ) -> TrainOutcome:
     """Register the model, ask the gate, promote when the config says so; gather the figures."""
     started = time.perf_counter()
-    inputs = {**inputs, "encoded": stages.made_of(workspace.store, model, "encoded")}
+    encoded = stages.made_of(workspace.store, model, "encoded")
+    inputs = {**inputs, "encoded": encoded, "splits": stages.made_of(workspace.store, encoded, "splits")}
     version = registry.register(workspace, model, evaluation, inputs, run_id)
     promotion = registry.consider(workspace, version)
     trained = next(result for result in done if result.stage == "train")

@@ -10,14 +10,15 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from seqcls import __version__
 from seqcls.artefacts import ArtefactStore, Ref, read_manifest
-from seqcls.config import config_digest
-from seqcls.config.encode import EncodeConfig
+from seqcls.config import Pipeline, config_digest
 from seqcls.config.model import AutoModel
 from seqcls.failpoints import failpoint
 from seqcls.ledger.stages import find_stage, record_stage
@@ -102,11 +103,9 @@ def split_stage(workspace: Workspace, checked: Ref) -> StageResult:
     return run_stage(workspace, "split", config_digest(pipeline.split, pipeline.kind, checked.digest), build)
 
 
-def encode_stage(workspace: Workspace, checked: Ref, splits: Ref, encode_as: EncodeConfig | None = None) -> StageResult:
-    """`checked` + `splits` -> `encoded`, as [encode] says or as a candidate of a search asks for."""
+def encode_stage(workspace: Workspace, checked: Ref, splits: Ref) -> StageResult:
+    """`checked` + `splits` -> `encoded`."""
     pipeline = workspace.pipeline
-    if encode_as is not None:
-        pipeline = pipeline.model_copy(update={"encode": encode_as})
 
     def build() -> Built:
         from seqcls.encode import encode
@@ -131,8 +130,8 @@ def train_stage(
         from seqcls.training.train import train
 
         if isinstance(pipeline.model, AutoModel):
-            beside = _encode_beside(workspace, encoded)
-            result = train_best(encoded, pipeline, workspace.store, beside=beside, progress=progress, tell=tell)
+            encode_for = partial(_encode_for, workspace, made_of(workspace.store, encoded, "checked"))
+            result = train_best(encoded, pipeline, workspace.store, encode_for, progress=progress, tell=tell)
         else:
             result = train(encoded, pipeline, workspace.store, progress=progress, tell=tell)
         return result.ref, {"rows": result.rows, "rows_per_second": result.rows_per_second}
@@ -145,13 +144,10 @@ def train_stage(
     return result
 
 
-def _encode_beside(workspace: Workspace, encoded: Ref) -> dict[str, Ref]:
-    """The rows of `encoded` in each further encoding that a search needs, by unit."""
-    from seqcls.search.presets import encodings_beside
-
-    checked, splits = (made_of(workspace.store, encoded, name) for name in ("checked", "splits"))
-    wanted = encodings_beside(workspace.pipeline)
-    return {unit: encode_stage(workspace, checked, splits, encode).ref for unit, encode in wanted.items()}
+def _encode_for(workspace: Workspace, checked: Ref, pipeline: Pipeline) -> Ref:
+    """`checked` as the [split] and [encode] of another pipeline say: a search has candidates that ask for it."""
+    other = replace(workspace, loaded=workspace.loaded.model_copy(update={"pipeline": pipeline}))
+    return encode_stage(other, checked, split_stage(other, checked).ref).ref
 
 
 def made_of(store: ArtefactStore, ref: Ref, kind: str) -> Ref:
@@ -173,9 +169,10 @@ def _clear_checkpoints(workspace: Workspace, encoded: Ref) -> None:
         clear(workspace.store, encoded, workspace.pipeline)
 
 
-def evaluate_stage(workspace: Workspace, model: Ref, checked: Ref, splits: Ref) -> StageResult:
-    """`model` on the test split, encoded as it was trained -> `evaluation`: figures, baselines, report, model card."""
+def evaluate_stage(workspace: Workspace, model: Ref, checked: Ref) -> StageResult:
+    """`model` on the test split -> `evaluation`: figures, baselines, report, model card."""
     pipeline, encoded = workspace.pipeline, made_of(workspace.store, model, "encoded")
+    splits = made_of(workspace.store, encoded, "splits")
 
     def build() -> Built:
         from seqcls.evaluation.evaluate import evaluate

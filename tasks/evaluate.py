@@ -12,12 +12,12 @@ from tasks.show import show_markdown
 
 
 @task(**STAGE, timeout_seconds=6 * HOUR)
-def evaluate(config: str, model: Ref, checked: Ref, splits: Ref) -> StageResult:
+def evaluate(config: str, model: Ref, checked: Ref) -> StageResult:
     """Open the test split, once; figures and the model card go to the UI, the report to the artefact."""
     from seqcls.evaluation.report import card_with_figures
 
     with open_workspace(config) as workspace:
-        result = evaluate_stage(workspace, model, checked, splits)
+        result = evaluate_stage(workspace, model, checked)
         show_markdown(
             workspace.pipeline.name,
             "model-card",

@@ -1,7 +1,7 @@
 """search.json of a model that `family = "auto"` chose: what was tried, how long it took, and why this one.
 
 In: the file. Out: `Search`. Promise: it holds all that led to the choice, so that it can be read years later without
-the search; the model itself is made again by the [model] and [train] of `pin`, without a search.
+the search; the model itself is made again by the lines of `pin`, without a search.
 """
 
 from __future__ import annotations
@@ -47,11 +47,13 @@ class Search(Record):
     rows: int
     """Scored rows."""
     chosen: str
+    whole: bool = False
+    """Whether what was chosen learnt the validation rows as well."""
     why: str
     candidates: list[Tried]
     """In the order of their scores, what was not tried last."""
     pin: str
-    """[model] and [train] that give the chosen model without a search."""
+    """[model], [train] and what else it takes to make the chosen model without a search."""
 
 
 def read_search(folder: Path) -> Search | None:

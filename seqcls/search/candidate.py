@@ -119,10 +119,11 @@ def make_candidate(preset: Preset, pipeline: Pipeline, epochs: int | None = None
     return Candidate(preset, own)
 
 
-def pin(pipeline: Pipeline) -> str:
-    """[model] and [train] as TOML: all that differs from the defaults, of [encode] what the family would change."""
+def pin(pipeline: Pipeline, *, split: bool = False) -> str:
+    """[model], [train] and maybe [split] as TOML: what differs from the defaults, of [encode] the unit."""
     lines: list[str] = []
-    for name, section in (("model", pipeline.model), ("train", pipeline.train)):
+    sections = {"model": pipeline.model, "train": pipeline.train, **({"split": pipeline.split} if split else {})}
+    for name, section in sections.items():
         values: dict[str, Any] = to_jsonable_python(section.model_dump(exclude_defaults=True))
         if name == "model":
             values = {"family": pipeline.model.family, **values}

@@ -11,6 +11,8 @@ from dataclasses import dataclass, field
 
 from seqcls.artefacts import Ref
 from seqcls.config.encode import EncodeConfig
+from seqcls.parquet import read_parquet, shards
+from seqcls.table import Split
 
 
 @dataclass(frozen=True)
@@ -28,3 +30,9 @@ class Encodings:
         """(unit, artefact), the pipeline's own first, under an empty name."""
         yield "", self.own
         yield from self.beside.items()
+
+
+def same_rows(one: Ref, other: Ref, split: Split) -> bool:
+    """Whether two artefacts hold the same rows of a split, in the same order, whatever the encoding."""
+    first, second = (read_parquet(shards(ref.folder / split), ["id"])["id"].combine_chunks() for ref in (one, other))
+    return bool(first.equals(second))

@@ -24,7 +24,7 @@ from seqcls.batches import ENCODER_FILE
 from seqcls.config.pipeline import Pipeline
 from seqcls.errors import CheckBroken
 from seqcls.parquet import read_parquet, shards, write_parquet
-from seqcls.search.encodings import Encodings
+from seqcls.search.encodings import Encodings, same_rows
 from seqcls.table import Split
 
 SMALL = 2_000
@@ -152,7 +152,7 @@ def _read_tables(encoded: Encodings) -> dict[str, pa.Table]:
     for unit, ref in encoded:
         parts = [read_parquet(shards(ref.folder / split), COLUMNS) for split in ("train", "valid")]
         tables[unit] = pa.concat_tables(parts).combine_chunks()
-        if not tables[unit]["id"].equals(tables[""]["id"]):
+        if not all(same_rows(ref, encoded.own, split) for split in ("train", "valid")):
             raise CheckBroken(f"{ref.path} holds other rows than {encoded.own.path}")
     return tables
 

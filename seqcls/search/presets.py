@@ -43,6 +43,8 @@ class Preset:
     train: dict[str, Any] = field(default_factory=dict)
     unit: Literal["characters"] | None = None
     """What a position of text is for this candidate, where the file leaves [encode] out; None: what it is for all."""
+    whole: bool = False
+    """Once chosen, it learns the validation rows too: it tells from training rows alone how good it is."""
     linear: bool = False
     """The baseline: features that are not learnt, and one linear layer. It is always tried."""
 
@@ -58,7 +60,7 @@ _LETTERS = {"epochs": 40, "batch_size": 32, "patience": 8}
 # For series the linear baseline is ROCKET: a linear classifier on features that are not learnt, as TF-IDF is for text.
 # The summary features beside each evaluation need the raw rows and are weaker on every set of docs/results.md.
 _SERIES_PRESETS = (
-    Preset("rocket", RocketModel(), linear=True),
+    Preset("rocket", RocketModel(), whole=True, linear=True),
     Preset("cnn", CnnModel(filters=[64, 128, 128], kernel=7, normalise="batch", dropout=0.3), _SERIES),
     Preset(
         "fcn",
@@ -151,7 +153,15 @@ def encoding_of(preset: Preset, pipeline: Pipeline) -> EncodeConfig:
     return pipeline.encode if preset.unit is None or chosen else TextEncode(unit=preset.unit)
 
 
-def encodings_beside(pipeline: Pipeline) -> dict[str, EncodeConfig]:
-    """Unit -> encoding that a search needs besides the pipeline's own."""
-    found = [(preset.unit, encoding_of(preset, pipeline)) for preset in presets_for(pipeline)]
-    return {unit: encode for unit, encode in found if unit is not None and encode is not pipeline.encode}
+def encodings_beside(pipeline: Pipeline) -> dict[str, Pipeline]:
+    """Unit -> a pipeline with an encoding that a search needs besides the pipeline's own."""
+    found = [(preset.unit, pipeline_of(preset, pipeline)) for preset in presets_for(pipeline)]
+    return {unit: other for unit, other in found if unit is not None and other.encode is not pipeline.encode}
+
+
+def with_validation_rows(preset: Preset, pipeline: Pipeline) -> Pipeline:
+    """The pipeline of what was chosen, its validation rows in training; as it is where something else needs them."""
+    needed = pipeline.train.calibrate or pipeline.score.abstain_precision is not None
+    if not preset.whole or needed:
+        return pipeline
+    return pipeline.model_copy(update={"split": pipeline.split.model_copy(update={"valid": 0.0})})

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable
 from pathlib import Path
 
 from seqcls.artefacts import ArtefactStore, Ref
@@ -21,43 +21,44 @@ from seqcls.durable import replace_text
 from seqcls.evaluation.tried import FILE, Search, read_search
 from seqcls.failpoints import failpoint
 from seqcls.search.bench import Bench, Tell, try_candidate
-from seqcls.search.candidate import Candidate, make_candidate
+from seqcls.search.candidate import Candidate, make_candidate, pin
 from seqcls.search.clock import Clock
 from seqcls.search.deciding import decide
-from seqcls.search.encodings import Encodings
+from seqcls.search.encodings import Encodings, same_rows
 from seqcls.search.halving import halve
 from seqcls.search.judging import choose_judging, measure_speeds, plan_epochs
 from seqcls.search.plan import Plan
-from seqcls.search.presets import presets_for
+from seqcls.search.presets import encodings_beside, presets_for, with_validation_rows
 from seqcls.search.trial import TrialStore
 from seqcls.training import checkpoints
 from seqcls.training.monitor import ProgressCall
 from seqcls.training.train import TrainResult, train
 
+EncodeFor = Callable[[Pipeline], Ref]
+"""Pipeline -> the `encoded` artefact of the same checked rows as its [split] and [encode] say."""
 VERSION = 2
 """Raised when a change of the code changes what a search does: one that was begun before is not gone on with."""
 
 
 def train_best(
-    encoded: Ref, pipeline: Pipeline, store: ArtefactStore, *, beside: Mapping[str, Ref] | None = None,
+    encoded: Ref, pipeline: Pipeline, store: ArtefactStore, encode_for: EncodeFor, *,
     progress: ProgressCall | None = None, tell: Tell | None = None,
 ) -> TrainResult:  # fmt: skip
     """Search, then train what was chosen; the caller calls `clear` once the model is recorded."""
-    encodings = Encodings(encoded, beside or {})
-    found = search(encodings, pipeline, store, progress=progress, tell=tell)
+    found = search(encoded, pipeline, store, encode_for, progress=progress, tell=tell)
     chosen = chosen_pipeline(found, pipeline)
     _take_over_checkpoints(encoded, pipeline, chosen, store)
-    return train(
-        encodings.of(chosen.encode), chosen, store, progress=progress, attached={FILE: found.model_dump(mode="json")}
-    )
+    as_it_is = (chosen.encode, chosen.split) == (pipeline.encode, pipeline.split)
+    rows = encoded if as_it_is else encode_for(chosen)
+    return train(rows, chosen, store, progress=progress, attached={FILE: found.model_dump(mode="json")})
 
 
 def search(
-    encoded: Encodings, pipeline: Pipeline, store: ArtefactStore, *, progress: ProgressCall | None = None,
-    tell: Tell | None = None,
+    encoded: Ref, pipeline: Pipeline, store: ArtefactStore, encode_for: EncodeFor, *,
+    progress: ProgressCall | None = None, tell: Tell | None = None,
 ) -> Search:  # fmt: skip
     """Try the candidates of a pipeline; what was decided once is read back."""
-    root = folder_of(encoded.own, pipeline, store)
+    root = folder_of(encoded, pipeline, store)
     known = read_search(root)
     if known is not None:
         return known
@@ -65,8 +66,9 @@ def search(
     clock = Clock(root / "clock.json", duration_seconds(pipeline.train.budget))
     bench = Bench(pipeline, root, TrialStore(ArtefactStore(root)), clock, progress, tell or _silent)
     candidates = [make_candidate(preset, pipeline) for preset in presets_for(pipeline)]
-    costs = measure_speeds(bench, encoded, candidates)
-    judging = choose_judging(bench, encoded, candidates, costs)
+    encodings = Encodings(encoded, {unit: encode_for(one) for unit, one in encodings_beside(pipeline).items()})
+    costs = measure_speeds(bench, encodings, candidates)
+    judging = choose_judging(bench, encodings, candidates, costs)
     bench.tell(f"auto: {len(candidates)} candidates, {judging.why}")
     fitted = [candidate for candidate in candidates if candidate.preset.is_fitted]
     for candidate in fitted:
@@ -74,7 +76,7 @@ def search(
     plan = plan_epochs(bench, judging, costs)
     trained = [_planned(candidate, plan, pipeline) for candidate in candidates if not candidate.preset.is_fitted]
     halve(bench, [one for one in trained if one.name in plan.epochs], plan, judging, costs)
-    found = decide(bench, [*fitted, *trained], judging)
+    found = _with_whole(decide(bench, [*fitted, *trained], judging), pipeline, encoded, encode_for)
     replace_text(root / FILE, found.model_dump_json(indent=1))
     failpoint("search_decided")
     bench.tell(f"auto: {found.chosen} was chosen: {found.why}")
@@ -93,7 +95,18 @@ def chosen_pipeline(found: Search, pipeline: Pipeline) -> Pipeline:
     """The pipeline that trains what a search chose."""
     preset = next(preset for preset in presets_for(pipeline) if preset.name == found.chosen)
     epochs = next(one.most_epochs for one in found.candidates if one.name == found.chosen)
-    return make_candidate(preset, pipeline, epochs).pipeline
+    chosen = make_candidate(preset, pipeline, epochs).pipeline
+    return with_validation_rows(preset, chosen) if found.whole else chosen
+
+
+def _with_whole(found: Search, pipeline: Pipeline, encoded: Ref, encode_for: EncodeFor) -> Search:
+    """Whether what was chosen learns the validation rows as well; never at the price of other test rows."""
+    whole = found.model_copy(update={"whole": True})
+    chosen = chosen_pipeline(whole, pipeline)
+    if chosen.split == pipeline.split or not same_rows(encode_for(chosen), encoded, "test"):
+        return found
+    why = f"{found.why}; trained on the validation rows as well"
+    return whole.model_copy(update={"why": why, "pin": pin(chosen, split=True)})
 
 
 def clear(encoded: Ref, pipeline: Pipeline, store: ArtefactStore) -> None:

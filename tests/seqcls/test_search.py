@@ -21,7 +21,7 @@ from seqcls.search.presets import presets_for
 from seqcls.search.search import chosen_pipeline, clear, folder_of, train_best
 from seqcls.training.monitor import Progress
 from seqcls.training.train import train
-from tests.seqcls.search_examples import LONG, make_encoded, make_pipeline
+from tests.seqcls.search_examples import LONG, as_it_is, make_encoded, make_pipeline
 
 ROOT = Path(__file__).parents[2]
 PIPELINE = make_pipeline(["gru", "bag"], LONG)
@@ -47,7 +47,7 @@ class Searched:
         self.lines: list[str] = []
         self.seen: list[Progress] = []
         self.model = train_best(
-            self.encoded, PIPELINE, self.store, progress=self.seen.append, tell=self.lines.append
+            self.encoded, PIPELINE, self.store, as_it_is, progress=self.seen.append, tell=self.lines.append
         ).ref
         found = read_search(self.model.folder)
         assert found is not None
@@ -137,7 +137,7 @@ def test_when_the_budget_is_spent_only_the_linear_baseline_is_judged(tmp_path: P
     root.mkdir(parents=True)
     (root / "clock.json").write_text('{"seconds": 119.9}')
     lines: list[str] = []
-    found = read_search(train_best(encoded, pipeline, store, tell=lines.append).ref.folder)
+    found = read_search(train_best(encoded, pipeline, store, as_it_is, tell=lines.append).ref.folder)
     assert found is not None
     assert found.chosen == "ngrams"
     assert found.judged.startswith(
@@ -151,7 +151,7 @@ def test_when_the_budget_is_spent_only_the_linear_baseline_is_judged(tmp_path: P
 
 def test_an_unknown_candidate_is_refused_with_the_nearest(tmp_path: Path) -> None:
     with pytest.raises(ConfigRefused, match=r"model\.candidates: 'grru' is not known; .*lstm.* did you mean 'gru'\?"):
-        train_best(make_encoded(tmp_path), make_pipeline(["grru"]), ArtefactStore(tmp_path))
+        train_best(make_encoded(tmp_path), make_pipeline(["grru"]), ArtefactStore(tmp_path), as_it_is)
 
 
 def test_a_candidate_that_cannot_be_trained_is_named_and_stops_no_other(
@@ -164,7 +164,7 @@ def test_a_candidate_that_cannot_be_trained_is_named_and_stops_no_other(
 
     monkeypatch.setattr(Run, "next_epoch", explode)
     encoded = make_encoded(tmp_path)
-    found = read_search(train_best(encoded, make_pipeline(["gru"], LONG), ArtefactStore(tmp_path)).ref.folder)
+    found = read_search(train_best(encoded, make_pipeline(["gru"], LONG), ArtefactStore(tmp_path), as_it_is).ref.folder)
     assert found is not None
     assert found.chosen == "ngrams"
     assert {one.name: one.state for one in found.candidates} == {
