@@ -120,7 +120,7 @@ def make_candidate(preset: Preset, pipeline: Pipeline, epochs: int | None = None
 
 
 def pin(pipeline: Pipeline, *, split: bool = False) -> str:
-    """[model], [train] and maybe [split] as TOML: what differs from the defaults, of [encode] the unit."""
+    """[model], [train], [encode] and maybe [split] as TOML: what differs from the defaults."""
     lines: list[str] = []
     sections = {"model": pipeline.model, "train": pipeline.train, **({"split": pipeline.split} if split else {})}
     for name, section in sections.items():
@@ -129,9 +129,12 @@ def pin(pipeline: Pipeline, *, split: bool = False) -> str:
             values = {"family": pipeline.model.family, **values}
         if values:
             lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
+    encode = pipeline.encode.model_dump(exclude_defaults=True)
     if pipeline.model.family == "ngrams" and isinstance(pipeline.encode, TextEncode):
         # Left out, it would be "characters" for this family, and another encoding is another model.
-        lines += ["[encode]", f"unit = {json.dumps(pipeline.encode.unit)}"]
+        encode |= {"unit": pipeline.encode.unit}
+    if encode:
+        lines += ["[encode]", *(f"{key} = {json.dumps(value)}" for key, value in encode.items())]
     return "\n".join(lines)
 
 

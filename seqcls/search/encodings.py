@@ -11,23 +11,24 @@ from dataclasses import dataclass, field
 
 from seqcls.artefacts import Ref
 from seqcls.config.encode import EncodeConfig
+from seqcls.config.pipeline import config_digest
 from seqcls.parquet import read_parquet, shards
 from seqcls.table import Split
 
 
 @dataclass(frozen=True)
 class Encodings:
-    """`own` is what [encode] says; `beside` is what presets bring where the file leaves [encode] out, by unit."""
+    """`own` is what [encode] says; `beside` what presets bring where that is left out, by its digest."""
 
     own: Ref
     beside: Mapping[str, Ref] = field(default_factory=dict)
 
     def of(self, encode: EncodeConfig) -> Ref:
         """The artefact that holds this encoding."""
-        return self.beside.get(getattr(encode, "unit", ""), self.own)
+        return self.beside.get(config_digest(encode), self.own)
 
     def __iter__(self) -> Iterator[tuple[str, Ref]]:
-        """(unit, artefact), the pipeline's own first, under an empty name."""
+        """(digest of [encode], artefact), the pipeline's own first, under an empty name."""
         yield "", self.own
         yield from self.beside.items()
 

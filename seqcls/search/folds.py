@@ -119,7 +119,7 @@ def make_folds(encoded: Encodings, store: ArtefactStore, seed: int, cut: Cut, wh
             rest = np.flatnonzero(part != number)
             stops = deal(labels[rest], groups[rest], min(stopping, 10), seed + repeat) == 0
             rows = {"train": rest[~stops], "valid": rest[stops], "test": scored}
-            refs = {unit: _write_fold(ref, tables[unit], rows, store) for unit, ref in encoded}
+            refs = {key: _write_fold(ref, tables[key], rows, store) for key, ref in encoded}
             folds.append(Fold(Encodings(refs.pop(""), refs), "test", scored, repeat))
     times = " twice" if cut.repeats == 2 else ""
     return Judging(tuple(folds), labels, f"{cut.parts}-fold cross-validation{times} ({why})", train_rows)
@@ -147,11 +147,11 @@ def same_sequences(column: pa.ChunkedArray) -> Integers:
 
 
 def _read_tables(encoded: Encodings) -> dict[str, pa.Table]:
-    """Training and validation rows of each encoding, by unit; row for row the same ones."""
+    """Training and validation rows of each encoding, by its key; row for row the same ones."""
     tables = {}
-    for unit, ref in encoded:
+    for key, ref in encoded:
         parts = [read_parquet(shards(ref.folder / split), COLUMNS) for split in ("train", "valid")]
-        tables[unit] = pa.concat_tables(parts).combine_chunks()
+        tables[key] = pa.concat_tables(parts).combine_chunks()
         if not all(same_rows(ref, encoded.own, split) for split in ("train", "valid")):
             raise CheckBroken(f"{ref.path} holds other rows than {encoded.own.path}")
     return tables

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import difflib
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Any
 
-from seqcls.config.encode import EncodeConfig, TextEncode
+from seqcls.config.encode import EncodeConfig
 from seqcls.config.model import (
     AnyFitted,
     AnyNetwork,
@@ -28,7 +28,7 @@ from seqcls.config.model import (
     ResnetModel,
     RocketModel,
 )
-from seqcls.config.pipeline import Pipeline
+from seqcls.config.pipeline import Pipeline, config_digest
 from seqcls.config.train import TrainConfig
 from seqcls.errors import ConfigRefused
 from seqcls.table import Kind
@@ -41,8 +41,8 @@ class Preset:
     name: str
     model: AnyNetwork | AnyFitted
     train: dict[str, Any] = field(default_factory=dict)
-    unit: Literal["characters"] | None = None
-    """What a position of text is for this candidate, where the file leaves [encode] out; None: what it is for all."""
+    encode: dict[str, Any] = field(default_factory=dict)
+    """[encode] of this candidate, where the kind has such keys and the file leaves [encode] out; empty: that of all."""
     whole: bool = False
     """Once chosen, it learns the validation rows too: it tells from training rows alone how good it is."""
     linear: bool = False
@@ -61,6 +61,7 @@ _LETTERS = {"epochs": 40, "batch_size": 32, "patience": 8}
 # The summary features beside each evaluation need the raw rows and are weaker on every set of docs/results.md.
 _SERIES_PRESETS = (
     Preset("rocket", RocketModel(), whole=True, linear=True),
+    Preset("rocket-level", RocketModel(), encode={"normalise": "none"}, whole=True),  # how high a series lies counts
     Preset("cnn", CnnModel(filters=[64, 128, 128], kernel=7, normalise="batch", dropout=0.3), _SERIES),
     Preset(
         "fcn",
@@ -81,9 +82,10 @@ _LSTM = RecurrentModel(
     family="lstm", embedding=128, width=64, bidirectional=True, pooling="max", dropout=0.5, embedding_dropout=0.3
 )
 _GRU = _LSTM.model_copy(update={"family": "gru", "embedding": 64})
+_CHARACTERS = {"unit": "characters"}
 _WORDS_PRESETS = (
-    Preset("ngrams", NgramsModel(), unit="characters", linear=True),
-    Preset("ngrams-opening", NgramsModel(opening=3), unit="characters"),  # questions: the first words say what is asked
+    Preset("ngrams", NgramsModel(), encode=_CHARACTERS, linear=True),
+    Preset("ngrams-opening", NgramsModel(opening=3), encode=_CHARACTERS),  # the first words of a question tell most
     Preset("lstm", _LSTM, _WORDS),
     Preset("cnn", CnnModel(embedding=128, filters=[128], dropout=0.5, embedding_dropout=0.3), _WORDS),
     Preset(
@@ -99,6 +101,7 @@ _WORDS_PRESETS = (
 )
 _LETTERS_PRESETS = (
     Preset("ngrams", NgramsModel(), linear=True),
+    Preset("ngrams-long", NgramsModel(letters=8)),  # related sequences share long pieces
     Preset("hybrid", HybridModel(embedding=32, filters=[64], kernel=9, dropout=0.3), _LETTERS),
     Preset("cnn", CnnModel(embedding=32, filters=[64, 64], kernel=9, normalise="batch", dropout=0.4), _LETTERS),
     Preset(
@@ -134,7 +137,13 @@ def presets_for(pipeline: Pipeline) -> list[Preset]:
                 expected=f"names of presets for {pipeline.kind}: {', '.join(names)}",
                 next_step=f"did you mean {near[0]!r}?" if near else "take names from that list, or leave it empty",
             )
-    return [preset for preset in known if preset.linear or not wanted or preset.name in wanted]
+    found = [preset for preset in known if preset.linear or not wanted or preset.name in wanted]
+    return [preset for number, preset in enumerate(found) if not _is_known(preset, found[:number], pipeline)]
+
+
+def _is_known(preset: Preset, before: list[Preset], pipeline: Pipeline) -> bool:
+    """Whether it would train what an earlier one trains: some differ in [encode] alone, which the file may set."""
+    return any(pipeline_of(preset, pipeline) == pipeline_of(one, pipeline) for one in before)
 
 
 def pipeline_of(preset: Preset, pipeline: Pipeline) -> Pipeline:
@@ -148,15 +157,18 @@ def pipeline_of(preset: Preset, pipeline: Pipeline) -> Pipeline:
 
 
 def encoding_of(preset: Preset, pipeline: Pipeline) -> EncodeConfig:
-    """[encode] of a candidate: its own only for text whose encoding nobody has chosen."""
-    chosen = pipeline.kind != "text" or pipeline.encode.model_fields_set
-    return pipeline.encode if preset.unit is None or chosen else TextEncode(unit=preset.unit)
+    """[encode] of a candidate: its own only where nobody has chosen one."""
+    known = type(pipeline.encode).model_fields.keys() >= preset.encode.keys()
+    if pipeline.encode.model_fields_set or not preset.encode or not known:
+        return pipeline.encode
+    return type(pipeline.encode).model_validate(preset.encode)
 
 
-def encodings_beside(pipeline: Pipeline) -> dict[str, Pipeline]:
-    """Unit -> a pipeline with an encoding that a search needs besides the pipeline's own."""
-    found = [(preset.unit, pipeline_of(preset, pipeline)) for preset in presets_for(pipeline)]
-    return {unit: other for unit, other in found if unit is not None and other.encode is not pipeline.encode}
+def encodings_beside(pipeline: Pipeline) -> list[Pipeline]:
+    """A pipeline for each encoding that a search needs besides the pipeline's own."""
+    found = [pipeline_of(preset, pipeline) for preset in presets_for(pipeline)]
+    others = {config_digest(one.encode): one for one in found if one.encode != pipeline.encode}
+    return list(others.values())
 
 
 def with_validation_rows(preset: Preset, pipeline: Pipeline) -> Pipeline:

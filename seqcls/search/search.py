@@ -66,7 +66,7 @@ def search(
     clock = Clock(root / "clock.json", duration_seconds(pipeline.train.budget))
     bench = Bench(pipeline, root, TrialStore(ArtefactStore(root)), clock, progress, tell or _silent)
     candidates = [make_candidate(preset, pipeline) for preset in presets_for(pipeline)]
-    encodings = Encodings(encoded, {unit: encode_for(one) for unit, one in encodings_beside(pipeline).items()})
+    encodings = Encodings(encoded, {config_digest(one.encode): encode_for(one) for one in encodings_beside(pipeline)})
     costs = measure_speeds(bench, encodings, candidates)
     judging = choose_judging(bench, encodings, candidates, costs)
     bench.tell(f"auto: {len(candidates)} candidates, {judging.why}")

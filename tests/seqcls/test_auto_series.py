@@ -14,7 +14,7 @@ from seqcls.config.pipeline import load_pipeline
 from seqcls.evaluation.tried import Search, read_search
 from seqcls.parquet import read_parquet, shards
 from seqcls.registry.versions import champion
-from seqcls.search.presets import presets_for, with_validation_rows
+from seqcls.search.presets import encodings_beside, presets_for, with_validation_rows
 from seqcls.workspace import open_workspace
 
 CONFIG = """
@@ -102,3 +102,16 @@ def test_validation_rows_that_something_else_needs_are_not_learnt(project: Path,
     rocket = presets_for(pipeline)[0]
     assert with_validation_rows(rocket, pipeline) is pipeline
     assert with_validation_rows(rocket, load_pipeline(project).pipeline).split.valid == 0
+
+
+def test_where_the_file_has_an_encoding_no_candidate_is_tried_twice(project: Path) -> None:
+    assert [one.name for one in presets_for(load_pipeline(project).pipeline)] == ["rocket", "gru"]
+    config = project.with_name("free.toml")
+    config.write_text(CONFIG.replace('candidates = ["gru"]', 'candidates = ["gru", "rocket-level"]'))
+    pipeline = load_pipeline(config).pipeline
+    assert [one.name for one in presets_for(pipeline)] == ["rocket", "rocket-level", "gru"]
+    assert [one.encode.model_dump()["normalise"] for one in encodings_beside(pipeline)] == ["none"]
+    config.write_text(f'{config.read_text()}[encode]\nnormalise = "channel"\n')
+    pipeline = load_pipeline(config).pipeline
+    assert [one.name for one in presets_for(pipeline)] == ["rocket", "gru"]
+    assert encodings_beside(pipeline) == []

@@ -13,6 +13,7 @@ import pytest
 from seqcls.artefacts import Ref
 from seqcls.batches import read_inputs
 from seqcls.cli import main
+from seqcls.config.encode import TextEncode
 from seqcls.config.pipeline import load_pipeline
 from seqcls.evaluation.tried import read_search
 from seqcls.registry.versions import champion
@@ -121,5 +122,6 @@ def test_the_model_scores_new_text(project: Path, capsys: pytest.CaptureFixture[
 def test_an_encoding_that_somebody_chose_is_that_of_all_candidates(project: Path, encode: str) -> None:
     other = project.with_name("chosen.toml")
     other.write_text(f"{CONFIG}[encode]\n{encode}\n")
-    assert encodings_beside(load_pipeline(other).pipeline) == {}
-    assert list(encodings_beside(load_pipeline(project).pipeline)) == ["characters"]
+    assert encodings_beside(load_pipeline(other).pipeline) == []
+    (beside,) = encodings_beside(load_pipeline(project).pipeline)
+    assert beside.encode == TextEncode(unit="characters")
