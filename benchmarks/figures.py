@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks import drawn, page
+from benchmarks.aims import aims_table
 from benchmarks.measured import RESULTS, Row, read_rows
 
 ROOT = Path(__file__).parents[1]
@@ -82,6 +83,7 @@ def memory_table(rows: list[Row]) -> str:
 SECTIONS = (
     Section("accuracy", "make bench", accuracy_points, page.accuracy_table, drawn.accuracy_against_seconds,
             "Test accuracy against seconds of training, a panel for each set"),
+    Section("aims", "python -m benchmarks.auto", file("auto.csv"), aims_table),
     Section("speed", "python -m benchmarks.speed --keras PYTHON", file("speed.csv"), page.speed_table,
             drawn.rows_a_second, "Rows a second of seqcls, a plain PyTorch loop and Keras"),
     Section("series", "python -m benchmarks.convolution_features --aeon PYTHON", file("convolution_features.csv"),

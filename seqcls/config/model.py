@@ -229,6 +229,7 @@ AnyNetwork = (
 """Trained in epochs."""
 AnyFitted = RocketModel | NgramsModel
 """Fitted in one go."""
+FITTED_FAMILIES = frozenset(str(config.model_fields["family"].default) for config in (RocketModel, NgramsModel))
 
 
 class AutoModel(Section):

@@ -91,7 +91,7 @@ def score_input(
     facts |= {"day": day_of_input(row).isoformat(), "seen_at": row.seen_at}
     facts |= {"supersedes": superseded(workspace.ledger, name, digest, rescored_with)}
     scored_now = held = 0
-    for number, rows in cut_chunks(checked, row.chunk_rows):
+    for number, rows in _read_chunks(checked, row.chunk_rows):
         if number in done:
             continue
         claim = claim_chunk(
@@ -110,6 +110,17 @@ def score_input(
         if progress:
             progress(result.rows_in)
     return _close(workspace, row, manifest["meta"]["rows_in"], complete=held == 0, scored_now=scored_now)
+
+
+def _read_chunks(checked: Ref, chunk_rows: int) -> Iterator[tuple[int, pa.Table]]:
+    """The chunks, each read within the memory that there is."""
+    chunks = cut_chunks(checked, chunk_rows)
+    while True:
+        with enough_memory("scoring", "lower score.chunk_rows"):
+            found = next(chunks, None)
+        if found is None:
+            return
+        yield found
 
 
 def cut_chunks(checked: Ref, chunk_rows: int) -> Iterator[tuple[int, pa.Table]]:

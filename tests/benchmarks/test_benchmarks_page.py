@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import bench, figures, page
+from benchmarks.aims import SERIES, aims_table
 from benchmarks.measured import RESULTS, Row, replace
 
 ABOUT = {"machine": "2 cores", "threads": 2, "load": 0.5, "date": "2026-11-23", "commit": "abc", "torch": "2.13.0"}
@@ -123,3 +124,16 @@ def test_every_part_is_a_module_that_takes_its_options(capsys: pytest.CaptureFix
         said = capsys.readouterr().out
         for word in [*bench.command(part, None, 1, quick=True), part.option]:
             assert not word.startswith("--") or word in said, f"{part.module} does not know {word}"
+
+
+def test_an_aim_holds_when_the_mean_over_its_seeds_reaches_it_and_a_missing_set_is_named() -> None:
+    def run(name: str, figure: float, seed: int = 0) -> Row:
+        return {"set": name, "seed": seed, "chosen": "rocket", "accuracy": figure, "macro_f1": 0.5, "mcc": 0.5}
+
+    series = [run(name, 0.93) for name in SERIES]
+    lines = aims_table([*series, run("sst3", 0.65), run("sst3", 0.67, 1), run("trec", 0.91)]).splitlines()
+    assert "| nine sets of series, mean | rocket | accuracy | 0.9300 | 0.925 | 9 | holds |" in lines
+    assert "| sst3 | rocket | accuracy | 0.6600 ± 0.0141 | 0.66 | 2 | holds |" in lines
+    assert "| trec | rocket | accuracy | 0.9100 | 0.92 | 1 | **missed** |" in lines
+    assert "| splice | – | accuracy | – | 0.965 | 0 | not run: splice |" in lines
+    assert "not run: ecg5000 |" in aims_table(series[1:]).splitlines()[2]

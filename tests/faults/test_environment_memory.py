@@ -9,8 +9,10 @@ import signal
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 
+from seqcls.cli import main
 from seqcls.errors import WorldFailed
 from seqcls.memory import enough_memory
 from tests.reliability.invariants import Books, count_final, count_visible, model_digests
@@ -160,6 +162,26 @@ def test_each_way_to_say_that_memory_ran_out_is_understood(error: Exception) -> 
     with pytest.raises(WorldFailed, match="the memory does not suffice") as caught, enough_memory("here", "less"):
         raise error
     assert caught.value.next_step.startswith("less, or give the run more memory")
+
+
+def test_memory_that_ends_while_a_chunk_is_read_is_one_message_and_the_rerun_completes(
+    trained: Path, copy: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    config = copy(trained)
+
+    def read_one(*_: object, **__: object) -> Iterator[pa.Table]:
+        raise pa.ArrowMemoryError("malloc of size 64000000 failed")
+        yield
+
+    with monkeypatch.context() as patch:
+        patch.setattr("seqcls.scoring.chunks.iterate", read_one)
+        assert main(["score", str(config)]) == 5
+    shown = capsys.readouterr().err
+    assert "the memory does not suffice (malloc of size 64000000 failed)" in shown
+    assert "lower score.chunk_rows, or give the run more memory" in shown
+    assert "Traceback" not in shown
+    assert main(["score", str(config)]) == 0
+    assert count_final(config) == Books()
 
 
 def test_other_errors_pass_unchanged() -> None:

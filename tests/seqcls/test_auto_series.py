@@ -49,17 +49,18 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return config
 
 
-def train(config: Path) -> tuple[Ref, Ref, dict[str, float]]:
-    """The model, the rows that it was trained on, and its figures on the test split."""
+def train(config: Path) -> tuple[Ref, Ref, dict[str, float], str]:
+    """The model, the rows that it was trained on, its figures on the test split, the report."""
     assert main(["train", str(config)]) == 0
     with open_workspace(config) as workspace:
         version = champion(workspace)
         model = workspace.store.ref("model", version.model_digest)
         encoded = workspace.store.ref("encoded", version.inputs["encoded"])
         assert read_manifest(encoded)["inputs"]["splits"] == version.inputs["splits"]
-        metrics = workspace.store.ref("evaluation", version.evaluation_digest).folder / "metrics.json"
+        evaluation = workspace.store.ref("evaluation", version.evaluation_digest).folder
     assert read_manifest(model)["inputs"]["encoded"] == encoded.digest
-    return model, encoded, json.loads(metrics.read_bytes())["test"]
+    figures = json.loads((evaluation / "metrics.json").read_bytes())["test"]
+    return model, encoded, figures, (evaluation / "report.html").read_text()
 
 
 def search_of(model: Ref) -> Search:
@@ -74,14 +75,17 @@ def ids(encoded: Ref, split: str) -> list[str]:
 
 
 def test_what_needs_no_validation_rows_learns_them_and_the_pinned_lines_do_too(project: Path) -> None:
-    model, whole, figures = train(project)
+    model, whole, figures, report = train(project)
     found = search_of(model)
     assert (found.chosen, found.whole) == ("rocket", True)
     assert found.why.endswith("; trained on the validation rows as well")
     assert figures["accuracy"] > 0.9
+    assert "Fitted in one go, not in epochs: loss" in report, "no curves of one point"
+    assert "on training rows held out" in report
+    assert "epoch" not in report.partition('id="learning"')[2].partition('id="classes"')[0].replace("in epochs", "")
     calibrated = project.with_name("calibrated.toml")  # the temperature is fitted on validation rows: they stay apart
     calibrated.write_text(CONFIG.replace("[train]", "[train]\ncalibrate = true"))
-    other, parted, _ = train(calibrated)
+    other, parted, *_ = train(calibrated)
     assert (search_of(other).chosen, search_of(other).whole) == ("rocket", False)
     assert ids(whole, "test") == ids(parted, "test")
     assert sorted(ids(whole, "train")) == sorted(ids(parted, "train") + ids(parted, "valid"))
@@ -89,7 +93,7 @@ def test_what_needs_no_validation_rows_learns_them_and_the_pinned_lines_do_too(p
     assert "[split]\nvalid = 0.0\nseed = 3" in found.pin
     pinned = project.with_name("pinned.toml")
     pinned.write_text(f"{CONFIG.partition('[split]')[0]}{found.pin}\n")
-    again, _, _ = train(pinned)
+    again, *_ = train(pinned)
     weights = [(ref.folder / "weights.safetensors").read_bytes() for ref in (model, again)]
     assert weights[0] == weights[1]
 

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 
 from seqcls.artefacts import Ref, read_manifest
 from seqcls.config import Pipeline
+from seqcls.config.model import FITTED_FAMILIES
 from seqcls.evaluation.calibration import Abstention, Calibration
 from seqcls.evaluation.intervals import Difference
 from seqcls.evaluation.metrics import Metrics, Record
@@ -95,7 +96,7 @@ def gather_facts(
         pipeline=pipeline.name,
         kind=pipeline.kind,
         family=network["family"],
-        model=_flatten(_without_times(read_manifest(model)["meta"])) | _read_origin(model),
+        model=_flatten(_model_facts(read_manifest(model)["meta"])) | _read_origin(model),
         rows={name: int(checked_meta[name]) for name in ("rows_in", "accepted", "rejected")},
         class_rows=splits_meta["counts"],
         rejects=_count_rejects(checked),
@@ -142,9 +143,10 @@ def _named_warnings(meta: dict[str, Any]) -> dict[str, str]:
     return {f"warning {number}": str(warning) for number, warning in enumerate(meta.get("warnings", []), start=1)}
 
 
-def _without_times(meta: dict[str, Any]) -> dict[str, Any]:
-    """How long training took is no property of the model: it would change the report's digest."""
-    return {key: value for key, value in meta.items() if "seconds" not in key and "per_second" not in key}
+def _model_facts(meta: dict[str, Any]) -> dict[str, Any]:
+    """Without times: they are no property of the model, and would change the report's digest."""
+    hidden = {"epochs", "best_epoch"} if meta.get("family") in FITTED_FAMILIES else set()
+    return {k: v for k, v in meta.items() if "seconds" not in k and "per_second" not in k and k not in hidden}
 
 
 def _flatten(value: Any, name: str = "") -> dict[str, str]:

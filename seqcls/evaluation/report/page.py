@@ -6,6 +6,7 @@ inline. Promise: readable in light and dark, on a phone, with 2 and with 50 clas
 
 from __future__ import annotations
 
+from seqcls.config.model import FITTED_FAMILIES
 from seqcls.evaluation.report import figures, tables
 from seqcls.evaluation.report.facts import Evaluation, Facts, NoBaseline
 from seqcls.evaluation.report.search import search_section
@@ -85,11 +86,23 @@ def _figures(evaluation: Evaluation) -> str:
 def _learning(facts: Facts, drawn: dict[str, str]) -> str:
     if not facts.history:
         return '<p class="note">The model came without a training history.</p>'
+    if facts.family in FITTED_FAMILIES:
+        return f'<p class="note">{text(_fitted(facts))}</p>'
     best = figures.best_epoch(facts.history)
     epochs = f"{len(facts.history)} epoch{'s' if len(facts.history) > 1 else ''}"
     note = f"{epochs}; lowest validation loss {best['valid_loss']:.4f} in epoch {best['epoch']:.0f} (dashed)."
     cards = "".join(f'<div class="card">{drawn[name]}</div>' for name in ("loss", "scores"))
     return f'<p class="note">{text(note)}</p><div class="pair">{cards}</div>'
+
+
+def _fitted(facts: Facts) -> str:
+    """A family without epochs has no curves."""
+    losses = facts.history[0]
+    judged = "validation rows" if sum(facts.class_rows.get("valid", {}).values()) else "training rows held out"
+    return (
+        f"Fitted in one go, not in epochs: loss {losses['train_loss']:.4f} on training rows, "
+        f"{losses['valid_loss']:.4f} on {judged}."
+    )
 
 
 def _classes(evaluation: Evaluation) -> str:
