@@ -165,6 +165,6 @@ def draw(evaluation: Evaluation, facts: Facts) -> dict[str, str]:
     }
     if facts.search is not None:
         drawn["search"] = figures.tried_scores(facts.search)
-    if facts.history:
+    if facts.history and facts.family not in FITTED_FAMILIES:
         drawn |= {"loss": figures.loss_curves(facts.history), "scores": figures.score_curves(facts.history)}
     return drawn
