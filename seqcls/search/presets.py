@@ -85,9 +85,7 @@ _GRU = _LSTM.model_copy(update={"family": "gru", "embedding": 64})
 _CHARACTERS = {"unit": "characters"}
 _WORDS_PRESETS = (
     Preset("ngrams", NgramsModel(), encode=_CHARACTERS, linear=True),
-    Preset(
-        "ngrams-opening", NgramsModel(words=3, opening=3), encode=_CHARACTERS
-    ),  # the first words of a question tell most
+    Preset("ngrams-opening", NgramsModel(words=3, opening=3), encode=_CHARACTERS),  # questions begin with what they ask
     Preset("lstm", _LSTM, _WORDS),
     Preset("cnn", CnnModel(embedding=128, filters=[128], dropout=0.5, embedding_dropout=0.3), _WORDS),
     Preset(

@@ -1,10 +1,11 @@
 """`family = "auto"`: try presets within a budget, say what was tried, train the best.
 
 In: an `encoded` artefact, the same rows in other encodings that presets bring, a pipeline with `model.family = "auto"`.
-Out: a `model` artefact like any other, with search.json beside the weights. Promise: the test split is never read; the
-linear baseline is always judged; finished trials are committed in STORE/search/KEY, so a search that is killed goes on,
-with its plan and what was left of its budget; the clock decides how far the search goes, but the chosen model is
-trained by `train` and nothing else, so the sections that the record prints give the same weights without a search.
+Out: a `model` artefact like any other, with search.json beside the weights. Promise: of the test split no more is read
+than the ids of its rows; the linear baseline is always judged; finished trials are committed in STORE/search/KEY, so a
+search that is killed goes on, with its plan and what was left of its budget; the clock decides how far the search goes,
+but the chosen model is trained by `train` and nothing else, so the sections that the record prints give the same
+weights without a search.
 """
 
 from __future__ import annotations
