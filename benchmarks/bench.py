@@ -43,6 +43,7 @@ class Part:
 
 PARTS = {
     "speed": Part("speed", ("--rows", "256", "--pairs", "1"), "keras", "--keras"),
+    "losses": Part("loss_curves", ("--rows", "256", "--epochs", "1", "--seeds", "0"), "keras", "--keras"),
     "series": Part("convolution_features", None, "aeon", "--aeon", needs_peer=True, needs_data=True, own_file=True),
     "ngrams": Part("ngrams", None, needs_data=True, own_file=True),
     "text": Part("fast_text", ("--pairs", "1", "--only", "sms-spam"), "fasttext", "--fasttext", needs_peer=True,

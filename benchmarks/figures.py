@@ -86,6 +86,7 @@ SECTIONS = (
     Section("aims", "python -m benchmarks.auto", file("auto.csv"), aims_table),
     Section("speed", "python -m benchmarks.speed --keras PYTHON", file("speed.csv"), page.speed_table,
             drawn.rows_a_second, "Rows a second of seqcls, a plain PyTorch loop and Keras"),
+    Section("losses", "python -m benchmarks.loss_curves --keras PYTHON", file("loss_curves.csv"), page.losses_table),
     Section("series", "python -m benchmarks.convolution_features --aeon PYTHON", file("convolution_features.csv"),
             page.series_table),
     Section("text", "python -m benchmarks.fast_text --fasttext PYTHON", file("fast_text.csv"), page.text_table),

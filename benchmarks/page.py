@@ -5,6 +5,7 @@ A file that is missing gives "not run yet" and the command that makes it; nothin
 
 from __future__ import annotations
 
+import json
 import statistics
 from collections.abc import Iterable, Sequence
 
@@ -62,6 +63,20 @@ def speed_table(rows: list[Row]) -> str:
          row["ratio"], f"{row['lowest']} to {row['highest']}", row["pairs"])
         for row in rows
     ])  # fmt: skip
+
+
+def losses_table(rows: list[Row]) -> str:
+    """loss_curves.csv: a line a network and a library, mean and spread over the seeds for each epoch."""
+    curves: dict[tuple[str, str], list[list[float]]] = {}
+    for row in rows:
+        curves.setdefault((str(row["case"]), str(row["who"])), []).append(json.loads(str(row["losses"])))
+    epochs = max(len(curve) for runs in curves.values() for curve in runs)
+    head = ("network", "", *(f"epoch {number}" for number in range(1, epochs + 1)), "seeds")
+    lines = []
+    for (case, who), runs in sorted(curves.items()):
+        cells = [spread([{"loss": curve[epoch]} for curve in runs], "loss") for epoch in range(epochs)]
+        lines.append((case, who, *cells, len(runs)))
+    return table(head, lines, left=2)
 
 
 def accuracy_table(points: list[Row]) -> str:

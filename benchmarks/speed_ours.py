@@ -75,11 +75,19 @@ def review_lengths(random: np.random.Generator, rows: int, longest: int) -> np.n
 
 
 def write_encoded(store: ArtefactStore, spec: InputSpec, classes: int, rows: int, *, full: bool = True) -> Ref:
+    counts = {"train": rows, "valid": VALID, "test": rows}
+    tables = {
+        name: random_rows(spec, count, classes, seed, full=full) for seed, (name, count) in enumerate(counts.items())
+    }
+    return write_tables(store, spec, classes, tables)
+
+
+def write_tables(store: ArtefactStore, spec: InputSpec, classes: int, tables: dict[str, pa.Table]) -> Ref:
+    """An `encoded` artefact of three splits, in shards."""
     with store.write("encoded") as (draft, done):
-        for seed, (name, count) in enumerate({"train": rows, "valid": VALID, "test": rows}.items()):
+        for name, table in tables.items():
             (draft.folder / name).mkdir()
-            table = random_rows(spec, count, classes, seed, full=full)
-            for number, start in enumerate(range(0, count, SHARD)):
+            for number, start in enumerate(range(0, max(table.num_rows, 1), SHARD)):
                 write_parquet(draft.folder / name / f"part-{number:05d}.parquet", table.slice(start, SHARD))
         labels = [str(number) for number in range(classes)]
         write_json(draft.folder / "encoder.json", {"labels": labels, "inputs": spec.model_dump(mode="json")})

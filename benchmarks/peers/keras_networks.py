@@ -1,7 +1,8 @@
 """The founding document's three networks in Keras on TensorFlow, as the document writes them.
 
-usage: python keras_networks.py CASE ROWS BATCH EPOCHS THREADS   (CASE: text | reviews | ecg | dna)
-Prints one JSON line: rows a second in training and in scoring, and the loss of the last epoch. Needs tensorflow-cpu.
+usage: python keras_networks.py CASE ROWS BATCH EPOCHS THREADS [DATA SEED]   (CASE: text | reviews | ecg | dna)
+Prints one JSON line: rows a second in training and in scoring, and the loss of the last epoch. With DATA, an .npz file
+with x (N, T) and y (N,), it trains on these rows and prints the loss of every epoch instead. Needs tensorflow-cpu.
 """
 
 import json
@@ -38,11 +39,18 @@ def rows_and_layers(case: str, rows: int, rng: np.random.Generator) -> tuple:
 def main() -> None:
     case, rows, batch, epochs, threads = sys.argv[1], *map(int, sys.argv[2:6])
     tf.config.threading.set_intra_op_parallelism_threads(threads)
+    if len(sys.argv) > 6:
+        tf.keras.utils.set_random_seed(int(sys.argv[7]))
     rng = np.random.default_rng(0)
     x, classes, layers = rows_and_layers(case, rows, rng)
     y = rng.integers(0, classes, rows)
     model = Sequential(layers)
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
+    if len(sys.argv) > 6:
+        data = np.load(sys.argv[6])
+        x, y = data["x"].reshape(len(data["y"]), *x.shape[1:]), data["y"]
+        print(json.dumps(model.fit(x, y, epochs=epochs, batch_size=batch, verbose=0).history["loss"]))
+        return
     model.fit(x[: 4 * batch], y[: 4 * batch], epochs=1, batch_size=batch, verbose=0)
     began = time.perf_counter()
     history = model.fit(x, y, epochs=epochs, batch_size=batch, verbose=0)

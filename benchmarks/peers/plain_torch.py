@@ -1,7 +1,8 @@
 """The founding document's three networks in the plainest PyTorch loop: what many would write by hand.
 
-usage: python plain_torch.py CASE ROWS BATCH EPOCHS THREADS [bf16]   (CASE: text | reviews | ecg | dna)
-Prints one JSON line: rows a second in training and in scoring, and the mean loss of the last epoch. Needs torch alone.
+usage: python plain_torch.py CASE ROWS BATCH EPOCHS THREADS [bf16 | DATA SEED]   (CASE: text | reviews | ecg | dna)
+Prints one JSON line: rows a second in training and in scoring, and the mean loss of the last epoch. With DATA, an .npz
+file with x (N, T) and y (N,), it trains on these rows and prints the loss of every epoch instead. Needs torch alone.
 """
 
 from __future__ import annotations
@@ -12,6 +13,7 @@ import math
 import sys
 import time
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
@@ -58,7 +60,13 @@ def main() -> None:
     torch.set_num_threads(threads)
     bf16 = "bf16" in sys.argv
     cast = torch.autocast("cpu", torch.bfloat16) if bf16 else contextlib.nullcontext()
-    model, (x, y) = network(case), rows_of(case, rows)
+    x, y = rows_of(case, rows)
+    on_data = len(sys.argv) > 7
+    if on_data:
+        data = np.load(sys.argv[6])
+        x, y = torch.from_numpy(data["x"]).reshape(len(data["y"]), *x.shape[1:]), torch.from_numpy(data["y"])
+        torch.manual_seed(int(sys.argv[7]))
+    model = network(case)
     adam = torch.optim.Adam(model.parameters())
 
     def epoch(count: int) -> float:
@@ -73,6 +81,9 @@ def main() -> None:
             total += float(loss.detach()) * len(chosen)
         return total / count
 
+    if on_data:
+        print(json.dumps([epoch(len(y)) for _ in range(epochs)]))
+        return
     epoch(4 * batch)
     began = time.perf_counter()
     losses = [epoch(rows) for _ in range(epochs)]

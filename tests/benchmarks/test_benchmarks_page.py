@@ -137,3 +137,13 @@ def test_an_aim_holds_when_the_mean_over_its_seeds_reaches_it_and_a_missing_set_
     assert "| trec | rocket | accuracy | 0.9100 | 0.92 | 1 | **missed** |" in lines
     assert "| splice | – | accuracy | – | 0.965 | 0 | not run: splice |" in lines
     assert "not run: ecg5000 |" in aims_table(series[1:]).splitlines()[2]
+
+
+def test_losses_are_means_over_seeds_for_each_epoch() -> None:
+    rows: list[Row] = [
+        {"case": "ecg", "who": who, "seed": seed, "losses": f"[{first}, 0.5]"}
+        for who, seed, first in (("seqcls", 0, 1.0), ("seqcls", 1, 2.0), ("keras", 0, 1.25))
+    ]
+    lines = page.losses_table(rows).splitlines()
+    assert lines[0] == "| network |  | epoch 1 | epoch 2 | seeds |"
+    assert lines[2:] == ["| ecg | keras | 1.250 | 0.500 | 1 |", "| ecg | seqcls | 1.500 ± 0.707 | 0.500 ± 0.000 | 2 |"]
