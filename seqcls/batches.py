@@ -25,6 +25,7 @@ from torch import Tensor
 from seqcls.artefacts import Ref
 from seqcls.encoders.spec import InputSpec
 from seqcls.errors import CheckBroken, Corrupted, DataRefused
+from seqcls.packing import unpacked
 from seqcls.parquet import read_parquet, shards
 from seqcls.table import Split
 
@@ -119,7 +120,7 @@ class EncodedSplit:
     @staticmethod
     def from_arrow(table: pa.Table, spec: InputSpec, where: str = "") -> EncodedSplit:
         """Encoded rows -> flat arrays, without a copy where the rows are one Arrow chunk."""
-        values, offsets = _flatten(table["sequence"], where)
+        values, offsets = _flatten(unpacked(table["sequence"]), where)
         if spec.form == "values":
             if (offsets % spec.channels).any():
                 raise DataRefused(

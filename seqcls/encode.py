@@ -21,6 +21,7 @@ from seqcls.artefacts import ArtefactStore, Ref, read_manifest
 from seqcls.config import Pipeline
 from seqcls.encoders import Encoder, SequenceRefused, fit_encoder, save_encoder
 from seqcls.errors import CheckBroken, DataRefused
+from seqcls.packing import packed, stored_type
 from seqcls.parquet import ROWS_PER_BATCH, ShardWriter, count_rows, iterate, shards
 from seqcls.table import SPLITS, Split
 
@@ -53,7 +54,7 @@ def encoded_schema(encoder: Encoder, inputs: dict[str, str]) -> pa.Schema:
         [
             pa.field("id", pa.string(), nullable=False),
             pa.field("label", pa.int32()),
-            pa.field("sequence", pa.list_(value), nullable=False),
+            pa.field("sequence", stored_type(pa.list_(value)), nullable=False),
             pa.field("truncated", pa.bool_(), nullable=False),
             pa.field("unknown", pa.int32(), nullable=False),
         ],
@@ -95,7 +96,8 @@ def _write_splits(rows: _SplitRows, encoder: Encoder, folder: Path, schema: pa.S
         writers = {split: stack.enter_context(ShardWriter(folder / split, schema)) for split in SPLITS}
         for split, table in rows.tables(["id", "label", "sequence", "source_file", "source_row"]):
             encoded = encode_table(encoder, table)
-            writers[split].write(encoded)
+            place = encoded.column_names.index("sequence")
+            writers[split].write(encoded.set_column(place, "sequence", packed(encoded["sequence"])))
             books.add(split, encoded)
     return books
 

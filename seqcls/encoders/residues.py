@@ -31,7 +31,8 @@ def alphabet_of(kind: Kind) -> Alphabet:
 def letter_indices(alphabet: Alphabet, sequences: pa.StringArray) -> Ragged:
     """Strings -> uint8 indices; a letter outside the alphabet is refused."""
     rows = string_bytes(sequences)
-    indices = alphabet.index_of_byte[rows.values]
+    # Not `index_of_byte[rows.values]`: NumPy would make an index of eight bytes of each letter first.
+    indices = np.frombuffer(rows.values.tobytes().translate(alphabet.index_of_byte.tobytes()), np.uint8)
     if indices.size and indices.max() == NOT_A_LETTER:
         place = int(np.argmax(indices == NOT_A_LETTER))
         row = int(np.searchsorted(rows.offsets, place, side="right")) - 1

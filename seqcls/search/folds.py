@@ -23,6 +23,7 @@ from seqcls.artefacts import ArtefactStore, Ref
 from seqcls.batches import ENCODER_FILE
 from seqcls.config.pipeline import Pipeline
 from seqcls.errors import CheckBroken
+from seqcls.packing import unpacked
 from seqcls.parquet import read_parquet, shards, write_parquet
 from seqcls.search.encodings import Encodings, same_rows
 from seqcls.table import Split
@@ -109,7 +110,7 @@ def make_folds(encoded: Encodings, store: ArtefactStore, seed: int, cut: Cut, wh
     tables = _read_tables(encoded)
     table, train_rows = tables[""], len(_labels(encoded.own, "train"))
     labels = table["label"].to_numpy().astype(np.int64)
-    groups = same_sequences(table["sequence"])
+    groups = same_sequences(unpacked(table["sequence"]))
     stopping = max(round(len(labels) / max(len(labels) - train_rows, 1)), 4)  # one part in so many stops the training
     folds = []
     for repeat in range(cut.repeats):
