@@ -95,6 +95,9 @@ def _times(reading: Reading, columns: dict[Role, pa.Array], rows: int, problems:
 
 
 def _refuse_nul(column: pa.Array, name: str, problems: Problems) -> None:
+    letters = np.frombuffer(column.buffers()[-1] or b"", np.uint8)
+    if not len(letters) or letters.min():  # searching row by row took a tenth of reading
+        return
     for index in pc.indices_nonzero(pc.fill_null(pc.match_substring(column, "\0"), False)).to_pylist():
         add_problem(problems, index, name, "nul", "a NUL byte: no text has one, so the file is damaged or binary")
 

@@ -28,6 +28,8 @@ from seqcls.sources.records import MAX_QUOTED_LINES, Dialect, Record, split_reco
 from seqcls.sources.stream import open_source
 from seqcls.table import SourceBatch
 
+_BLANKS = " \t"
+
 
 @dataclass(frozen=True)
 class Fields:
@@ -110,7 +112,7 @@ class _Parser:
             return None
         if b"\r" in data and not is_quoted:
             data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        if is_quoted and data.count(b"\r") != data.count(b"\r\n"):
+        if is_quoted and b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
             return None
         ends = self._ends(data, is_quoted)
         if ends is None or (self.dialect.skip_blank and _has_blank(data, ends)):
@@ -178,7 +180,19 @@ class _Parser:
         return Fields(rows, columns, rejects, lambda index: show(good[index].raw))
 
     def _trim(self, column: pa.Array) -> pa.Array:
-        return pc.utf8_trim(column, " \t") if self.reading.source.strip else column
+        return pc.utf8_trim(column, _BLANKS) if self.reading.source.strip and _has_edges(column) else column
+
+
+def _has_edges(column: pa.StringArray) -> bool:
+    """Whether any cell begins or ends with a blank: most columns have none, and trimming copies all of them."""
+    _, offsets, values = column.buffers()
+    if not len(column) or not values:
+        return False
+    ends = np.frombuffer(offsets, np.int32)[column.offset : column.offset + len(column) + 1]
+    filled = ends[1:] > ends[:-1]
+    letters = np.frombuffer(values, np.uint8)
+    edges = np.concatenate([letters[ends[:-1][filled]], letters[ends[1:][filled] - 1]])
+    return bool(np.isin(edges, np.frombuffer(_BLANKS.encode(), np.uint8)).any())
 
 
 def _has_blank(data: bytes, ends: npt.NDArray[np.int64]) -> bool:

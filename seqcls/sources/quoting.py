@@ -41,8 +41,9 @@ def _is_regular(letters: npt.NDArray[np.uint8], quotes: npt.NDArray[np.intp], de
     last = np.append(first[1:], len(quotes)) - 1
     is_inside = first % 2 == 1
     ends_outside = last % 2 == 1  # an even number of quotes up to here
-    padded = np.concatenate([[_LINE_FEED], letters, [_LINE_FEED]])
-    previous, following = padded[quotes[first]], padded[quotes[last] + 2]
+    opens, closes = quotes[first], quotes[last]
+    previous = np.where(opens > 0, letters.take(opens - 1, mode="clip"), _LINE_FEED)
+    following = np.where(closes < len(letters) - 1, letters.take(closes + 1, mode="clip"), _LINE_FEED)
     starts_field = (previous == delimiter) | (previous == _LINE_FEED)
     ends_field = (following == delimiter) | (following == _LINE_FEED) | (following == _RETURN)
     return bool(np.all(is_inside | starts_field) and np.all(~ends_outside | ends_field))
