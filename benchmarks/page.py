@@ -57,10 +57,11 @@ def spread(rows: list[Row], name: str, digits: int = 3) -> str:
 
 def speed_table(rows: list[Row]) -> str:
     """speed.csv."""
-    head = ("network", "", "seqcls rows/s", "plain torch", "Keras", "× the better peer", "lowest to highest", "pairs")
+    head = ("network", "", "seqcls rows/s", "plain torch", "Keras", "× the better peer", "lowest to highest", "pairs",
+            "engine")  # fmt: skip
     return table(head, [
         (row["case"], row["what"], *(_thousands(number(row, f"{who}_rows_s")) for who in ("seqcls", "torch", "keras")),
-         row["ratio"], f"{row['lowest']} to {row['highest']}", row["pairs"])
+         row["ratio"], f"{row['lowest']} to {row['highest']}", row["pairs"], row.get("engine", ""))
         for row in rows
     ])  # fmt: skip
 

@@ -6,7 +6,8 @@ the better peer of that pair. `text` and `reviews` are the same network: on 100 
 have (median 26), which the peers pad to 100, as the founding document does, and ours within a batch only. --keras names
 the interpreter of an environment with tensorflow-cpu, such as `benchmarks.environments` makes; without it Keras is left
 out. Ours is trained with both settings of `train.precision`, and scores with the engine that the race of a promotion
-chooses; the peers are as one writes them, in float32.
+chooses; the peers are as one writes them, in float32. The rows are
+the same, and simulated (benchmarks/network_rows.py).
 """
 
 from __future__ import annotations
@@ -17,9 +18,13 @@ import os
 import statistics
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
+from typing import Any
 
 from benchmarks.measured import RESULTS, replace, stamp
+from benchmarks.network_rows import make_rows
+from benchmarks.speed_ours import CASES
 
 HERE = Path(__file__).parent
 BATCH, EPOCHS = 32, 2
@@ -30,8 +35,8 @@ WHATS = {
     "score": ("seqcls", "score"),
 }
 """What is measured: which of ours, and which of its figures."""
-CASES = ("text", "reviews", "ecg", "dna")
-Rates = dict[str, float]
+Rates = dict[str, Any]
+"""Rows a second of `train` and of `score`, and the engine that scored."""
 
 
 def main() -> None:
@@ -39,7 +44,7 @@ def main() -> None:
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--rows", type=int, default=2048)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
-    parser.add_argument("--cases", nargs="+", choices=CASES, default=CASES)
+    parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--keras", metavar="PYTHON", help="interpreter of an environment with tensorflow-cpu")
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
@@ -54,8 +59,12 @@ def main() -> None:
         commands["keras"] = [options.keras, str(HERE / "peers" / "keras_networks.py")]
     lines: list[dict[str, object]] = []
     for case in options.cases:
-        arguments = [case, *map(str, (options.rows, BATCH, EPOCHS, options.threads))]
-        pairs = [run_pair(commands, arguments, turn) for turn in range(options.pairs)]
+        with tempfile.TemporaryDirectory() as folder:
+            path = Path(folder) / "rows.npz"
+            make_rows(case, options.rows).write(path, CASES[case][2].max_length)
+            sizes = [str(size) for size in (BATCH, EPOCHS, options.threads)]
+            whole = {name: [*command, case, str(path), *sizes] for name, command in commands.items()}
+            pairs = [run_pair(whole, turn) for turn in range(options.pairs)]
         for what in WHATS:
             lines.append(summary(case, what, pairs))
             print(lines[-1], flush=True)
@@ -63,11 +72,11 @@ def main() -> None:
     replace(options.results / "speed.csv", [{**line, **about} for line in lines], ("case", "what"))
 
 
-def run_pair(commands: dict[str, list[str]], arguments: list[str], turn: int) -> dict[str, Rates]:
+def run_pair(commands: dict[str, list[str]], turn: int) -> dict[str, Rates]:
     """Each once; another goes first each time, since what the machine does besides changes within a pair too."""
     names = list(commands)
     first = turn % len(names)
-    return {name: run(commands[name] + arguments) for name in names[first:] + names[:first]}
+    return {name: run(commands[name]) for name in names[first:] + names[:first]}
 
 
 def run(command: list[str]) -> Rates:
@@ -87,12 +96,11 @@ def summary(case: str, what: str, pairs: list[dict[str, Rates]]) -> dict[str, ob
     for column, name in (("seqcls", who), ("torch", "torch"), ("keras", "keras")):
         rates = [pair[name][figure] for pair in pairs if name in pair]
         line[f"{column}_rows_s"] = round(statistics.median(rates)) if rates else ""
-        losses = [pair[name]["loss"] for pair in pairs if name in pair]
-        line[f"{column}_loss"] = round(statistics.median(losses), 4) if losses else ""
     line |= {
         "ratio": round(statistics.median(ratios), 2),
         "lowest": round(min(ratios), 2),
         "highest": round(max(ratios), 2),
+        "engine": ", ".join(sorted({pair[who]["engine"] for pair in pairs})) if what == "score" else "",
     }
     return line
 

@@ -1,8 +1,9 @@
 """The founding document's three networks as seqcls trains and scores them: the other half of `benchmarks.speed`.
 
-usage: python -m benchmarks.speed_ours PRECISION CASE ROWS BATCH EPOCHS THREADS   (CASE: text | reviews | ecg | dna)
+usage: python -m benchmarks.speed_ours PRECISION CASE DATA BATCH EPOCHS THREADS   (CASE: text | reviews | ecg | dna)
 The rows are an `encoded` artefact on disk, trained by `train` (validation, checkpoints and progress as ever) and scored
-by the engine that the race chooses on the validation rows, as scoring runs are. Prints the same JSON line as the peers.
+by the engine that the race chooses on the validation rows, as scoring runs are: rows with something to learn, since an
+engine is judged by the answers of the network. Prints the same JSON line as the peers.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from benchmarks.network_rows import Rows, make_rows
 from seqcls.artefacts import ArtefactStore, Ref, write_json
 from seqcls.config.pipeline import parse_pipeline
 from seqcls.encoders.spec import InputSpec
@@ -48,16 +50,14 @@ SHARD = 4096
 VALID = 512
 
 
-def random_rows(spec: InputSpec, rows: int, classes: int, seed: int, *, full: bool = True) -> pa.Table:
-    """Rows without anything to learn, of full length or as long as reviews are: the peers get the same."""
+def random_rows(spec: InputSpec, rows: int, classes: int, seed: int) -> pa.Table:
+    """Rows of full length without anything to learn."""
     random = np.random.default_rng(seed)
     tokens = spec.form == "tokens"
     shape = (rows, spec.max_length)
     values = random.integers(1, spec.vocabulary, shape) if tokens else random.random(shape)
     flat = pa.array(values.ravel().astype(np.int32 if tokens else np.float32))
-    lengths = np.full(rows, spec.max_length) if full else review_lengths(random, rows, spec.max_length)
-    flat = flat.filter(pa.array((np.arange(spec.max_length) < lengths[:, None]).ravel()))
-    offsets = pa.array(np.concatenate([[0], lengths.cumsum()]).astype(np.int32))
+    offsets = pa.array((np.arange(rows + 1) * spec.max_length).astype(np.int32))
     return pa.table(
         {
             "id": pa.array([f"row-{number}" for number in range(rows)]),
@@ -69,16 +69,9 @@ def random_rows(spec: InputSpec, rows: int, classes: int, seed: int, *, full: bo
     )
 
 
-def review_lengths(random: np.random.Generator, rows: int, longest: int) -> np.ndarray:
-    """Words of a review: log-normal with the median 26 and the quartiles 17 and 40, cut at the longest."""
-    return np.clip(random.lognormal(np.log(26), 0.65, rows).astype(np.int64), 1, longest)
-
-
-def write_encoded(store: ArtefactStore, spec: InputSpec, classes: int, rows: int, *, full: bool = True) -> Ref:
+def write_encoded(store: ArtefactStore, spec: InputSpec, classes: int, rows: int) -> Ref:
     counts = {"train": rows, "valid": VALID, "test": rows}
-    tables = {
-        name: random_rows(spec, count, classes, seed, full=full) for seed, (name, count) in enumerate(counts.items())
-    }
+    tables = {name: random_rows(spec, count, classes, seed) for seed, (name, count) in enumerate(counts.items())}
     return write_tables(store, spec, classes, tables)
 
 
@@ -104,7 +97,7 @@ def main() -> None:
     from seqcls.models.package import load_model
     from seqcls.training.train import train
 
-    precision, case, rows, batch, epochs, threads = *sys.argv[1:3], *map(int, sys.argv[3:7])
+    precision, case, data, batch, epochs, threads = *sys.argv[1:4], *map(int, sys.argv[4:7])
     kind, classes, spec, model = CASES[case]
     settings = {"epochs": epochs, "patience": epochs, "batch_size": batch, "threads": threads, "weight_decay": 0.0}
     pipeline = parse_pipeline(
@@ -119,9 +112,11 @@ def main() -> None:
     )
     with tempfile.TemporaryDirectory() as folder:
         store = ArtefactStore(Path(folder))
-        encoded = write_encoded(store, spec, classes, rows, full=case != "reviews")
+        rows = Rows.read(Path(data)).table()
+        tables = {"train": rows, "valid": make_rows(case, VALID, seed=1).table(), "test": rows}
+        encoded = write_tables(store, spec, classes, tables)
         result = train(encoded, pipeline, store)
-        loss = json.loads((result.ref.folder / "history.json").read_bytes())[-1]["train_loss"]
+        history = json.loads((result.ref.folder / "history.json").read_bytes())
         torch.set_num_threads(threads)
         loaded = load_model(result.ref)
         split = EncodedSplit.open(encoded, "test")
@@ -130,8 +125,9 @@ def main() -> None:
         for _ in range(2):
             began = time.perf_counter()
             run_batches(engine.run, split, loaded.inputs, classes, SCORE_BATCH)
-            scored = rows / (time.perf_counter() - began)
-    print(json.dumps({"train": result.rows_per_second, "score": scored, "loss": loss, "engine": chosen}))
+            scored = len(split) / (time.perf_counter() - began)
+    print(json.dumps({"train": result.rows_per_second, "score": scored, "engine": chosen,
+                      "losses": [epoch["train_loss"] for epoch in history]}))  # fmt: skip
 
 
 if __name__ == "__main__":

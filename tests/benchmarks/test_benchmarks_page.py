@@ -37,7 +37,7 @@ def test_a_measurement_is_on_the_page_with_machine_versions_and_load(empty_page:
     replace(results / "speed.csv", [line, {**line, "what": "score", "load": 3.0}], ("case", "what"))
     figures.write(results, empty_page, images)
     text = empty_page.read_text("utf-8")
-    assert "| dna | train | 1,234 | 1,000 | – | 1.23 | 1.1 to 1.4 | 5 |" in text
+    assert "| dna | train | 1,234 | 1,000 | – | 1.23 | 1.1 to 1.4 | 5 | – |" in text
     assert "2 cores; threads 2; commit abc; 2026-11-23; load 0.5 to 3; torch 2.13.0." in text
     assert "](images/benchmark-speed.svg)" in text
     drawn = (images / "benchmark-speed.svg").read_text("utf-8")
