@@ -36,11 +36,12 @@ class _ReluAndPool(torch.autograd.Function):
         best = x.new_empty(x.shape[0], -(-x.shape[1] // pool), x.shape[2])
         rises = []
         for neighbours, best_part in _parts(x, best, pool):
-            first, *others = neighbours.unbind(2)
-            best_part.copy_(first)
+            highest, *others = neighbours.unbind(2)
+            if not others:
+                best_part.copy_(highest)
             for other in others:
-                rises.append(other - best_part)
-                torch.maximum(best_part, other, out=best_part)
+                rises.append(other - highest)
+                highest = torch.maximum(highest, other, out=best_part)
         ctx.save_for_backward(best.relu_(), *rises)
         ctx.shape, ctx.pool = x.shape, pool
         return best
@@ -54,10 +55,12 @@ class _ReluAndPool(torch.autograd.Function):
         to_x = gradient.new_empty(ctx.shape)
         for neighbours, left_part in reversed(_parts(to_x, left, ctx.pool)):
             first, *others = neighbours.unbind(2)
-            for other in reversed(others):
+            rests = [first, *[left_part] * (len(others) - 1)]
+            for other, rest in zip(reversed(others), reversed(rests), strict=False):
                 torch.ops.aten.threshold_backward.grad_input(left_part, rises.pop(), 0, grad_input=other)
-                left_part.sub_(other)
-            first.copy_(left_part)
+                torch.sub(left_part, other, out=rest)
+            if not others:
+                first.copy_(left_part)
         return to_x, None
 
 

@@ -12,6 +12,7 @@ import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from scipy.sparse import vstack
 from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
@@ -26,6 +27,7 @@ from seqcls.models import build_model
 from seqcls.models.fitted import FitRecord, FitRows
 from seqcls.models.network import BothStrands
 from seqcls.models.ngrams import rows as ngram_rows
+from seqcls.models.ngrams import solver
 from seqcls.models.ngrams.bags import count, look_up
 from seqcls.models.ngrams.descent import descend
 from seqcls.models.ngrams.hashing import NOTHING, mix, run_hashes
@@ -212,7 +214,8 @@ def test_the_fit_agrees_with_scikit_learn() -> None:
     np.testing.assert_allclose(record.logits, found, atol=1e-5)
 
 
-def test_several_classes_weights_of_rows_and_scales_agree_with_scikit_learn() -> None:
+@pytest.mark.parametrize("even_out", [False, True])
+def test_several_classes_weights_of_rows_and_scales_agree_with_scikit_learn(even_out: bool) -> None:
     random = np.random.default_rng(0)
     rows = [random.integers(1, 9, random.integers(3, 14)).tolist() for _ in range(60)]
     labels = random.integers(0, 3, 60)
@@ -227,7 +230,8 @@ def test_several_classes_weights_of_rows_and_scales_agree_with_scikit_learn() ->
     design = Design(blocks, torch.from_numpy(blocks.frequent(1, 100)))
     importance = random.uniform(0.5, 2.0, 60)
     scale = random.uniform(0.5, 2.0, (design.width, 1)).astype(np.float32)
-    found = Problem(design, labels, importance, 3, scale.repeat(3, axis=1)).solve(4.0, lambda most: None)
+    problem = Problem(design, labels, importance, 3, scale.repeat(3, axis=1), even_out=even_out)
+    found = problem.solve(4.0, lambda most: None)
     counts = np.array([[row[:13].count(word) for word in range(1, 9)] for row in rows])
     x = TfidfTransformer(use_idf=False, sublinear_tf=True).fit_transform(counts).toarray()
     columns = [np.unique(network.patterns.codes[word : word + 1].numpy())[0] for word in range(1, 9)]
@@ -247,6 +251,68 @@ def test_blocks_that_are_made_again_give_the_same_weights(monkeypatch: pytest.Mo
     monkeypatch.setattr(ngram_rows, "POSITIONS_PER_BLOCK", 60)
     _, made_again = fit(NgramsModel(strength=3.0), split, encoder.inputs)
     np.testing.assert_allclose(made_again.logits, kept.logits, atol=1e-5)
+
+
+def zipf_problem(monkeypatch: pytest.MonkeyPatch, even_out: bool) -> tuple[Problem, Design]:
+    """Words as frequent as in texts, 400 rows in many blocks; the first word decides the class."""
+    monkeypatch.setattr(ngram_rows, "POSITIONS_PER_BLOCK", 600)
+    random, spec = np.random.default_rng(3), InputSpec(form="tokens", max_length=12, vocabulary=900)
+    rows = np.minimum(random.zipf(1.3, (400, 12)), 898) + 1
+    labels = (rows[:, 0] % 3).astype(np.int64)
+    table = pa.table({"id": [str(n) for n in range(400)], "label": pa.array(labels, pa.int32()),
+                      "sequence": pa.array(rows.tolist(), pa.list_(pa.int32()))})  # fmt: skip
+    network = NgramNetwork(NgramsModel(words=2), spec, 3)
+    blocks = RowBlocks(network.patterns, EncodedSplit.from_arrow(table, spec), spec, by_place=False)
+    design = Design(blocks, torch.from_numpy(blocks.frequent(1, 10_000)))
+    scale = np.ones((design.width, 3), np.float32)
+    return Problem(design, labels, np.ones(400), 3, scale, even_out=even_out), design
+
+
+def test_gathered_blocks_hold_the_same_rows_in_the_same_order(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ngram_rows, "ENTRIES_PER_COLUMN", 1)
+    _, design = zipf_problem(monkeypatch, even_out=True)
+    before = list(design.blocks())
+    design.gather()
+    after = list(design.blocks())
+    assert 1 < len(after) < len(before)
+    assert np.concatenate([rows for rows, _ in after]).tolist() == np.concatenate([r for r, _ in before]).tolist()
+    assert (vstack([block for _, block in after]) != vstack([block for _, block in before])).nnz == 0
+
+
+def test_blocks_that_are_not_all_in_memory_are_not_gathered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ngram_rows, "MOST_BYTES", 5_000)
+    _, design = zipf_problem(monkeypatch, even_out=True)
+    before = [rows.tolist() for rows, _ in design.blocks()]
+    design.gather()
+    assert [rows.tolist() for rows, _ in design.blocks()] == before
+
+
+def test_threads_change_no_bit_of_loss_and_gradient(monkeypatch: pytest.MonkeyPatch) -> None:
+    problem, design = zipf_problem(monkeypatch, even_out=True)
+    at = np.random.default_rng(0).normal(size=problem.at.shape).astype(problem.at.dtype)
+    found, threads = [], torch.get_num_threads()
+    try:
+        for count_of_threads in (1, 3):
+            torch.set_num_threads(count_of_threads)
+            found.append(problem.loss(at, 2.0))
+    finally:
+        torch.set_num_threads(threads)
+    assert len(list(design.blocks())) > 3
+    assert found[0][0] == found[1][0]
+    assert np.array_equal(found[0][1], found[1][1])
+
+
+def test_evened_out_a_dozen_steps_come_nearer_to_the_optimum(monkeypatch: pytest.MonkeyPatch) -> None:
+    left = {}
+    for even_out in (False, True):
+        problem, _ = zipf_problem(monkeypatch, even_out)
+        problem.solve(30.0, lambda most: None)
+        least = problem.loss(problem.at, 30.0)[0]
+        again, _ = zipf_problem(monkeypatch, even_out)
+        again.effort = again.effort._replace(steps=solver.EVENED.steps)
+        again.solve(30.0, lambda most: None)
+        left[even_out] = again.loss(again.at, 30.0)[0] - least
+    assert left[True] < 0.2 * left[False], "of the loss that is left to win"
 
 
 def test_words_that_training_never_saw_are_judged_by_their_parts() -> None:

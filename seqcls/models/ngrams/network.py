@@ -70,6 +70,7 @@ class NgramNetwork(FittedNetwork):
         self.keys.fill_(NOTHING)
         self.keys[: len(table)] = torch.from_numpy(table)
         design = Design(train, self.keys[: len(table)])
+        design.gather()
         solution = self.search(given, design)
         self.weight.zero_()
         self.weight[: len(table)] = torch.from_numpy(solution.weights)
@@ -87,7 +88,8 @@ class NgramNetwork(FittedNetwork):
 
     def search(self, given: FitRows, design: Design) -> Solution:
         """The solution of the strength with the least validation loss."""
-        problem = Problem(design, given.train.labels, given.weights, self.classes, self.scale(design, given))
+        scale, words = self.scale(design, given), self.spec.composition is None
+        problem = Problem(design, given.train.labels, given.weights, self.classes, scale, even_out=words)
         valid = Design(self.rows(given.valid), self.keys[: design.width])
         per_class = np.ones(self.classes)
         per_class[given.train.labels] = given.weights

@@ -15,7 +15,7 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import torch
-from scipy.sparse import csr_matrix
+from scipy.sparse import csr_matrix, vstack
 from torch import Tensor
 
 from seqcls.batches import Batch, EncodedSplit, Integers
@@ -29,6 +29,8 @@ POSITIONS_PER_BLOCK = 200_000
 MOST_COUNTED = 8_000_000
 MOST_BYTES = 1_500_000_000
 BYTES_PER_ENTRY = 8  # a column and a value
+ENTRIES_PER_COLUMN = 8
+"""Of a gathered block: with fewer, products spend their time on clearing and adding results as wide as the matrix."""
 BYTES_PER_GRAM = 24  # row, key and count
 
 
@@ -127,24 +129,45 @@ class Design:
 
     def __init__(self, rows: RowBlocks, table: Tensor) -> None:
         self.rows, self.table, self.width = rows, table, len(table)
-        self._kept: list[csr_matrix] = []
+        self._kept: list[tuple[Integers, csr_matrix]] = []
         self._bytes = 0
+        self._is_whole = False
 
     def __len__(self) -> int:
         return len(self.rows.split)
 
     def blocks(self) -> Iterator[tuple[Integers, csr_matrix]]:
         """(positions of rows in the split, their part of the matrix); those that fit stay in memory."""
+        yield from self._kept
+        if self._is_whole:
+            return
+        known = len(self._kept)
         for number, rows in enumerate(self.rows.blocks()):
-            if number < len(self._kept):
-                yield rows, self._kept[number]
+            if number < known:
                 continue
             block = self._block(number, rows)
             size = block.nnz * BYTES_PER_ENTRY
             if number == len(self._kept) and self._bytes + size <= MOST_BYTES:
-                self._kept.append(block)
+                self._kept.append((rows, block))
                 self._bytes += size
             yield rows, block
+        self._is_whole = sum(len(rows) for rows, _ in self._kept) == len(self)
+
+    def gather(self) -> None:
+        """Neighbouring blocks become one until its entries are worth a product whose result is as wide as the matrix.
+
+        Nothing is gathered where not all blocks are in memory.
+        """
+        entries = sum(block.nnz for _, block in self.blocks())
+        if not self._is_whole or entries == 0:
+            return
+        least, waiting, gathered = ENTRIES_PER_COLUMN * self.width, self._kept, []
+        while waiting:
+            some = [waiting.pop(0)]
+            while waiting and sum(block.nnz for _, block in some) < least:
+                some.append(waiting.pop(0))
+            gathered.append((np.concatenate([rows for rows, _ in some]), vstack([block for _, block in some], "csr")))
+        self._kept = gathered
 
     def _block(self, number: int, rows: Integers) -> csr_matrix:
         strands = [self._matrix(bags, len(rows)) for bags in self.rows.take(number, rows)]
