@@ -53,9 +53,20 @@ def _line(aim: Aim, runs: list[Row]) -> tuple[object, ...]:
     if missing:
         return aim.what, "", aim.figure, "", aim.least, len(runs), f"not run: {', '.join(missing)}"
     mean = statistics.fmean(_mean(runs, name, aim.figure) for name in aim.sets)
-    reached = spread(runs, aim.figure, 4) if len(aim.sets) == 1 else f"{mean:.4f}"
+    reached = spread(_by_seed(aim, runs), aim.figure, 4) or f"{mean:.4f}"
     chosen = ", ".join(sorted({str(row["chosen"]) for row in runs}))
     return aim.what, chosen, aim.figure, reached, aim.least, len(runs), "holds" if mean >= aim.least else "**missed**"
+
+
+def _by_seed(aim: Aim, runs: list[Row]) -> list[Row]:
+    """For each seed the mean over the sets; nothing where a seed was not run on all of them."""
+    seeds: dict[object, list[Row]] = {}
+    for row in runs:
+        seeds.setdefault(row["seed"], []).append(row)
+    if any(len(each) != len(aim.sets) for each in seeds.values()):
+        return []
+    return [{aim.figure: statistics.fmean(_mean(each, name, aim.figure) for name in aim.sets)}
+            for each in seeds.values()]  # fmt: skip
 
 
 def _mean(runs: list[Row], name: str, figure: str) -> float:

@@ -18,12 +18,12 @@ from pathlib import Path
 from benchmarks.measured import RESULTS, Row, replace, stamp
 from benchmarks.network_rows import Rows, make_rows
 from benchmarks.speed import BATCH
-from benchmarks.speed_ours import CASES, write_tables
+from benchmarks.speed_ours import CASES, plain_pipeline, write_tables
 from seqcls.artefacts import ArtefactStore
-from seqcls.config.pipeline import parse_pipeline
 
 HERE = Path(__file__).parent
 VALID_SHARE = 8
+OURS = {"seqcls": "float32", "seqcls, bfloat16": "bfloat16"}
 
 
 def main() -> None:
@@ -42,7 +42,8 @@ def main() -> None:
     for case in options.cases:
         rows = make_rows(case, options.rows)
         for seed in options.seeds:
-            losses = {"seqcls": ours(case, rows, options.epochs, options.threads, seed)}
+            losses = {who: ours(case, rows, options.epochs, options.threads, seed, precision)
+                      for who, precision in OURS.items()}  # fmt: skip
             with tempfile.TemporaryDirectory() as folder:
                 path = Path(folder) / "rows.npz"
                 rows.write(path, CASES[case][2].max_length)
@@ -57,17 +58,15 @@ def main() -> None:
             print(case, seed, {who: [round(loss, 3) for loss in each] for who, each in losses.items()}, flush=True)
 
 
-def ours(case: str, rows: Rows, epochs: int, threads: int, seed: int) -> list[float]:
+def ours(case: str, rows: Rows, epochs: int, threads: int, seed: int, precision: str) -> list[float]:
     """`train` with everything off that the document does not have; a few rows more are its validation."""
     from seqcls.training.train import train
 
-    kind, classes, spec, model = CASES[case]
-    settings = {"epochs": epochs, "patience": epochs, "batch_size": BATCH, "threads": threads, "weight_decay": 0.0}
-    pipeline = parse_pipeline(
-        {"name": "losses", "kind": kind, "seed": seed, "source": {"format": "csv", "files": ["unused.csv"]},
-         "model": {"dropout": 0.0, **model}, "train": settings | {"schedule": "constant", "warmup": 0.0}},
-        "losses.toml",
-    )  # fmt: skip
+    pipeline, spec, classes = (
+        plain_pipeline(case, BATCH, epochs, threads, precision, seed),
+        CASES[case][2],
+        CASES[case][1],
+    )
     with tempfile.TemporaryDirectory() as folder:
         store = ArtefactStore(Path(folder))
         table = rows.table()

@@ -20,7 +20,7 @@ import pyarrow as pa
 
 from benchmarks.network_rows import Rows, make_rows
 from seqcls.artefacts import ArtefactStore, Ref, write_json
-from seqcls.config.pipeline import parse_pipeline
+from seqcls.config.pipeline import Pipeline, parse_pipeline
 from seqcls.encoders.spec import InputSpec
 from seqcls.parquet import write_parquet
 
@@ -48,6 +48,8 @@ CASES["reviews"] = CASES["text"]
 SCORE_BATCH = 256
 SHARD = 4096
 VALID = 512
+NO_CLIP = 1e9
+"""A norm that no gradient has."""
 
 
 def random_rows(spec: InputSpec, rows: int, classes: int, seed: int) -> pa.Table:
@@ -87,6 +89,18 @@ def write_tables(store: ArtefactStore, spec: InputSpec, classes: int, tables: di
     return done[0]
 
 
+def plain_pipeline(case: str, batch: int, epochs: int, threads: int, precision: str, seed: int = 0) -> Pipeline:
+    """The document's settings: Adam at 0.001, and everything off that the document does not have."""
+    kind, _, _, model = CASES[case]
+    train = {"batch_size": batch, "epochs": epochs, "patience": epochs, "threads": threads, "precision": precision}
+    off = {"weight_decay": 0.0, "schedule": "constant", "warmup": 0.0, "clip": NO_CLIP}
+    return parse_pipeline(
+        {"name": "plain", "kind": kind, "seed": seed, "source": {"format": "csv", "files": ["unused.csv"]},
+         "model": {"dropout": 0.0, **model}, "train": train | off},
+        "plain.toml",
+    )  # fmt: skip
+
+
 def main() -> None:
     import torch
 
@@ -97,19 +111,10 @@ def main() -> None:
     from seqcls.models.package import load_model
     from seqcls.training.train import train
 
-    precision, case, data, batch, epochs, threads = *sys.argv[1:4], *map(int, sys.argv[4:7])
-    kind, classes, spec, model = CASES[case]
-    settings = {"epochs": epochs, "patience": epochs, "batch_size": batch, "threads": threads, "weight_decay": 0.0}
-    pipeline = parse_pipeline(
-        {
-            "name": "speed",
-            "kind": kind,
-            "source": {"format": "csv", "files": ["unused.csv"]},
-            "model": {"dropout": 0.0, **model},
-            "train": settings | {"schedule": "constant", "warmup": 0.0, "precision": precision},
-        },
-        "speed.toml",
-    )
+    precision, case, data = sys.argv[1:4]
+    batch, epochs, threads = map(int, sys.argv[4:7])
+    _, classes, spec, _ = CASES[case]
+    pipeline = plain_pipeline(case, batch, epochs, threads, precision)
     with tempfile.TemporaryDirectory() as folder:
         store = ArtefactStore(Path(folder))
         rows = Rows.read(Path(data)).table()

@@ -137,6 +137,10 @@ def test_an_aim_holds_when_the_mean_over_its_seeds_reaches_it_and_a_missing_set_
     assert "| trec | rocket | accuracy | 0.9100 | 0.92 | 1 | **missed** |" in lines
     assert "| splice | – | accuracy | – | 0.965 | 0 | not run: splice |" in lines
     assert "not run: ecg5000 |" in aims_table(series[1:]).splitlines()[2]
+    twice = aims_table([*series, *(run(name, 0.91, 1) for name in SERIES)]).splitlines()[2]
+    assert "| 0.9200 ± 0.0141 | 0.925 | 18 | **missed** |" in twice
+    partly = aims_table([*series, run(SERIES[0], 0.92, 1)]).splitlines()[2]
+    assert "| 0.9294 | 0.925 | 10 | holds |" in partly
 
 
 def test_losses_are_means_over_seeds_for_each_epoch() -> None:
