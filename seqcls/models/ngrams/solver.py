@@ -44,6 +44,8 @@ class Effort(NamedTuple):
 EXACT, ROUGH, EVENED = Effort(1000, 1e-12, np.float64), Effort(30, 1e-5, np.float32), Effort(12, 1e-5, np.float32)
 """Few rows are fitted to the optimum, for it costs nothing. ROUGH, or EVENED where steps are evened out: thirty steps
 instead of ten moved no validation accuracy of four sets of texts by more than its error (docs/ngrams.md)."""
+MOST_AT_ONCE = 8
+"""Threads: each holds a result as wide as the design matrix."""
 SMALL = 200_000
 """Entries of the design times columns up to which a fit is EXACT."""
 
@@ -94,7 +96,6 @@ class Problem:
 
     def solve(self, strength: float, tell: Callable[[int], None]) -> Solution:
         """The best weights at a strength, from where the last call ended; `tell` gets the most steps that it takes."""
-
         unit = self.units(strength) if self.even_out else self.effort.numbers(1.0)
 
         def measure(at: Vector) -> tuple[float, Vector]:
@@ -175,7 +176,7 @@ class Problem:
 
 def in_threads(work: Callable[[Given], Found], things: Iterable[Given]) -> Iterator[Found]:
     """The results in order, as many at a time as torch has threads: SciPy's products leave the interpreter alone."""
-    threads = torch.get_num_threads()
+    threads = min(torch.get_num_threads(), MOST_AT_ONCE)
     if threads == 1:
         yield from map(work, things)
         return
