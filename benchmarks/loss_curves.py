@@ -1,6 +1,6 @@
 """Training losses of the founding document's networks, epoch by epoch: ours, a plain PyTorch loop, Keras; same rows.
 
-`python -m benchmarks.loss_curves [--rows 4096] [--epochs 6] [--seeds 0 1 2] [--keras PYTHON]` trains on simulated
+`python -m benchmarks.loss_curves [--rows 2048] [--epochs 6] [--seeds 0 1 2] [--keras PYTHON]` trains on simulated
 reviews, ECGs and promoters at the document's settings (batch 32, Adam, rate 0.001, nothing else) and writes
 benchmarks/results/loss_curves.csv: the mean loss over the rows of each epoch, for each seed. Rows are shuffled, and
 weights drawn, by each library in its own way: curves are compared as means over seeds with their spread.
@@ -28,7 +28,7 @@ OURS = {"seqcls": "float32", "seqcls, bfloat16": "bfloat16"}
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--rows", type=int, default=4096)
+    parser.add_argument("--rows", type=int, default=2048)
     parser.add_argument("--epochs", type=int, default=6)
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--threads", type=int, default=1)

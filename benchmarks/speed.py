@@ -1,6 +1,6 @@
 """Rows a second of the founding document's three networks: ours, a plain PyTorch loop, Keras; paired, in one run.
 
-`python -m benchmarks.speed [--pairs 5] [--rows 2048] [--keras PYTHON]` runs all of them in turn, each in a process of
+`python -m benchmarks.speed [--pairs 5] [--rows 4096] [--keras PYTHON]` runs all of them in turn, each in a process of
 its own, pair after pair, and writes benchmarks/results/speed.csv: medians, and the median of the ratios of each pair to
 the better peer of that pair. `text` and `reviews` are the same network: on 100 words a row, or on as many as reviews
 have (median 26), which the peers pad to 100, as the founding document does, and ours within a batch only. --keras names
@@ -42,7 +42,7 @@ Rates = dict[str, Any]
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=5)
-    parser.add_argument("--rows", type=int, default=2048)
+    parser.add_argument("--rows", type=int, default=4096)
     parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--keras", metavar="PYTHON", help="interpreter of an environment with tensorflow-cpu")
