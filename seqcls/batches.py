@@ -12,6 +12,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from dataclasses import dataclass, replace
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -152,21 +153,35 @@ class EncodedSplit:
                 next_step="encode the rows with the encoder of this model",
             )
 
+    @cached_property
+    def _even(self) -> npt.NDArray[Any] | None:
+        """`values` as (N, T) or (N, T, C), where all rows have one length: then whole rows are copied."""
+        length = int(self.lengths.max(initial=0))
+        one_by_one = np.array_equal(self.starts, np.arange(len(self)) * length)
+        if length == 0 or int(self.lengths.min()) < length or not one_by_one:
+            return None
+        return self.values[: len(self) * length].reshape(len(self), length, *self.values.shape[1:])
+
+    def _gather(self, rows: Integers, padding: npt.NDArray[np.bool_], into: npt.NDArray[Any]) -> None:
+        """Chosen rows into (B, T) or (B, T, C), zero at `padding` (B, T)."""
+        if self._even is not None:
+            into[...] = self._even[rows]
+            return
+        source = self.starts[rows][:, None] + np.arange(padding.shape[1])  # (B, T), indices into values
+        np.minimum(source, max(len(self.values) - 1, 0), out=source)
+        into[...] = self.values[source] if len(self.values) else 0
+        into[padding] = 0
+
     def collate(self, rows: Integers, spec: InputSpec) -> Batch:
         """Chosen rows as one padded batch; the padding is as wide as the longest of them asks for."""
         lengths = self.lengths[rows]
         width = max(int(lengths.max(initial=0)), 1)
-        positions = np.arange(width)
-        padding = positions >= lengths[:, None]  # (B, T)
-        source = self.starts[rows][:, None] + positions  # (B, T), indices into values
-        np.minimum(source, max(len(self.values) - 1, 0), out=source)
+        padding = np.arange(width) >= lengths[:, None]  # (B, T)
         # Torch allocates at 64 bytes: with NumPy's 16 the last bit of a matrix product may differ from run to run.
-        sequence = torch.empty(
-            (*source.shape, *self.values.shape[1:]), dtype=torch.int64 if spec.form == "tokens" else torch.float32
-        )
+        kind = torch.int64 if spec.form == "tokens" else torch.float32
+        sequence = torch.empty((len(rows), width, *self.values.shape[1:]), dtype=kind)
         view = sequence.numpy()
-        view[...] = self.values[source] if len(self.values) else 0
-        view[padding] = 0
+        self._gather(rows, padding, view)
         facts = torch.from_numpy(rows), torch.from_numpy(lengths), torch.from_numpy(self.labels[rows])
         if spec.form == "tokens":
             return Batch(facts[0], sequence, None, None, *facts[1:])

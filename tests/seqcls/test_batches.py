@@ -17,7 +17,7 @@ from seqcls.encoders.spec import InputSpec
 from seqcls.errors import Corrupted, DataRefused
 from tests.seqcls.encoded_examples import SPECS, encoded_table, random_table, write_encoded
 
-TOKENS = SPECS["tokens"]
+TOKENS, NAN = SPECS["tokens"], float("nan")
 
 
 def test_two_rows_of_tokens_become_a_padded_batch() -> None:
@@ -40,6 +40,29 @@ def test_series_keep_their_channels_and_missing_values_are_masked() -> None:
     assert batch.observed.tolist() == [[[True, True], [True, False]], [[True, True], [False, False]]]
     unseen = spec.model_copy(update={"missing": False})
     assert split.collate(np.array([0]), unseen).observed is None
+
+
+VALUES = InputSpec(form="values", max_length=3, channels=2, missing=True)
+
+
+@pytest.mark.parametrize(
+    ("spec", "rows", "short"),
+    [(TOKENS, [[5, 2], [7, 3], [4, 4]], [8]),
+     (VALUES, [[1, 2, 3, NAN], [5, 6, 7, 8], [NAN, 1, 1, 1]], [1, 2])],
+)  # fmt: skip
+def test_rows_of_one_length_are_what_they_are_beside_a_shorter_one(
+    spec: InputSpec, rows: list[list[float]], short: list[float]
+) -> None:
+    alone = EncodedSplit.from_arrow(encoded_table(rows, [0, 1, 1], spec), spec)
+    beside = EncodedSplit.from_arrow(encoded_table([*rows, short], [0, 1, 1, 0], spec), spec)
+    turned = EncodedSplit(alone.values, alone.starts[::-1], alone.lengths, alone.labels[::-1], alone.ids)
+    for chosen in ([2, 0, 1], [1, 1], [0]):
+        expected = beside.collate(np.array(chosen), spec)
+        for split, places in ((alone, chosen), (turned, [2 - place for place in chosen])):
+            found = split.collate(np.array(places), spec)
+            for name in ("tokens", "values", "observed", "lengths", "labels"):
+                here, there = getattr(found, name), getattr(expected, name)
+                assert (here is None and there is None) or torch.equal(here, there), name
 
 
 def test_more_padding_is_zero() -> None:
