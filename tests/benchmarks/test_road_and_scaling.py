@@ -120,7 +120,7 @@ def test_another_goes_first_in_each_pair(monkeypatch: pytest.MonkeyPatch) -> Non
 
     monkeypatch.setattr(speed, "run", run)
     for turn in range(3):
-        speed.run_pair({"seqcls": ["a"], "torch": ["b"], "keras": ["c"]}, [], turn)
+        speed.run_pair({"seqcls": ["a"], "torch": ["b"], "keras": ["c"]}, turn)
     assert "".join(seen) == "abcbcacab"
 
 
