@@ -62,11 +62,8 @@ def ours(case: str, rows: Rows, epochs: int, threads: int, seed: int, precision:
     """`train` with everything off that the document does not have; a few rows more are its validation."""
     from seqcls.training.train import train
 
-    pipeline, spec, classes = (
-        plain_pipeline(case, BATCH, epochs, threads, precision, seed),
-        CASES[case][2],
-        CASES[case][1],
-    )
+    _, classes, spec, _ = CASES[case]
+    pipeline = plain_pipeline(case, BATCH, epochs, threads, precision, seed)
     with tempfile.TemporaryDirectory() as folder:
         store = ArtefactStore(Path(folder))
         table = rows.table()

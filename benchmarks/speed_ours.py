@@ -54,21 +54,12 @@ NO_CLIP = 1e9
 
 def random_rows(spec: InputSpec, rows: int, classes: int, seed: int) -> pa.Table:
     """Rows of full length without anything to learn."""
-    random = np.random.default_rng(seed)
-    tokens = spec.form == "tokens"
-    shape = (rows, spec.max_length)
-    values = random.integers(1, spec.vocabulary, shape) if tokens else random.random(shape)
-    flat = pa.array(values.ravel().astype(np.int32 if tokens else np.float32))
-    offsets = pa.array((np.arange(rows + 1) * spec.max_length).astype(np.int32))
-    return pa.table(
-        {
-            "id": pa.array([f"row-{number}" for number in range(rows)]),
-            "label": pa.array(random.integers(0, classes, rows).astype(np.int32)),
-            "sequence": pa.ListArray.from_arrays(offsets, flat),
-            "truncated": pa.array(np.zeros(rows, dtype=bool)),
-            "unknown": pa.array(np.zeros(rows, dtype=np.int32)),
-        }
-    )
+    random, shape = np.random.default_rng(seed), (rows, spec.max_length)
+    if spec.form == "tokens":
+        sequences = list(random.integers(1, spec.vocabulary, shape).astype(np.int32))
+    else:
+        sequences = list(random.random(shape).astype(np.float32))
+    return Rows(sequences, random.integers(0, classes, rows)).table()
 
 
 def write_encoded(store: ArtefactStore, spec: InputSpec, classes: int, rows: int) -> Ref:

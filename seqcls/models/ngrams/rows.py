@@ -158,8 +158,9 @@ class Design:
 
         Nothing is gathered where not all blocks are in memory.
         """
-        entries = sum(block.nnz for _, block in self.blocks())
-        if not self._is_whole or entries == 0:
+        for _ in self.blocks():
+            pass
+        if not self._is_whole:
             return
         least, waiting, gathered = ENTRIES_PER_COLUMN * self.width, self._kept, []
         while waiting:
