@@ -15,6 +15,7 @@ from hypothesis import strategies as st
 from seqcls.errors import DataRefused
 from seqcls.sources import blocks
 from seqcls.sources.delimited import _Parser
+from seqcls.sources.quoting import record_ends
 from tests.seqcls.reading_files import Read, read, read_bytes
 
 HEADER = b"sequence,label\n"
@@ -31,6 +32,24 @@ def test_quotes_hold_delimiters_line_breaks_and_doubled_quotes(tmp_path: Path) -
     result = read_bytes(tmp_path, HEADER + b'"a,b",x\n"say ""hi""\nand go",y\nfive" tall,z\n"",w\n')
     assert result.rows == [("a,b", "x"), ('say "hi"\nand go', "y"), ('five" tall', "z"), ("", "w")]
     assert result.table["source_row"].to_pylist() == [1, 2, 3, 4]
+
+
+def test_blanks_at_the_ends_of_cells_go_where_it_is_asked_for(tmp_path: Path) -> None:
+    data = HEADER + b'  ab\t,x \n,y\n\tcd, z\n"  e f ",w\n'
+    assert read_bytes(tmp_path, data, strip=True).rows == [("ab", "x"), ("", "y"), ("cd", "z"), ("e f", "w")]
+    begins = read_bytes(tmp_path, HEADER + b"ab,x\n cd,y\n", strip=True)
+    ends = read_bytes(tmp_path, HEADER + b"ab,x\ncd\t,y\n", strip=True)
+    assert begins.rows == ends.rows == [("ab", "x"), ("cd", "y")]
+
+
+@pytest.mark.parametrize(
+    ("data", "ends"),
+    [(b'"a"\n"b"', [3, 7]), (b'"a\nb",c\nd,"e"\n', [7, 13]), (b'ab"c",d\n', None),
+     (b'"a"b,c\n', None)],
+)  # fmt: skip
+def test_quotes_that_open_or_close_within_a_field_are_irregular(data: bytes, ends: list[int] | None) -> None:
+    found = record_ends(data, ord(","), most_lines=10, most_bytes=100)
+    assert (None if found is None else found.tolist()) == ends
 
 
 @pytest.mark.parametrize("newline", [b"\n", b"\r\n", b"\r"])
