@@ -15,13 +15,20 @@ from seqcls.encoders.base import PADDING, UNKNOWN
 from seqcls.encoders.spec import InputSpec
 from seqcls.models.augmentation import Augmentation
 
+FEW_ENTRIES = 1024
+"""Letters, characters, short k-mers: a vocabulary up to this size has hardly an entry that training seldom meets."""
+RARE_START = 0.1
+"""Deviation that the vectors of larger vocabularies start with."""
+
 
 class InputLayer(nn.Module):
     """Batch -> vectors (B, T, D). Tokens are embedded; series pass, with what is observed as further channels.
 
     With a composition (V, S) the vectors are shares of S symbol vectors, so an ambiguous letter such as R stands
-    half way between A and G. Vectors start with deviation 1, as in torch: starting at 1 / sqrt(D) left a GRU on the
-    simulated DNA at 0.75 after ten epochs, where 1 reached 0.95 (docs/simulated-data.md).
+    half way between A and G. How large vectors start is a matter of how often training meets them (docs/families.md):
+    letters start with deviation 1, as in torch; starting at 1 / sqrt(D) left a GRU on the simulated DNA at 0.75 after
+    ten epochs, where 1 reached 0.95. Words start near zero, as in Kim 2014 and in word2vec: most are rare, and a vector
+    that no step ever changes is noise as large as it started.
     """
 
     def __init__(self, inputs: InputSpec, config: AnyNetwork) -> None:
@@ -37,6 +44,8 @@ class InputLayer(nn.Module):
             return
         if inputs.composition is None:
             self.embedding = nn.Embedding(inputs.vocabulary, width, padding_idx=0)
+            if inputs.vocabulary > FEW_ENTRIES:
+                self.embedding.weight.data.mul_(RARE_START)
         else:
             composition = torch.tensor(inputs.composition, dtype=torch.float32)  # (V, S)
             self.register_buffer("composition", composition, persistent=False)  # a fact of the encoder, not a weight
