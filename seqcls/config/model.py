@@ -158,6 +158,8 @@ class FittedConfig(Section):
     tokens_only: ClassVar[bool] = False
     train_settings: ClassVar[frozenset[str]] = frozenset({"balance", "balance_power", "calibrate", "threads"})
     """The keys of [train] that mean something for it; others are refused."""
+    fits_without_validation: ClassVar[int] = 1
+    """How many fits a training without validation rows takes, about: more than one where it cross-validates."""
 
 
 class RocketModel(FittedConfig):
@@ -185,6 +187,7 @@ class NgramsModel(FittedConfig):
     """
 
     tokens_only: ClassVar[bool] = True
+    fits_without_validation: ClassVar[int] = 6
     family: Literal["ngrams"] = "ngrams"
     words: Annotated[int, Field(ge=1, le=5)] = 2
     """Longest run of words or tokens."""
@@ -206,7 +209,8 @@ class NgramsModel(FittedConfig):
     """What n-grams may say: naive-bayes the more the classes differ in it, even all the same; left out, naive-bayes for
     words and mixed for letters."""
     strength: Annotated[float, Field(gt=0, strict=False)] | None = None
-    """Inverse of the L2 penalty; left out, of 3 to 100 the one with the least validation loss."""
+    """Inverse of the L2 penalty; left out, of 3 to 100 the one with the least validation loss, or by cross-validation
+    where there are no validation rows."""
 
     @model_validator(mode="after")
     def _characters_in_order(self) -> NgramsModel:

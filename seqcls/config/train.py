@@ -19,7 +19,7 @@ class SplitConfig(Section):
     method: Literal["hash", "stratified", "time"] = "stratified"
     """hash: fixed for ever by content; stratified: the same share of every class; time: the latest rows test."""
     valid: Share = 0.1
-    """Share of the rows for validation (of the training files, where a test split is given)."""
+    """Share for validation (of the training files, where a test split is given); 0: none, given ones are trained on."""
     test: Share = 0.2
     """Share of the rows for the test."""
     leakage: Literal["report", "drop"] = "report"

@@ -100,8 +100,7 @@ def evenly(split: EncodedSplit, most: int) -> EncodedSplit:
     """At most `most` rows, spread over the whole split."""
     if len(split) <= most:
         return split
-    rows = np.linspace(0, len(split) - 1, most).astype(np.int64)
-    return EncodedSplit(split.values, split.starts[rows], split.lengths[rows], split.labels[rows], split.ids.take(rows))
+    return split.take(np.linspace(0, len(split) - 1, most).astype(np.int64))
 
 
 def compare(name: EngineName, wanted: Logits, found: Logits, temperature: float, opening: float) -> Lane:

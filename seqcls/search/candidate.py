@@ -17,11 +17,12 @@ from pydantic_core import to_jsonable_python
 from seqcls.config.encode import TextEncode
 from seqcls.config.model import FittedConfig
 from seqcls.config.pipeline import Pipeline
+from seqcls.dealing import Integers
 from seqcls.evaluation.intervals import Figure, paired_difference
 from seqcls.evaluation.metrics import confusion_figures, confusion_matrix
 from seqcls.evaluation.probabilities import softmax
 from seqcls.evaluation.tried import Tried
-from seqcls.search.folds import Integers, Judging
+from seqcls.search.folds import Judging
 from seqcls.search.presets import Preset, pipeline_of
 from seqcls.search.trial import Trial
 

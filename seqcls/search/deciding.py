@@ -7,6 +7,7 @@ model can pin it.
 
 from __future__ import annotations
 
+from seqcls.config.model import FittedConfig
 from seqcls.errors import DataRefused
 from seqcls.evaluation.tried import Search
 from seqcls.search.bench import Bench
@@ -41,6 +42,15 @@ def decide(bench: Bench, candidates: list[Candidate], judging: Judging) -> Searc
         candidates=tried,
         pin=pin(best.pipeline),
     )
+
+
+def time_for_whole(bench: Bench, chosen: Candidate) -> bool:
+    """Whether the budget lasts for what training without validation rows takes beyond the one fit that must be."""
+    model = chosen.pipeline.model
+    if not isinstance(model, FittedConfig) or model.fits_without_validation == 1:
+        return True
+    fit = max(trial.facts.seconds for trial in chosen.trials)
+    return fit * model.fits_without_validation <= bench.clock.budget - bench.clock.spent
 
 
 def _why(best: Candidate, judged: list[Candidate], judging: Judging, bench: Bench) -> str:

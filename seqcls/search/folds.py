@@ -15,13 +15,12 @@ import shutil
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from seqcls.artefacts import ArtefactStore, Ref
 from seqcls.batches import ENCODER_FILE
 from seqcls.config.pipeline import Pipeline
+from seqcls.dealing import Integers, deal, same_sequences
 from seqcls.errors import CheckBroken
 from seqcls.packing import unpacked
 from seqcls.parquet import read_parquet, shards, write_parquet
@@ -33,7 +32,6 @@ SMALL = 2_000
 FOLDS, FEW_FOLDS, FEW_FOLDS_FROM = 5, 3, 1_000
 TWICE_BELOW = 150
 """Rows below which all is done twice, with other folds, if there is time."""
-Integers = npt.NDArray[np.int64]
 COLUMNS = ["id", "label", "sequence"]
 
 
@@ -110,7 +108,8 @@ def make_folds(encoded: Encodings, store: ArtefactStore, seed: int, cut: Cut, wh
     tables = _read_tables(encoded)
     table, train_rows = tables[""], len(_labels(encoded.own, "train"))
     labels = table["label"].to_numpy().astype(np.int64)
-    groups = same_sequences(unpacked(table["sequence"]))
+    sequences = unpacked(table["sequence"]).combine_chunks()
+    groups = same_sequences(sequences.values.to_numpy(zero_copy_only=False), sequences.offsets.to_numpy())
     stopping = max(round(len(labels) / max(len(labels) - train_rows, 1)), 4)  # one part in so many stops the training
     folds = []
     for repeat in range(cut.repeats):
@@ -124,27 +123,6 @@ def make_folds(encoded: Encodings, store: ArtefactStore, seed: int, cut: Cut, wh
             folds.append(Fold(Encodings(refs.pop(""), refs), "test", scored, repeat))
     times = " twice" if cut.repeats == 2 else ""
     return Judging(tuple(folds), labels, f"{cut.parts}-fold cross-validation{times} ({why})", train_rows)
-
-
-def deal(labels: Integers, groups: Integers, parts: int, seed: int) -> Integers:
-    """(N,), (N,) -> part of each row: groups stay together, and those of each class go round like cards."""
-    _, first, inverse = np.unique(groups, return_index=True, return_inverse=True)
-    shuffled = np.random.default_rng(seed).permutation(len(first))
-    order = shuffled[np.argsort(labels[first][shuffled], kind="stable")]
-    part = np.empty(len(first), np.int64)
-    part[order] = np.arange(len(first)) % parts
-    dealt: Integers = part[inverse]
-    return dealt
-
-
-def same_sequences(column: pa.ChunkedArray) -> Integers:
-    """(N,) one number for all rows with the same encoded sequence, bit for bit."""
-    array = column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
-    values = array.values.to_numpy(zero_copy_only=False)
-    offsets = array.offsets.to_numpy().astype(np.int64) * values.dtype.itemsize
-    buffers = [None, pa.py_buffer(offsets), pa.py_buffer(np.ascontiguousarray(values))]
-    written = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(array), buffers)
-    return np.asarray(pc.dictionary_encode(written).indices, dtype=np.int64)
 
 
 def _read_tables(encoded: Encodings) -> dict[str, pa.Table]:

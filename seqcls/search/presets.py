@@ -84,8 +84,9 @@ _LSTM = RecurrentModel(
 _GRU = _LSTM.model_copy(update={"family": "gru", "embedding": 64})
 _CHARACTERS = {"unit": "characters"}
 _WORDS_PRESETS = (
-    Preset("ngrams", NgramsModel(), encode=_CHARACTERS, linear=True),
-    Preset("ngrams-opening", NgramsModel(words=3, opening=3), encode=_CHARACTERS),  # questions begin with what they ask
+    Preset("ngrams", NgramsModel(), encode=_CHARACTERS, whole=True, linear=True),
+    # Questions begin with what they ask.
+    Preset("ngrams-opening", NgramsModel(words=3, opening=3), encode=_CHARACTERS, whole=True),
     Preset("lstm", _LSTM, _WORDS),
     Preset("cnn", CnnModel(embedding=128, filters=[128], dropout=0.5, embedding_dropout=0.3), _WORDS),
     Preset(
@@ -100,8 +101,8 @@ _WORDS_PRESETS = (
     Preset("attention", AttentionModel(pool=1, kernel=5, dropout=0.4, embedding_dropout=0.3), _WORDS),
 )
 _LETTERS_PRESETS = (
-    Preset("ngrams", NgramsModel(), linear=True),
-    Preset("ngrams-long", NgramsModel(letters=8)),  # related sequences share long pieces
+    Preset("ngrams", NgramsModel(), whole=True, linear=True),
+    Preset("ngrams-long", NgramsModel(letters=8), whole=True),  # related sequences share long pieces
     Preset("hybrid", HybridModel(embedding=32, filters=[64], kernel=9, dropout=0.3), _LETTERS),
     Preset("cnn", CnnModel(embedding=32, filters=[64, 64], kernel=9, normalise="batch", dropout=0.4), _LETTERS),
     Preset(
@@ -174,6 +175,12 @@ def encodings_beside(pipeline: Pipeline) -> list[Pipeline]:
 def with_validation_rows(preset: Preset, pipeline: Pipeline) -> Pipeline:
     """The pipeline of what was chosen, its validation rows in training; as it is where something else needs them."""
     needed = pipeline.train.calibrate or pipeline.score.abstain_precision is not None
-    if not preset.whole or needed:
+    if not preset.whole or needed or _would_part_groups(preset, pipeline):
         return pipeline
     return pipeline.model_copy(update={"split": pipeline.split.model_copy(update={"valid": 0.0})})
+
+
+def _would_part_groups(preset: Preset, pipeline: Pipeline) -> bool:
+    """Whether rows of one group would judge each other: cross-validation within a fit does not know of groups."""
+    crossed = isinstance(preset.model, FittedConfig) and preset.model.fits_without_validation > 1
+    return crossed and pipeline.source.group is not None

@@ -24,7 +24,7 @@ from seqcls.failpoints import failpoint
 from seqcls.search.bench import Bench, Tell, try_candidate
 from seqcls.search.candidate import Candidate, make_candidate, pin
 from seqcls.search.clock import Clock
-from seqcls.search.deciding import decide
+from seqcls.search.deciding import decide, time_for_whole
 from seqcls.search.encodings import Encodings, same_rows
 from seqcls.search.halving import halve
 from seqcls.search.judging import choose_judging, measure_speeds, plan_epochs
@@ -77,7 +77,9 @@ def search(
     plan = plan_epochs(bench, judging, costs)
     trained = [_planned(candidate, plan, pipeline) for candidate in candidates if not candidate.preset.is_fitted]
     halve(bench, [one for one in trained if one.name in plan.epochs], plan, judging, costs)
-    found = _with_whole(decide(bench, [*fitted, *trained], judging), pipeline, encoded, encode_for)
+    found = decide(bench, [*fitted, *trained], judging)
+    if time_for_whole(bench, next(one for one in [*fitted, *trained] if one.name == found.chosen)):
+        found = _with_whole(found, pipeline, encoded, encode_for)
     replace_text(root / FILE, found.model_dump_json(indent=1))
     failpoint("search_decided")
     bench.tell(f"auto: {found.chosen} was chosen: {found.why}")

@@ -54,9 +54,14 @@ def split(checked: Ref, pipeline: Pipeline, store: ArtefactStore) -> Ref:
 
 
 def _given_and_carved(rows: RowFacts, config: SplitConfig) -> Splits:
-    """Given splits stay; what was not given is carved from the training rows (rows without a split are those too)."""
+    """Given splits stay; what was not given is carved from the training rows (rows without a split are those too).
+
+    With a share of 0 for validation there is none: rows that were given for it are training rows.
+    """
     codes = rows.given.copy()
     codes[codes == NOT_GIVEN] = TRAIN
+    if not config.valid:
+        codes[codes == VALID] = TRAIN
     pool = codes == TRAIN
     shares = {
         code: 0.0 if (rows.given == code).any() else share

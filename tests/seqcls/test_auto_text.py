@@ -103,6 +103,8 @@ def test_the_pinned_lines_give_the_same_weights(project: Path) -> None:
     found = read_search(model.folder)
     assert found is not None
     assert '[encode]\nunit = "characters"' in found.pin
+    assert found.whole, "the chosen bag learns the validation rows too"
+    assert "[split]\nvalid = 0.0" in found.pin
     head, _, tail = CONFIG.partition("[model]")
     pinned = project.with_name("pinned.toml")
     pinned.write_text(f"{head}{found.pin}\n[score]{tail.partition('[score]')[2]}")

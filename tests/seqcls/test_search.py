@@ -164,7 +164,8 @@ def test_a_candidate_that_cannot_be_trained_is_named_and_stops_no_other(
 
     monkeypatch.setattr(Run, "next_epoch", explode)
     encoded = make_encoded(tmp_path)
-    found = read_search(train_best(encoded, make_pipeline(["gru"], LONG), ArtefactStore(tmp_path), as_it_is).ref.folder)
+    store, pipeline = ArtefactStore(tmp_path), make_pipeline(["gru"], {**LONG, "calibrate": True})  # no other rows
+    found = read_search(train_best(encoded, pipeline, store, as_it_is).ref.folder)
     assert found is not None
     assert found.chosen == "ngrams"
     assert {one.name: one.state for one in found.candidates} == {

@@ -16,14 +16,18 @@ from seqcls.artefacts import ArtefactStore
 from seqcls.batches import EncodedSplit
 from seqcls.config.base import duration_seconds
 from seqcls.config.pipeline import Pipeline, parse_pipeline
+from seqcls.dealing import deal, same_sequences
 from seqcls.errors import ConfigRefused
 from seqcls.parquet import read_parquet, shards
+from seqcls.search.bench import Bench
 from seqcls.search.candidate import make_candidate, pin
 from seqcls.search.clock import Clock, TimeIsUp
+from seqcls.search.deciding import time_for_whole
 from seqcls.search.encodings import Encodings
-from seqcls.search.folds import Cut, deal, make_folds, possible_cuts, same_sequences, worth_folding
+from seqcls.search.folds import Cut, make_folds, possible_cuts, worth_folding
 from seqcls.search.plan import RUNGS, Costs, make_plan, planned_seconds, rung_epochs
-from seqcls.search.presets import PRESETS, pipeline_of, presets_for
+from seqcls.search.presets import PRESETS, pipeline_of, presets_for, with_validation_rows
+from seqcls.search.trial import Trial, TrialFacts, TrialStore
 from tests.seqcls.encoded_examples import SPECS, encoded_table, write_encoded
 from tests.seqcls.search_examples import make_encoded, make_pipeline
 
@@ -108,7 +112,8 @@ def test_equal_sequences_are_dealt_together_and_parts_are_as_even_as_cards(
 @settings(max_examples=60, deadline=None)
 def test_sequences_are_the_same_where_their_values_are(rows: list[list[int]]) -> None:
     for value_type in (pa.int32(), pa.uint8(), pa.float32()):
-        found = same_sequences(pa.chunked_array([pa.array(rows, pa.list_(value_type))]))
+        column = pa.array(rows, pa.list_(value_type))
+        found = same_sequences(column.values.to_numpy(), column.offsets.to_numpy())
         for first, one in enumerate(rows):
             assert [found[first] == number for number in found] == [one == other for other in rows]
 
@@ -151,6 +156,30 @@ def test_no_folds_where_they_would_part_groups_or_mix_times(tmp_path: Path) -> N
     assert worth_folding(encoded, make_pipeline([], source=source))[0] is False
     source = {"format": "csv", "files": ["rows.csv"], "time": "day"}
     assert worth_folding(encoded, make_pipeline([], source=source, split={"method": "time"}))[0] is False
+
+
+@pytest.mark.parametrize(("budget", "lasts"), [(59.0, False), (61.0, True)])
+def test_a_fit_that_cross_validates_is_made_only_if_the_budget_lasts_for_it(
+    tmp_path: Path, budget: float, lasts: bool
+) -> None:
+    pipeline = make_pipeline([])
+    bench = Bench(
+        pipeline, tmp_path, TrialStore(ArtefactStore(tmp_path)), Clock(tmp_path / "clock.json", budget), None, str
+    )
+    facts = TrialFacts(key="", epochs=1, finished=True, seconds=10.0, train_rows=1)
+    chosen = make_candidate(PRESETS["tokens"][0], pipeline)
+    chosen.trials = (Trial(facts, np.zeros((1, 2), np.float32)),)
+    assert time_for_whole(bench, chosen) is lasts
+    rocket = make_candidate(PRESETS["series"][0], pipeline)  # one fit, whichever rows it gets
+    assert time_for_whole(bench, rocket)
+
+
+def test_rows_of_groups_do_not_judge_each_other_within_a_fit() -> None:
+    source = {"format": "csv", "files": ["rows.csv"], "group": "patient"}
+    alone, grouped = make_pipeline([]), make_pipeline([], source=source)
+    ngrams = PRESETS["tokens"][0]
+    assert with_validation_rows(ngrams, alone).split.valid == 0
+    assert with_validation_rows(ngrams, grouped).split.valid > 0
 
 
 def test_the_plan_of_the_hand_example() -> None:

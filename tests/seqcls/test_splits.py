@@ -179,6 +179,13 @@ def test_nothing_is_carved_where_all_three_are_given(store: ArtefactStore) -> No
     assert found == given_
 
 
+def test_without_a_share_for_validation_given_validation_rows_are_training_rows(store: ArtefactStore) -> None:
+    given_ = ["train", "train", "valid", "valid", "test"]
+    found, ref = divide(store, make_rows("text", many(5), split=given_), valid=0.0, test=0.2)
+    assert found == ["train"] * 4 + ["test"]
+    assert meta(ref)["warnings"] == []
+
+
 @pytest.mark.parametrize(("policy", "first"), [("report", "train"), ("drop", None)])
 def test_training_rows_that_stand_in_test_are_counted_and_dropped_if_asked(
     store: ArtefactStore, policy: str, first: str | None

@@ -22,10 +22,9 @@ from seqcls.models.ngrams.bags import count, look_up
 from seqcls.models.ngrams.hashing import NOTHING
 from seqcls.models.ngrams.patterns import PatternLayer, Patterns
 from seqcls.models.ngrams.rows import Design, RowBlocks
-from seqcls.models.ngrams.solver import Problem, Solution, Weights, log_ratios, mean_loss
+from seqcls.models.ngrams.solver import Problem, Weights, log_ratios
+from seqcls.models.ngrams.strengths import STRENGTHS, Setting, StrengthSearch
 
-STRENGTHS = (3.0, 10.0, 30.0, 100.0)
-"""Tried in this order until the validation loss rises."""
 MOST_WEIGHTS = 5_000_000
 """n-grams times classes: L-BFGS keeps about 15 copies, 8 bytes each."""
 EVEN_SHARE = {True: 0.5, False: 0.0}
@@ -38,6 +37,8 @@ of 0.801), none for film reviews and questions (0.3 points).
 
 class NgramNetwork(FittedNetwork):
     """family = "ngrams"."""
+
+    holds_out = True
 
     def __init__(self, config: NgramsModel, inputs: InputSpec, classes: int) -> None:
         super().__init__()
@@ -63,19 +64,26 @@ class NgramNetwork(FittedNetwork):
         return logits
 
     def fit(self, given: FitRows) -> FitRecord:
-        """Count n-grams, give the frequent ones a slot, find their weights, keep the strength that validation likes."""
+        """Count n-grams, give the frequent ones a slot, find their weights, keep the strength that suits other rows."""
         self.by_place.fill_(self.looks_at_places(given.train))
-        train = self.rows(given.train)
-        table = train.frequent(self.config.min_rows, len(self.keys))
+        strengths = STRENGTHS if self.config.strength is None else (self.config.strength,)
+        solution, design, held_out = StrengthSearch(given, self.set_up, strengths).run()
         self.keys.fill_(NOTHING)
-        self.keys[: len(table)] = torch.from_numpy(table)
-        design = Design(train, self.keys[: len(table)])
-        design.gather()
-        solution = self.search(given, design)
+        self.keys[: design.width] = design.table
         self.weight.zero_()
-        self.weight[: len(table)] = torch.from_numpy(solution.weights)
+        self.weight[: design.width] = torch.from_numpy(solution.weights)
         self.bias.copy_(torch.from_numpy(solution.biases))
-        return FitRecord(np.arange(len(given.train)), solution.logits(design))
+        return FitRecord(np.arange(len(given.train)), solution.logits(design), held_out)
+
+    def set_up(self, given: FitRows) -> Setting:
+        """The n-grams that the training rows give weights to, the matrices, the problem to solve."""
+        train = self.rows(given.train)
+        table = torch.from_numpy(train.frequent(self.config.min_rows, len(self.keys))).to(self.keys.device)
+        design, valid = Design(train, table), Design(self.rows(given.valid), table)
+        design.gather()
+        words, scale = self.spec.composition is None, self.scale(design, given)
+        problem = Problem(design, given.train.labels, given.weights, self.classes, scale, even_out=words)
+        return Setting(design, valid, problem)
 
     def rows(self, split: EncodedSplit) -> RowBlocks:
         return RowBlocks(self.patterns, split, self.spec, bool(self.by_place))
@@ -85,25 +93,6 @@ class NgramNetwork(FittedNetwork):
         if self.spec.composition is None or self.config.by_place is False:
             return False
         return bool(self.config.by_place or train.lengths.min() == train.lengths.max())
-
-    def search(self, given: FitRows, design: Design) -> Solution:
-        """The solution of the strength with the least validation loss."""
-        scale, words = self.scale(design, given), self.spec.composition is None
-        problem = Problem(design, given.train.labels, given.weights, self.classes, scale, even_out=words)
-        valid = Design(self.rows(given.valid), self.keys[: design.width])
-        per_class = np.ones(self.classes)
-        per_class[given.train.labels] = given.weights
-        strengths = STRENGTHS if self.config.strength is None else (self.config.strength,)
-        progress = _Steps(given, len(strengths))
-        best, least = None, np.inf
-        for strength in strengths:
-            found = problem.solve(strength, progress.step)
-            loss = mean_loss(found.logits(valid), given.valid.labels, per_class[given.valid.labels])
-            if best is not None and loss >= least:
-                break
-            best, least = found, loss
-        assert best is not None
-        return best
 
     def scale(self, design: Design, given: FitRows) -> Weights:
         """(D, columns) how far each weight may go: by naive Bayes, the same for all, or between the two."""
@@ -117,15 +106,3 @@ class NgramNetwork(FittedNetwork):
     def cool(self, temperature: float) -> None:
         self.weight.div_(temperature)
         self.bias.div_(temperature)
-
-
-class _Steps:
-    """Tells how many steps of the search are done."""
-
-    def __init__(self, given: FitRows, searches: int) -> None:
-        self.given, self.searches, self.done = given, searches, 0
-
-    def step(self, most: int) -> None:
-        self.done += 1
-        of = self.searches * most
-        self.given.tell(min(self.done, of), of)

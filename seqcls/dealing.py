@@ -1,0 +1,36 @@
+"""Rows dealt into parts like cards: for folds of a search, and for what a fit holds out of its own rows.
+
+In: labels, and sequences as they lie in memory. Out: the part of each row. Promise: rows of one class are spread
+evenly; equal sequences stay together, so that no part holds the answer to a row of another.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+Integers = npt.NDArray[np.int64]
+
+
+def deal(labels: Integers, groups: Integers, parts: int, seed: int) -> Integers:
+    """(N,), (N,) -> part of each row: groups stay together, and those of each class go round like cards."""
+    _, first, inverse = np.unique(groups, return_index=True, return_inverse=True)
+    shuffled = np.random.default_rng(seed).permutation(len(first))
+    order = shuffled[np.argsort(labels[first][shuffled], kind="stable")]
+    part = np.empty(len(first), np.int64)
+    part[order] = np.arange(len(first)) % parts
+    dealt: Integers = part[inverse]
+    return dealt
+
+
+def same_sequences(values: npt.NDArray[Any], offsets: Integers) -> Integers:
+    """One number for all rows with the same sequence, bit for bit: row i is `values[offsets[i] : offsets[i + 1]]`."""
+    flat = np.ascontiguousarray(values)
+    each = flat.dtype.itemsize * int(np.prod(flat.shape[1:], dtype=np.int64))
+    buffers = [None, pa.py_buffer(offsets.astype(np.int64) * each), pa.py_buffer(flat)]
+    written = pa.LargeBinaryArray.from_buffers(pa.large_binary(), len(offsets) - 1, buffers)
+    return np.asarray(pc.dictionary_encode(written).indices, dtype=np.int64)
