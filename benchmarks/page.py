@@ -107,9 +107,11 @@ def series_table(rows: list[Row]) -> str:
 
 def text_table(rows: list[Row]) -> str:
     """fast_text.csv."""
-    head = ("set", "accuracy", "fastText", "train s", "fastText", "score rows/s", "fastText", "pairs")
+    pair = ("test accuracy", "validation", "train s", "score rows/s")
+    head = ("set", *(name for mine in pair for name in (mine, "fastText")), "pairs")
     return table(head, [
-        (row["set"], row["seqcls_accuracy"], row["fasttext_accuracy"], row["seqcls_train_seconds"],
+        (row["set"], row["seqcls_accuracy"], row["fasttext_accuracy"], row.get("seqcls_valid"),
+         row.get("fasttext_valid"), row["seqcls_train_seconds"],
          row["fasttext_train_seconds"], _thousands(number(row, "seqcls_score_rows_s")),
          _thousands(number(row, "fasttext_score_rows_s")), row["pairs"])
         for row in rows

@@ -125,10 +125,13 @@ def test_another_goes_first_in_each_pair(monkeypatch: pytest.MonkeyPatch) -> Non
 
 
 def test_text_is_compared_pair_by_pair() -> None:
-    ours = [{"train_seconds": s, "train_cpu": s, "score": 100.0, "accuracy": 0.5} for s in (1.0, 2.0, 4.0)]
-    theirs = [{"train_seconds": 4.0, "train_cpu": 1.0, "score": 50.0, "accuracy": 0.25, "version": "9"}] * 3
+    same = {"score": 100.0, "accuracy": 0.5, "valid": 0.75}
+    ours = [{"train_seconds": s, "train_cpu": s, **same} for s in (1.0, 2.0, 4.0)]
+    other = {"score": 50.0, "accuracy": 0.25, "valid": 0.5, "version": "9"}
+    theirs = [{"train_seconds": 4.0, "train_cpu": 1.0, **other}] * 3
     row = fast_text.summary("trec", ours, theirs)
     assert (row["train_ratio"], row["score_ratio"], row["seqcls_train_seconds"]) == (2.0, 2.0, 2.0)
+    assert (row["seqcls_valid"], row["fasttext_valid"]) == (0.75, 0.5)
 
 
 def test_a_new_row_takes_the_place_of_its_older_one_and_others_stay(tmp_path: Path) -> None:
