@@ -79,7 +79,7 @@ class Convolutions(nn.Module):
     def _pad(self, x: Tensor) -> Tensor:
         if self.padding == "same":
             return F.pad(x, (0, 0, (self.kernel - 1) // 2, self.kernel // 2))
-        return F.pad(x, (0, 0, 0, max(self.kernel - x.shape[1], 0)))
+        return x if x.shape[1] >= self.kernel else F.pad(x, (0, 0, 0, self.kernel - x.shape[1]))
 
     def _shorten(self, lengths: Tensor) -> Tensor:
         if self.padding == "same":

@@ -51,7 +51,7 @@ class _ReluAndPool(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         """From the last neighbour to the first: who rises above all before it takes what is left of the gradient."""
         best, *rises = ctx.saved_tensors
-        left = torch.ops.aten.threshold_backward(gradient, best, 0)
+        left = torch.ops.aten.threshold_backward(gradient.contiguous(), best, 0)
         to_x = gradient.new_empty(ctx.shape)
         for neighbours, left_part in reversed(_parts(to_x, left, ctx.pool)):
             first, *others = neighbours.unbind(2)

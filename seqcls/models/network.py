@@ -15,6 +15,7 @@ from seqcls.batches import Batch
 from seqcls.config.model import AnyNetwork, AttentionModel, CnnModel, HybridModel, ModelConfig, RecurrentModel
 from seqcls.encoders.spec import InputSpec
 from seqcls.models.convolution import Convolutions
+from seqcls.models.dense import Dense
 from seqcls.models.inputs import InputLayer
 from seqcls.models.layers import reversal
 from seqcls.models.pooling import make_pooling
@@ -31,7 +32,7 @@ class Network(nn.Module):
         self.pooling = make_pooling(config.pooling, width, positions, bool(getattr(config, "bidirectional", False)))
         self.dropout = config.dropout
         pooled = int(self.pooling.width)  # type: ignore[arg-type]
-        self.dense = nn.Linear(pooled, config.dense) if config.dense else None
+        self.dense = Dense(pooled, config.dense) if config.dense else None
         self.classes = nn.Linear(config.dense or pooled, classes)
         self._start_head()
 

@@ -64,7 +64,7 @@ def reproducible(seed: int, threads: int, device: torch.device) -> Iterator[None
     try:
         os.environ.setdefault(CUBLAS, ":4096:8")  # cuBLAS repeats itself only with a workspace of its own
         # The same switch as `use_deterministic_algorithms(True)`, which also imports the compiler: a second and more
-        # for families that are fitted in one go (torch's optimisers, which the others need, import it anyway).
+        # of every training (torch's optimisers import it too; training/adam.py does without them).
         torch.set_deterministic_debug_mode("error")
         fills.fill_uninitialized_memory = False  # every tensor here is written before it is read
         torch.backends.cudnn.benchmark = False  # would pick kernels by a stopwatch

@@ -32,6 +32,7 @@ from seqcls.models.package import (
 from seqcls.training import checkpoints
 from seqcls.training.epochs import VALID_BATCH, Run
 from seqcls.training.fit import Fit
+from seqcls.training.freed_memory import keep_freed_memory
 from seqcls.training.monitor import ProgressCall
 from seqcls.training.place import check_processes
 from seqcls.training.seeding import choose_device, reproducible, threads_of
@@ -84,6 +85,7 @@ def train_here(
 ) -> TrainResult:
     """Train in this process, alone or as one of a team; the first of a team publishes."""
     began = time.perf_counter()
+    keep_freed_memory()
     device = team.device or choose_device()
     threads = threads_of(pipeline.train)
     with reproducible(pipeline.seed, threads, device):

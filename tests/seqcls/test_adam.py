@@ -1,0 +1,64 @@
+"""AdamW by its kernel, against the optimiser of torch."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import torch
+from torch import nn
+
+from seqcls.training.adam import AdamW
+
+DECAYED = {"0.weight", "2.weight"}
+
+
+def test_weights_and_moments_are_those_of_torch_bit_for_bit() -> None:
+    torch.manual_seed(5)
+    mine = nn.Sequential(nn.Linear(40, 30), nn.Tanh(), nn.Linear(30, 3))
+    torchs = nn.Sequential(nn.Linear(40, 30), nn.Tanh(), nn.Linear(30, 3))
+    torchs.load_state_dict(mine.state_dict())
+    names = [name for name, _ in torchs.named_parameters()]
+    groups = [
+        {"params": [torchs.get_parameter(n) for n in names if (n in DECAYED) == wanted], "weight_decay": 0.1 * wanted}
+        for wanted in (True, False)
+    ]
+    ours, theirs = AdamW(dict(mine.named_parameters()), DECAYED, 0.1), torch.optim.AdamW(groups, fused=True)
+    for rate in (1e-3, 3e-3, 1e-4, 1e-2):
+        for group in theirs.param_groups:
+            group["lr"] = rate
+        x = torch.randn(16, 40)
+        for model, optimiser in ((mine, ours), (torchs, theirs)):
+            optimiser.zero_grad()
+            model(x).square().mean().backward()
+        ours.step(rate)
+        theirs.step()
+    for name in names:
+        assert torch.equal(mine.get_parameter(name), torchs.get_parameter(name)), name
+        kept = theirs.state[torchs.get_parameter(name)]
+        assert set(ours.state[name]) == set(kept)
+        assert all(torch.equal(ours.state[name][part], value) for part, value in kept.items()), name
+
+
+def test_a_weight_without_a_gradient_stays_as_it_is() -> None:
+    weights = {"used": torch.ones(3), "unused": torch.ones(3)}
+    adam = AdamW(weights, {"used", "unused"}, 0.5)
+    weights["used"].grad = torch.ones(3)
+    adam.step(0.1)
+    assert torch.equal(weights["unused"], torch.ones(3))
+    assert set(adam.state) == {"used"}
+    assert (weights["used"] < 1).all()
+
+
+def test_the_compiler_of_torch_is_not_imported() -> None:
+    code = """
+import sys, torch
+from seqcls.config.train import TrainConfig
+from seqcls.training.optimisation import Optimiser
+
+model = torch.nn.Linear(3, 2)
+optimiser = Optimiser(model, TrainConfig(), steps=10)
+optimiser.step(model(torch.ones(4, 3)).sum(), 0)
+print("torch._dynamo" in sys.modules)
+"""
+    assert subprocess.run([sys.executable, "-c", code], check=True, capture_output=True, text=True).stdout == "False\n"
