@@ -17,6 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from seqcls.ahead import ahead
 from seqcls.artefacts import ArtefactStore, Ref, read_manifest
 from seqcls.config import Pipeline
 from seqcls.encoders import Encoder, SequenceRefused, fit_encoder, save_encoder
@@ -121,7 +122,7 @@ class _SplitRows:
         """(split, its rows of one batch), batch after batch."""
         self.left_out = 0
         names = _Aligned(iterate([self.splits], ["split"], self._batch_rows), str(self.splits))
-        for table in iterate(self.parts, columns, self._batch_rows):
+        for table in ahead(iterate(self.parts, columns, self._batch_rows)):
             split = names.take(table.num_rows)
             self.left_out += split.null_count
             _check_names(split, self.splits)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from types import TracebackType
 
@@ -13,14 +14,16 @@ from seqcls.errors import Corrupted
 from seqcls.failpoints import failpoint
 
 ROWS_PER_BATCH = 65_536
-BYTES_PER_GROUP = 32 * 1024 * 1024
+BYTES_PER_GROUP = 8 * 1024 * 1024
 ROWS_PER_SHARD = 1_000_000
 
 
 class ShardWriter:
     """Write tables to FOLDER/part-00000.parquet, part-00001.parquet, ...; at least one file, maybe without rows.
 
-    Tables are gathered until about 32 MiB or 65,536 rows make a row group, so many small tables cost no more.
+    Tables are gathered until about 8 MiB or 65,536 rows make a row group, so many small tables cost no more. A group is
+    packed and written by another thread while the next one is gathered: at most one, so memory stays bounded. An error
+    of it is raised when the next group is ready, at the end of the block at the latest. The last one the caller writes.
     """
 
     def __init__(self, folder: Path, schema: pa.Schema, rows_per_shard: int = ROWS_PER_SHARD) -> None:
@@ -29,23 +32,34 @@ class ShardWriter:
         self._shard = 0
         self._rows_in_shard = 0
         self._pending: list[pa.Table] = []
+        self._pending_rows = self._pending_bytes = 0
         self._writer: pq.ParquetWriter | None = None
+        self._worker = ThreadPoolExecutor(1, thread_name_prefix="shards")
+        self._writing: Future[None] | None = None
         folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, table: pa.Table) -> None:
         self._pending.append(table.cast(self.schema))
         self.rows += table.num_rows
-        if (
-            sum(t.num_rows for t in self._pending) >= ROWS_PER_BATCH
-            or sum(t.nbytes for t in self._pending) >= BYTES_PER_GROUP
-        ):
-            self._flush()
+        self._pending_rows += table.num_rows
+        self._pending_bytes += self._pending[-1].nbytes
+        if self._pending_rows >= ROWS_PER_BATCH or self._pending_bytes >= BYTES_PER_GROUP:
+            group = self._take_pending()
+            self._wait()
+            self._writing = self._worker.submit(self._write_group, group)
 
-    def _flush(self) -> None:
-        if not self._pending and self._writer is not None:
-            return
+    def _take_pending(self) -> pa.Table:
         group = pa.concat_tables(self._pending) if self._pending else self.schema.empty_table()
-        self._pending = []
+        self._pending, self._pending_rows, self._pending_bytes = [], 0, 0
+        return group
+
+    def _wait(self) -> None:
+        """Until the group before is written."""
+        if self._writing is not None:
+            writing, self._writing = self._writing, None
+            writing.result()
+
+    def _write_group(self, group: pa.Table) -> None:
         if self._writer is None:
             self._writer = _open_writer(self.folder / f"part-{self._shard:05d}.parquet", self.schema)
         self._writer.write_table(group, row_group_size=max(group.num_rows, 1))
@@ -55,9 +69,13 @@ class ShardWriter:
             self._writer.close()
             self._writer, self._rows_in_shard, self._shard = None, 0, self._shard + 1
 
-    def close(self) -> None:
+    def _close(self) -> None:
+        self._wait()
         if self._pending or (self._writer is None and self._shard == 0):
-            self._flush()
+            self._write_group(self._take_pending())
+
+    def _end(self) -> None:
+        self._worker.shutdown()  # waits: nothing is written after this
         if self._writer is not None:
             self._writer.close()
             self._writer = None
@@ -68,10 +86,13 @@ class ShardWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
-            self.close()
-        elif self._writer is not None:
-            self._writer.close()
+        try:
+            if error is None:
+                self._close()
+            elif isinstance(error, Exception):
+                self._wait()  # a group that could not be written stood before what failed now
+        finally:
+            self._end()
 
 
 def write_parquet(path: Path, table: pa.Table) -> None:
