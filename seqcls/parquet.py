@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from seqcls.ahead import Behind
 from seqcls.errors import Corrupted
 from seqcls.failpoints import failpoint
+from seqcls.packing import BYTES
 
 ROWS_PER_BATCH = 65_536
 BYTES_PER_GROUP = 8 * 1024 * 1024
@@ -22,11 +25,14 @@ class ShardWriter:
     """Write tables to FOLDER/part-00000.parquet, part-00001.parquet, ...; at least one file, maybe without rows.
 
     Tables are gathered until about 8 MiB or 65,536 rows make a row group, so many small tables cost no more. A group is
-    packed and written by another thread while the next one is gathered: at most one, so memory stays bounded. An error
-    of it is raised when the next group is ready, at the end of the block at the latest. The last one the caller writes.
+    packed and written by another thread while the next one is gathered; writers that share `behind` have one group at
+    most between them, so memory stays bounded. An error of it is raised when the next group is ready, at the end of the
+    block at the latest. The last group is written by the caller: a small table starts no thread.
     """
 
-    def __init__(self, folder: Path, schema: pa.Schema, rows_per_shard: int = ROWS_PER_SHARD) -> None:
+    def __init__(
+        self, folder: Path, schema: pa.Schema, rows_per_shard: int = ROWS_PER_SHARD, behind: Behind | None = None
+    ) -> None:
         self.folder, self.schema, self.rows_per_shard = folder, schema, rows_per_shard
         self.rows = 0
         self._shard = 0
@@ -34,8 +40,8 @@ class ShardWriter:
         self._pending: list[pa.Table] = []
         self._pending_rows = self._pending_bytes = 0
         self._writer: pq.ParquetWriter | None = None
-        self._worker = ThreadPoolExecutor(1, thread_name_prefix="shards")
-        self._writing: Future[None] | None = None
+        self._behind = behind or Behind()
+        self._owns_behind = behind is None
         folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, table: pa.Table) -> None:
@@ -44,20 +50,12 @@ class ShardWriter:
         self._pending_rows += table.num_rows
         self._pending_bytes += self._pending[-1].nbytes
         if self._pending_rows >= ROWS_PER_BATCH or self._pending_bytes >= BYTES_PER_GROUP:
-            group = self._take_pending()
-            self._wait()
-            self._writing = self._worker.submit(self._write_group, group)
+            self._behind.hand_over(partial(self._write_group, self._take_pending()))
 
     def _take_pending(self) -> pa.Table:
         group = pa.concat_tables(self._pending) if self._pending else self.schema.empty_table()
         self._pending, self._pending_rows, self._pending_bytes = [], 0, 0
         return group
-
-    def _wait(self) -> None:
-        """Until the group before is written."""
-        if self._writing is not None:
-            writing, self._writing = self._writing, None
-            writing.result()
 
     def _write_group(self, group: pa.Table) -> None:
         if self._writer is None:
@@ -69,16 +67,9 @@ class ShardWriter:
             self._writer.close()
             self._writer, self._rows_in_shard, self._shard = None, 0, self._shard + 1
 
-    def _close(self) -> None:
-        self._wait()
+    def _write_rest(self) -> None:
         if self._pending or (self._writer is None and self._shard == 0):
             self._write_group(self._take_pending())
-
-    def _end(self) -> None:
-        self._worker.shutdown()  # waits: nothing is written after this
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
 
     def __enter__(self) -> ShardWriter:
         return self
@@ -86,13 +77,17 @@ class ShardWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        try:
+        with ExitStack() as stack:
+            if self._owns_behind:
+                stack.enter_context(self._behind)
+            stack.callback(self._close_file)
+            self._behind.settle(error)
             if error is None:
-                self._close()
-            elif isinstance(error, Exception):
-                self._wait()  # a group that could not be written stood before what failed now
-        finally:
-            self._end()
+                self._write_rest()
+
+    def _close_file(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
 
 
 def write_parquet(path: Path, table: pa.Table) -> None:
@@ -159,12 +154,19 @@ def _open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     return pq.ParquetWriter(
         path,
         schema,
-        compression="zstd",
-        compression_level=1,
+        compression={field.name: _codec(field) for field in schema},
+        compression_level=dict.fromkeys(plain, 1),
         write_page_checksum=True,
         use_dictionary=[name for name in plain if name not in ("id", "source_row")],
         write_statistics=plain,
     )
+
+
+def _codec(field: pa.Field) -> str:
+    """docs/decisions/0005: zstd took half of the time of ingest and encode, nearly all of it for this column."""
+    if field.name != "sequence":
+        return "zstd"
+    return "none" if field.type == BYTES else "lz4"
 
 
 def _open(path: Path) -> pq.ParquetFile:

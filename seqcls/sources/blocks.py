@@ -58,6 +58,10 @@ def text_blocks(
     for chunk, is_last in _with_line_feeds(chunks) if old_breaks else chunks:
         if offset == 0 and not pending and chunk.startswith(_BOM):
             chunk, offset = chunk[len(_BOM) :], len(_BOM)
+        if not skipping and not is_last and (cut := _last_break(chunk, any_break)):
+            yield Block(b"".join((pending, memoryview(chunk)[:cut])), offset)  # one copy, not two
+            pending, offset = chunk[cut:], offset + len(pending) + cut
+            continue
         data = pending + chunk
         cut = len(data) if is_last else _last_break(data, any_break)
         if skipping:  # the rest of an overlong line: up to its end

@@ -11,7 +11,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from seqcls import parquet
-from seqcls.ahead import ahead
 from seqcls.artefacts import ArtefactStore, Ref, read_manifest, write_json
 from seqcls.config.pipeline import Pipeline
 from seqcls.errors import CheckBroken
@@ -113,7 +112,7 @@ def _pass_rows(folder: Path, parts: list[Path], source: Path, sieve: Sieve, kind
         for own in parquet.iterate([source]):
             sieve.tally.note_rejects(own)
             rejects.write(own)
-        for batch in ahead(parquet.iterate(parts, rows=batch_rows)):
+        for batch in parquet.iterate(parts, rows=batch_rows):
             good, bad = sieve.judge(batch)
             kept.write(good)
             rejects.write(bad)

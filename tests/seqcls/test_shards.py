@@ -22,7 +22,7 @@ def rows(start: int, count: int) -> pa.Table:
 
 
 def threads_behind() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("shards")]
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("behind")]
 
 
 @pytest.fixture
