@@ -154,12 +154,20 @@ def _open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     return pq.ParquetWriter(
         path,
         schema,
-        compression={field.name: _codec(field) for field in schema},
-        compression_level=dict.fromkeys(plain, 1),
+        compression={_leaf(field): _codec(field) for field in schema},
+        compression_level={_leaf(field): 1 for field in schema if _codec(field) == "zstd"},
         write_page_checksum=True,
         use_dictionary=[name for name in plain if name not in ("id", "source_row")],
         write_statistics=plain,
     )
+
+
+def _leaf(field: pa.Field) -> str:
+    """The column of the file: for lists that of their values, and a codec for any other name would be passed over."""
+    name, kind = field.name, field.type
+    while pa.types.is_list(kind):
+        name, kind = f"{name}.list.element", kind.value_type
+    return name
 
 
 def _codec(field: pa.Field) -> str:

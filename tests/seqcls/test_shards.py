@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from seqcls import parquet
+from seqcls.packing import BYTES
 from seqcls.parquet import ShardWriter, iterate, read_parquet, shards
 
 SCHEMA = pa.schema([pa.field("id", pa.string(), nullable=False), pa.field("source_row", pa.int64(), nullable=False)])
@@ -109,3 +110,25 @@ def test_whoever_breaks_off_leaves_no_thread_writing(tmp_path: Path) -> None:
         write_groups(tmp_path, 10, then=KeyboardInterrupt())
     assert threads_behind() == []
     assert sum(table.num_rows for table in iterate(shards(tmp_path))) == 1_000, "what was handed over is whole"
+
+
+@pytest.mark.parametrize(
+    ("sequence", "codec"),
+    [
+        (pa.string(), "LZ4"),
+        (pa.list_(pa.int32()), "LZ4"),
+        (pa.list_(pa.list_(pa.float32())), "LZ4"),
+        (BYTES, "UNCOMPRESSED"),
+    ],
+)
+def test_sequences_are_packed_lightly_and_residues_not_at_all(
+    tmp_path: Path, sequence: pa.DataType, codec: str
+) -> None:
+    schema = pa.schema(
+        [pa.field("id", pa.string()), pa.field("sequence", sequence), pa.field("rules", pa.list_(pa.string()))]
+    )
+    with ShardWriter(tmp_path, schema) as writer:
+        writer.write(pa.table({"id": ["a"], "sequence": pa.nulls(1, sequence), "rules": [["a"]]}, schema=schema))
+    group = pq.read_metadata(shards(tmp_path)[0]).row_group(0)
+    columns = [group.column(number) for number in range(group.num_columns)]
+    assert [column.compression for column in columns] == ["ZSTD", codec, "ZSTD"]
