@@ -164,7 +164,8 @@ def _open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
 
 def _leaf(field: pa.Field) -> str:
     """The column of the file: for lists that of their values, and a codec for any other name would be passed over."""
-    name, kind = field.name, field.type
+    name: str = field.name
+    kind = field.type
     while pa.types.is_list(kind):
         name, kind = f"{name}.list.element", kind.value_type
     return name
