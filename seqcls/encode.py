@@ -13,20 +13,23 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 
+from seqcls.ahead import Behind, ahead
 from seqcls.artefacts import ArtefactStore, Ref, read_manifest
 from seqcls.config import Pipeline
 from seqcls.encoders import Encoder, SequenceRefused, fit_encoder, save_encoder
 from seqcls.errors import CheckBroken, DataRefused
 from seqcls.packing import packed, stored_type
-from seqcls.parquet import ROWS_PER_BATCH, ShardWriter, count_rows, iterate, shards
+from seqcls.parquet import ShardWriter, iterate, rows_of, shards
+from seqcls.split_names import LEFT_OUT, SplitNames
 from seqcls.table import SPLITS, Split
 
 BYTES_PER_BATCH = 4 * 1024 * 1024
 """Of sequences: long rows come in smaller batches."""
+SOURCE = ("source_file", "source_row")
 
 
 def encode(checked: Ref, splits: Ref, pipeline: Pipeline, store: ArtefactStore) -> Ref:
@@ -68,9 +71,13 @@ def encoded_schema(encoder: Encoder, inputs: dict[str, str]) -> pa.Schema:
 def encode_table(encoder: Encoder, table: pa.Table) -> pa.Table:
     """Rows of the table contract -> id, label, sequence, truncated, unknown; faults name file and row."""
     try:
-        encoded = encoder.encode(table["sequence"])
+        return _encoded(encoder, table)
     except SequenceRefused as refused:
-        raise _with_source(refused, table) from None
+        raise _at(refused, *(table[name][refused.row].as_py() for name in SOURCE)) from None
+
+
+def _encoded(encoder: Encoder, table: pa.Table) -> pa.Table:
+    encoded = encoder.encode(table["sequence"])
     return pa.table(
         {
             "id": table["id"],
@@ -87,23 +94,26 @@ def _fit(rows: _SplitRows, pipeline: Pipeline) -> Encoder:
     try:
         return fit_encoder(pipeline.kind, pipeline.encode, lambda: rows.sequences("train"), labels)
     except SequenceRefused as refused:
-        raise _with_source(refused, rows.current) from None
+        raise _at(refused, *rows.place(refused.row)) from None
 
 
 def _write_splits(rows: _SplitRows, encoder: Encoder, folder: Path, schema: pa.Schema) -> _Books:
     books = _Books()
     with ExitStack() as stack:
-        writers = {split: stack.enter_context(ShardWriter(folder / split, schema)) for split in SPLITS}
-        for split, table in rows.tables(["id", "label", "sequence", "source_file", "source_row"]):
-            encoded = encode_table(encoder, table)
+        behind = stack.enter_context(Behind())
+        writers = {split: stack.enter_context(ShardWriter(folder / split, schema, behind=behind)) for split in SPLITS}
+        for split, table in rows.tables(["id", "label", "sequence"]):
+            try:
+                encoded = _encoded(encoder, table)
+            except SequenceRefused as refused:
+                raise _at(refused, *rows.place(refused.row)) from None
             place = encoded.column_names.index("sequence")
             writers[split].write(encoded.set_column(place, "sequence", packed(encoded["sequence"])))
             books.add(split, encoded)
     return books
 
 
-def _with_source(refused: SequenceRefused, table: pa.Table) -> DataRefused:
-    file, row = (table[name][refused.row].as_py() for name in ("source_file", "source_row"))
+def _at(refused: SequenceRefused, file: str, row: int) -> DataRefused:
     where = f"{file}:{row}:sequence"
     return DataRefused(refused.found, where=where, expected=refused.expected, next_step=refused.next_step)
 
@@ -114,56 +124,39 @@ class _SplitRows:
     def __init__(self, rows: Path, splits: Path) -> None:
         self.parts, self.splits = shards(rows), splits
         self.left_out = 0
-        self.current: pa.Table | None = None  # what was handed out last, for messages
-        self._batch_rows = _batch_rows(self.parts)
+        self._current = np.zeros(0, np.int64)  # which rows were handed out last, for messages
+        self._batch_rows = rows_of(self.parts, BYTES_PER_BATCH)
 
     def tables(self, columns: list[str]) -> Iterator[tuple[Split, pa.Table]]:
         """(split, its rows of one batch), batch after batch."""
-        self.left_out = 0
-        names = _Aligned(iterate([self.splits], ["split"], self._batch_rows), str(self.splits))
-        for table in iterate(self.parts, columns, self._batch_rows):
-            split = names.take(table.num_rows)
-            self.left_out += split.null_count
-            _check_names(split, self.splits)
-            for name in SPLITS:
-                chosen = table.filter(pc.equal(split, name))
-                if chosen.num_rows:
-                    self.current = chosen
-                    yield name, chosen
+        self.left_out = start = 0
+        names = SplitNames(iterate([self.splits], ["split"], self._batch_rows), str(self.splits))
+        for table in ahead(iterate(self.parts, columns, self._batch_rows)):
+            codes = names.take(table.num_rows)
+            for code, name in enumerate(SPLITS):
+                chosen = codes == code
+                if chosen.any():
+                    self._current = start + np.flatnonzero(chosen)
+                    yield name, table if chosen.all() else table.filter(pa.array(chosen))
+            self.left_out += int((codes == LEFT_OUT).sum())
+            start += table.num_rows
         names.check_done()
 
     def sequences(self, wanted: Split) -> Iterator[pa.Array]:
         """Sequences of one split."""
-        for split, table in self.tables(["sequence", "source_file", "source_row"]):
+        for split, table in self.tables(["sequence"]):
             if split == wanted:
                 yield table["sequence"]
 
-
-class _Aligned:
-    """Pulls as many split names as the other stream has rows, whatever the batches of the two files."""
-
-    def __init__(self, tables: Iterator[pa.Table], where: str) -> None:
-        self._tables, self._where = tables, where
-        self._held = pa.chunked_array([], pa.string())
-
-    def take(self, rows: int) -> pa.ChunkedArray:
-        while len(self._held) < rows:
-            table = next(self._tables, None)
-            if table is None:
-                raise self._out_of_step("fewer")
-            self._held = pa.chunked_array([*self._held.chunks, *table["split"].cast(pa.string()).chunks], pa.string())
-        taken, self._held = self._held.slice(0, rows), self._held.slice(rows)
-        return taken
-
-    def check_done(self) -> None:
-        if len(self._held) or any(table.num_rows for table in self._tables):
-            raise self._out_of_step("more")
-
-    def _out_of_step(self, how: str) -> CheckBroken:
-        return CheckBroken(
-            f"{how} rows than the checked table has", where=self._where, expected="one split a row, in the same order",
-            next_step="run the split stage again; if it happens twice, report a bug",
-        )  # fmt: skip
+    def place(self, row: int) -> tuple[str, int]:
+        """File and row of what was handed out last; read when a message needs them, so that no pass carries them."""
+        wanted = int(self._current[row])
+        for table in iterate(self.parts, list(SOURCE)):
+            if wanted < table.num_rows:
+                file, number = (table[name][wanted].as_py() for name in SOURCE)
+                return file, number
+            wanted -= table.num_rows
+        raise AssertionError("a row that was handed out is in the files")
 
 
 class _Books:
@@ -198,13 +191,13 @@ class _Books:
 def _classes(rows: _SplitRows) -> list[str]:
     """The sorted classes of the training split; no other split may have a class more."""
     found: dict[str, set[str]] = {split: set() for split in SPLITS}
-    for split, table in rows.tables(["label", "source_file", "source_row"]):
+    for split, table in rows.tables(["label"]):
         labels = table["label"]
         if labels.null_count:
-            place = pc.index(pc.is_null(labels), True).as_py()
+            file, row = rows.place(pc.index(pc.is_null(labels), True).as_py())
             raise DataRefused(
                 "no label",
-                where=f"{table['source_file'][place]}:{table['source_row'][place]}:label",
+                where=f"{file}:{row}:label",
                 expected="a class for each row to train on",
                 next_step='set rules.missing_label = "reject", or add the label',
             )
@@ -230,20 +223,3 @@ def _check_classes(found: dict[str, set[str]]) -> None:
             expected="at least 2 to tell apart",
             next_step="look at the splits that `seqcls check` lists, and at source.label",
         )  # fmt: skip
-
-
-def _check_names(split: pa.ChunkedArray, where: Path) -> None:
-    strange = set(pc.unique(split).to_pylist()) - {*SPLITS, None}
-    if strange:
-        raise CheckBroken(
-            f"split {sorted(map(str, strange))}", where=str(where), expected=f"one of {', '.join(SPLITS)}, or null"
-        )
-
-
-def _batch_rows(parts: list[Path]) -> int:
-    """As many rows as make about BYTES_PER_BATCH, by the footers."""
-    rows, size = count_rows(parts), 0
-    for part in parts:
-        footer = pq.read_metadata(part)
-        size += sum(footer.row_group(group).total_byte_size for group in range(footer.num_row_groups))
-    return max(1, min(ROWS_PER_BATCH, int(BYTES_PER_BATCH / max(size / max(rows, 1), 1))))

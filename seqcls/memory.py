@@ -15,9 +15,10 @@ import pyarrow as pa
 
 from seqcls.errors import WorldFailed, first_line
 
-# torch raises RuntimeError for it (DefaultCPUAllocator, CUDA), libraries in C++ pass on std::bad_alloc.
+# torch raises RuntimeError for it (DefaultCPUAllocator, CUDA), libraries in C++ pass on std::bad_alloc, and Python has
+# no room for the stack of a thread that reads ahead or writes behind.
 _WORDS = ("can't allocate memory", "cannot allocate memory", "not enough memory", "out of memory", "bad_alloc",
-          "unable to allocate")  # fmt: skip
+          "unable to allocate", "can't start new thread")  # fmt: skip
 
 
 def is_lack_of_memory(error: BaseException) -> bool:

@@ -3,49 +3,61 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from types import TracebackType
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from seqcls.ahead import Behind
 from seqcls.errors import Corrupted
 from seqcls.failpoints import failpoint
+from seqcls.packing import BYTES
 
 ROWS_PER_BATCH = 65_536
-BYTES_PER_GROUP = 32 * 1024 * 1024
+BYTES_PER_GROUP = 8 * 1024 * 1024
 ROWS_PER_SHARD = 1_000_000
 
 
 class ShardWriter:
     """Write tables to FOLDER/part-00000.parquet, part-00001.parquet, ...; at least one file, maybe without rows.
 
-    Tables are gathered until about 32 MiB or 65,536 rows make a row group, so many small tables cost no more.
+    Tables are gathered until about 8 MiB or 65,536 rows make a row group, so many small tables cost no more. A group is
+    packed and written by another thread while the next one is gathered; writers that share `behind` have one group at
+    most between them, so memory stays bounded. An error of it is raised when the next group is ready, at the end of the
+    block at the latest. The last group is written by the caller: a small table starts no thread.
     """
 
-    def __init__(self, folder: Path, schema: pa.Schema, rows_per_shard: int = ROWS_PER_SHARD) -> None:
+    def __init__(
+        self, folder: Path, schema: pa.Schema, rows_per_shard: int = ROWS_PER_SHARD, behind: Behind | None = None
+    ) -> None:
         self.folder, self.schema, self.rows_per_shard = folder, schema, rows_per_shard
         self.rows = 0
         self._shard = 0
         self._rows_in_shard = 0
         self._pending: list[pa.Table] = []
+        self._pending_rows = self._pending_bytes = 0
         self._writer: pq.ParquetWriter | None = None
+        self._behind = behind or Behind()
+        self._owns_behind = behind is None
         folder.mkdir(parents=True, exist_ok=True)
 
     def write(self, table: pa.Table) -> None:
         self._pending.append(table.cast(self.schema))
         self.rows += table.num_rows
-        if (
-            sum(t.num_rows for t in self._pending) >= ROWS_PER_BATCH
-            or sum(t.nbytes for t in self._pending) >= BYTES_PER_GROUP
-        ):
-            self._flush()
+        self._pending_rows += table.num_rows
+        self._pending_bytes += self._pending[-1].nbytes
+        if self._pending_rows >= ROWS_PER_BATCH or self._pending_bytes >= BYTES_PER_GROUP:
+            self._behind.hand_over(partial(self._write_group, self._take_pending()))
 
-    def _flush(self) -> None:
-        if not self._pending and self._writer is not None:
-            return
+    def _take_pending(self) -> pa.Table:
         group = pa.concat_tables(self._pending) if self._pending else self.schema.empty_table()
-        self._pending = []
+        self._pending, self._pending_rows, self._pending_bytes = [], 0, 0
+        return group
+
+    def _write_group(self, group: pa.Table) -> None:
         if self._writer is None:
             self._writer = _open_writer(self.folder / f"part-{self._shard:05d}.parquet", self.schema)
         self._writer.write_table(group, row_group_size=max(group.num_rows, 1))
@@ -55,12 +67,9 @@ class ShardWriter:
             self._writer.close()
             self._writer, self._rows_in_shard, self._shard = None, 0, self._shard + 1
 
-    def close(self) -> None:
+    def _write_rest(self) -> None:
         if self._pending or (self._writer is None and self._shard == 0):
-            self._flush()
-        if self._writer is not None:
-            self._writer.close()
-            self._writer = None
+            self._write_group(self._take_pending())
 
     def __enter__(self) -> ShardWriter:
         return self
@@ -68,9 +77,16 @@ class ShardWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if error is None:
-            self.close()
-        elif self._writer is not None:
+        with ExitStack() as stack:
+            if self._owns_behind:
+                stack.enter_context(self._behind)
+            stack.callback(self._close_file)
+            self._behind.settle(error)
+            if error is None:
+                self._write_rest()
+
+    def _close_file(self) -> None:
+        if self._writer is not None:
             self._writer.close()
 
 
@@ -138,12 +154,28 @@ def _open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
     return pq.ParquetWriter(
         path,
         schema,
-        compression="zstd",
-        compression_level=1,
+        compression={_leaf(field): _codec(field) for field in schema},
+        compression_level={_leaf(field): 1 for field in schema if _codec(field) == "zstd"},
         write_page_checksum=True,
         use_dictionary=[name for name in plain if name not in ("id", "source_row")],
         write_statistics=plain,
     )
+
+
+def _leaf(field: pa.Field) -> str:
+    """The column of the file: for lists that of their values, and a codec for any other name would be passed over."""
+    name: str = field.name
+    kind = field.type
+    while pa.types.is_list(kind):
+        name, kind = f"{name}.list.element", kind.value_type
+    return name
+
+
+def _codec(field: pa.Field) -> str:
+    """docs/decisions/0005: zstd took half of the time of ingest and encode, nearly all of it for this column."""
+    if field.name != "sequence":
+        return "zstd"
+    return "none" if field.type == BYTES else "lz4"
 
 
 def _open(path: Path) -> pq.ParquetFile:

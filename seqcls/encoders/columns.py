@@ -29,6 +29,8 @@ def one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
     """A column -> one array."""
     if not isinstance(column, pa.ChunkedArray):
         return column
+    if column.num_chunks == 1:
+        return column.chunk(0)
     return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
+from seqcls.ahead import ahead
 from seqcls.sources.reading import Reading, Reject
 from seqcls.sources.stream import SourceStream, open_source
 from seqcls.table import RAW_LIMIT
@@ -52,9 +53,15 @@ def text_blocks(
     limit = reading.source.max_row_bytes
     pending, offset, skipping = b"", 0, False
     chunks = _utf8_chunks(reading, stream)
+    if reading.file.size > BLOCK_BYTES:  # a file of one block needs no thread
+        chunks = ahead(chunks)
     for chunk, is_last in _with_line_feeds(chunks) if old_breaks else chunks:
         if offset == 0 and not pending and chunk.startswith(_BOM):
             chunk, offset = chunk[len(_BOM) :], len(_BOM)
+        if not skipping and not is_last and (cut := _last_break(chunk, any_break)):
+            yield Block(b"".join((pending, memoryview(chunk)[:cut])), offset)  # one copy, not two
+            pending, offset = chunk[cut:], offset + len(pending) + cut
+            continue
         data = pending + chunk
         cut = len(data) if is_last else _last_break(data, any_break)
         if skipping:  # the rest of an overlong line: up to its end

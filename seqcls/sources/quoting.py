@@ -37,13 +37,21 @@ def record_ends(data: bytes, delimiter: int, most_lines: int, most_bytes: int) -
 def _is_regular(letters: npt.NDArray[np.uint8], quotes: npt.NDArray[np.intp], delimiter: int) -> bool:
     if len(quotes) == 0:
         return True
-    first = np.flatnonzero(np.diff(quotes, prepend=-2) != 1)  # of each run, as an index into quotes
-    last = np.append(first[1:], len(quotes)) - 1
-    is_inside = first % 2 == 1
-    ends_outside = last % 2 == 1  # an even number of quotes up to here
-    opens, closes = quotes[first], quotes[last]
-    previous = np.where(opens > 0, letters.take(opens - 1, mode="clip"), _LINE_FEED)
-    following = np.where(closes < len(letters) - 1, letters.take(closes + 1, mode="clip"), _LINE_FEED)
-    starts_field = (previous == delimiter) | (previous == _LINE_FEED)
-    ends_field = (following == delimiter) | (following == _LINE_FEED) | (following == _RETURN)
-    return bool(np.all(is_inside | starts_field) and np.all(~ends_outside | ends_field))
+    opens, closes = quotes[::2], quotes[1::2]
+    adjacent = np.diff(quotes) == 1
+    if adjacent.any():
+        first = np.flatnonzero(np.append(True, ~adjacent))  # of each run, as an index into quotes
+        last = np.append(first[1:], len(quotes)) - 1
+        opens = quotes[first[first % 2 == 0]]  # runs that begin outside: an even number of quotes stands before
+        closes = quotes[last[last % 2 == 1]]  # runs that end outside: an even number of quotes up to here
+    return _all_start_field(letters, opens, delimiter) and _all_end_field(letters, closes, delimiter)
+
+
+def _all_start_field(letters: npt.NDArray[np.uint8], opens: npt.NDArray[np.intp], delimiter: int) -> bool:
+    previous = letters[opens[int(opens[0] == 0) :] - 1]
+    return bool(np.all((previous == delimiter) | (previous == _LINE_FEED)))
+
+
+def _all_end_field(letters: npt.NDArray[np.uint8], closes: npt.NDArray[np.intp], delimiter: int) -> bool:
+    following = letters[closes[: len(closes) - int(closes[-1] == len(letters) - 1)] + 1]
+    return bool(np.all((following == delimiter) | (following == _LINE_FEED) | (following == _RETURN)))

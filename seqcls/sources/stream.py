@@ -66,6 +66,10 @@ class SourceStream(io.RawIOBase):
     def readable(self) -> bool:
         return True
 
+    def read(self, size: int = -1) -> bytes:
+        """Without the copies of `RawIOBase.read`, once the head is taken."""
+        return super().read(size) or b"" if self._head or size < 0 else self._unpack(size)
+
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer).cast("B")
         if self._head:

@@ -155,8 +155,9 @@ def test_too_few_threads_are_one_message_and_the_rerun_completes(
         RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 8000 bytes."),
         RuntimeError("CUDA out of memory. Tried to allocate 20.00 MiB"),
         OSError(12, "Cannot allocate memory"),
+        RuntimeError("can't start new thread"),
     ],
-    ids=["python", "torch", "cuda", "system"],
+    ids=["python", "torch", "cuda", "system", "thread"],
 )
 def test_each_way_to_say_that_memory_ran_out_is_understood(error: Exception) -> None:
     with pytest.raises(WorldFailed, match="the memory does not suffice") as caught, enough_memory("here", "less"):
