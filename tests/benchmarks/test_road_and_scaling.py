@@ -23,6 +23,7 @@ def steps(**changes: float) -> list[Row]:
             rows.append({"rows": count, "bases": bases, "step": step, "seconds": 1.0, "rows_s": 1000, "peak_mib": 100})
     by_place = {(row["rows"], row["bases"], row["step"]): row for row in rows}
     by_place[1000, road_speed.SHORT, "validate"]["seconds"] = 0.001
+    by_place[1000, 150, "encode"]["by_pyarrow"] = 2.0
     for name, value in changes.items():
         step, _, figure = name.partition("__")
         by_place[1000, 150, step.replace("_", " ")][figure] = value
@@ -45,12 +46,23 @@ def test_a_road_that_holds_every_target_misses_none() -> None:
     [
         ({"road__rows_s": 699}, "road by scorer, rows/s"),
         ({"scorer__rows_s": 1000, "scorer_again__rows_s": 2000, "road__rows_s": 1049}, "road by scorer, rows/s"),
-        ({"encode__seconds": 1.01}, "ingest + encode by pyarrow, s"),
+        ({"encode__by_pyarrow": 2.01}, "ingest + encode by pyarrow, s"),
         ({"split__peak_mib": 160.1}, "peak of split, MiB"),
     ],
 )
 def test_a_target_that_is_just_missed_is_named(change: dict[str, float], target: str) -> None:
     assert missed(steps(**change)) == [target]
+
+
+def test_of_laps_the_median_counts_and_each_has_its_own_ratio() -> None:
+    def lap(pyarrow: float, ingest: float, encode: float) -> list[Row]:
+        took = {"pyarrow": pyarrow, "ingest": ingest, "encode": encode}
+        return [{"step": step, "seconds": s, "rows_s": 100 / s, "peak_mib": 10 * s} for step, s in took.items()]
+
+    found = {row["step"]: row for row in road_speed.summary([lap(1, 1, 1), lap(4, 2, 2), lap(1, 3, 2)])}
+    assert (found["ingest"]["seconds"], found["ingest"]["rows_s"], found["ingest"]["peak_mib"]) == (2, 50, 30)
+    encode = found["encode"]
+    assert (encode["by_pyarrow"], encode["lowest"], encode["highest"], encode["laps"]) == (2.0, 1.0, 5.0, 3)
 
 
 def test_simulated_rows_are_as_many_and_as_long_as_asked_for(tmp_path: Path) -> None:
