@@ -28,7 +28,7 @@ import numpy.typing as npt
 from benchmarks.measured import Row, read_rows, replace
 from benchmarks.runs import CONFIGS, ROOT, Changes, open_variant, prepare
 from seqcls.artefacts import Ref
-from seqcls.batches import EncodedSplit, read_inputs
+from seqcls.encoded_split import EncodedSplit, read_inputs
 from seqcls.models.package import load_model, predict_logits
 from seqcls.training.train import train
 

@@ -15,7 +15,7 @@ from seqcls.config.pipeline import parse_pipeline
 def main() -> None:
     import torch
 
-    from seqcls.batches import EncodedSplit
+    from seqcls.encoded_split import EncodedSplit
     from seqcls.engines.race import run_race
     from seqcls.models import build_model
     from seqcls.models.package import LoadedModel, ModelManifest

@@ -123,7 +123,7 @@ def write_lines(name: str, threads: int, folder: Path, files: list[Path]) -> Non
 def train_and_score(name: str, threads: int) -> Measured:
     """A training that nothing is reused for, and its test rows from raw text to labels."""
     from benchmarks.runs import prepare
-    from seqcls.batches import EncodedSplit
+    from seqcls.encoded_split import EncodedSplit
     from seqcls.encoders import load_encoder
     from seqcls.models.package import load_model, predict_logits
     from seqcls.training.train import train

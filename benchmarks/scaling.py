@@ -71,7 +71,7 @@ def train_and_score(store_folder: Path, digest: str, threads: int) -> Row:
     """One epoch, then all test rows; a first small batch of each is not counted by the loop's own clock."""
     import torch
 
-    from seqcls.batches import EncodedSplit
+    from seqcls.encoded_split import EncodedSplit
     from seqcls.models.package import load_model, predict_logits
     from seqcls.training.train import train
 

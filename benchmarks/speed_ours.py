@@ -95,7 +95,7 @@ def plain_pipeline(case: str, batch: int, epochs: int, threads: int, precision: 
 def main() -> None:
     import torch
 
-    from seqcls.batches import EncodedSplit
+    from seqcls.encoded_split import EncodedSplit
     from seqcls.engines import ENGINES
     from seqcls.engines.race import run_race
     from seqcls.models.logits import run_batches

@@ -20,7 +20,7 @@ TRIALS = 5
 def main() -> None:
     import torch
 
-    from seqcls.batches import EncodedSplit
+    from seqcls.encoded_split import EncodedSplit
     from seqcls.models import build_model
     from seqcls.training.optimisation import Objective
     from seqcls.training.precision import TIMED, WARM_UP, run_trial

@@ -13,9 +13,9 @@ from typing import Any
 from pydantic import ValidationError
 
 from seqcls.artefacts import Ref, verify, write_json
-from seqcls.batches import EncodedSplit
 from seqcls.config import config_digest
 from seqcls.config.train import EngineName
+from seqcls.encoded_split import EncodedSplit
 from seqcls.engines import REFERENCE
 from seqcls.engines.machine import Machine, this_machine
 from seqcls.engines.race import Race, run_race

@@ -40,7 +40,7 @@ class Scorer:
 
     def score(self, rows: pa.Table) -> tuple[np.ndarray, Flags]:
         """Rows with a `sequence` column -> probabilities (N, K), NaN where the network gave none; flags of the rows."""
-        from seqcls.batches import EncodedSplit
+        from seqcls.encoded_split import EncodedSplit
         from seqcls.models.logits import run_batches
 
         encoded = self.encoder.encode(rows["sequence"].combine_chunks())

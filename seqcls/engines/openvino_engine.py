@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import torch
 
-from seqcls.batches import Batch
+from seqcls.batch import Batch
 from seqcls.config.model import FittedConfig
 from seqcls.engines.conversion import convert, core, is_installed, probe, tensors_of
 from seqcls.engines.engine import unavailable

@@ -16,8 +16,8 @@ import numpy as np
 import torch
 from pydantic import BaseModel, ConfigDict
 
-from seqcls.batches import EncodedSplit
 from seqcls.config.train import EngineName
+from seqcls.encoded_split import EncodedSplit
 from seqcls.engines import ENGINES, REFERENCE, Opener
 from seqcls.engines.engine import Engine, EngineUnavailable
 from seqcls.engines.machine import Machine, this_machine

@@ -12,7 +12,7 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from seqcls.batches import Batch
+from seqcls.batch import Batch
 from seqcls.config.model import FittedConfig
 from seqcls.engines.engine import unavailable
 from seqcls.models.bf16 import has_bf16

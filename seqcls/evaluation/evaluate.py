@@ -192,7 +192,7 @@ def _answer(predict: Predict, model: Ref, encoded: Ref, split: Split, classes: i
 
 def _predict_with(batch_size: int) -> Predict:
     def predict(model: Ref, encoded: Ref, split: Split) -> Floats:
-        from seqcls.batches import EncodedSplit
+        from seqcls.encoded_split import EncodedSplit
         from seqcls.models.package import load_model, predict_logits
 
         loaded = load_model(model)

@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqcls.batches import Batch
+from seqcls.batch import Batch
 
 
 class Ensemble(nn.Module):

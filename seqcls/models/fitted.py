@@ -17,7 +17,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from seqcls.batches import Batch, EncodedSplit, Integers
+from seqcls.batch import Batch
+from seqcls.dealing import Integers
+from seqcls.encoded_split import EncodedSplit
 from seqcls.encoders.spec import InputSpec
 
 Floats = npt.NDArray[np.float64]

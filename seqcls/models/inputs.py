@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqcls.batches import Batch
+from seqcls.batch import Batch
 from seqcls.config.model import AnyNetwork
 from seqcls.encoders.base import PADDING, UNKNOWN
 from seqcls.encoders.spec import InputSpec

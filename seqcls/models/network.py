@@ -11,7 +11,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqcls.batches import Batch
+from seqcls.batch import Batch
 from seqcls.config.model import AnyNetwork, AttentionModel, CnnModel, HybridModel, ModelConfig, RecurrentModel
 from seqcls.encoders.spec import InputSpec
 from seqcls.models.convolution import Convolutions

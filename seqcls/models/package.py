@@ -18,8 +18,8 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from seqcls.artefacts import Ref, verify, write_json
-from seqcls.batches import EncodedSplit, read_inputs
 from seqcls.config.model import ModelConfig
+from seqcls.encoded_split import EncodedSplit, read_inputs
 from seqcls.encoders.spec import InputSpec
 from seqcls.errors import Corrupted, DataRefused
 from seqcls.models import build_model

@@ -18,9 +18,9 @@ import numpy as np
 import pyarrow as pa
 
 from seqcls.artefacts import ArtefactStore, Ref
-from seqcls.batches import ENCODER_FILE
 from seqcls.config.pipeline import Pipeline
 from seqcls.dealing import Integers, deal, same_sequences
+from seqcls.encoded_split import ENCODER_FILE
 from seqcls.errors import CheckBroken
 from seqcls.packing import unpacked
 from seqcls.parquet import read_parquet, shards, write_parquet

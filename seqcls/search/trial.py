@@ -19,8 +19,8 @@ import torch
 from pydantic import BaseModel, ConfigDict
 
 from seqcls.artefacts import ArtefactStore, Ref, write_json
-from seqcls.batches import EncodedSplit
 from seqcls.config.pipeline import Pipeline, config_digest
+from seqcls.encoded_split import EncodedSplit
 from seqcls.failpoints import failpoint
 from seqcls.models.package import run_network
 from seqcls.search.folds import Fold

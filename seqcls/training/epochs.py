@@ -16,8 +16,10 @@ import torch
 from torch import Tensor, nn
 
 from seqcls.artefacts import Ref
-from seqcls.batches import NO_LABEL, Batch, Batches, EncodedSplit, read_inputs
+from seqcls.batch import Batch
+from seqcls.batches import Batches
 from seqcls.config.pipeline import Pipeline
+from seqcls.encoded_split import NO_LABEL, EncodedSplit, read_inputs
 from seqcls.failpoints import failpoint
 from seqcls.models import build_model
 from seqcls.training import checkpoints

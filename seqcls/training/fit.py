@@ -20,8 +20,9 @@ import torch.nn.functional as F
 from torch import Tensor
 
 from seqcls.artefacts import Ref
-from seqcls.batches import EncodedSplit, Integers, read_inputs
 from seqcls.config.pipeline import Pipeline
+from seqcls.dealing import Integers
+from seqcls.encoded_split import EncodedSplit, read_inputs
 from seqcls.errors import DataRefused
 from seqcls.failpoints import failpoint
 from seqcls.models import build_model

@@ -21,7 +21,8 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor, nn
 
-from seqcls.batches import Batch, Batches
+from seqcls.batch import Batch
+from seqcls.batches import Batches
 from seqcls.config.train import TrainConfig
 from seqcls.models.bf16 import has_bf16
 from seqcls.training.optimisation import Objective, Optimiser

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from seqcls.artefacts import Ref
-from seqcls.batches import Integers
+from seqcls.dealing import Integers
 from seqcls.errors import ConfigRefused, DataRefused
 
 

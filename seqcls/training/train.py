@@ -18,9 +18,9 @@ from dataclasses import dataclass
 import torch
 
 from seqcls.artefacts import ArtefactStore, Ref, write_json
-from seqcls.batches import ENCODER_FILE, EncodedSplit
 from seqcls.config.model import FittedConfig
 from seqcls.config.pipeline import Pipeline
+from seqcls.encoded_split import ENCODER_FILE, EncodedSplit
 from seqcls.errors import ConfigRefused
 from seqcls.models.package import (
     FORMAT_VERSION,

@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from seqcls.artefacts import Ref
-from seqcls.batches import read_inputs
 from seqcls.cli import main
 from seqcls.config.encode import TextEncode
 from seqcls.config.pipeline import load_pipeline
+from seqcls.encoded_split import read_inputs
 from seqcls.evaluation.tried import read_search
 from seqcls.registry.versions import champion
 from seqcls.search.presets import encodings_beside

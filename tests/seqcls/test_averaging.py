@@ -15,7 +15,8 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqcls.artefacts import ArtefactStore, read_manifest
-from seqcls.batches import Batches, EncodedSplit
+from seqcls.batches import Batches
+from seqcls.encoded_split import EncodedSplit
 from seqcls.errors import ConfigRefused
 from seqcls.models.layers import MaskedBatchNorm
 from seqcls.models.package import load_model, predict_logits

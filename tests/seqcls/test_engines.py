@@ -14,9 +14,10 @@ import pytest
 import torch
 from torch import nn
 
-from seqcls.batches import Batch, EncodedSplit
+from seqcls.batch import Batch
 from seqcls.config.model import FittedConfig, ModelConfig, NgramsModel, RocketModel
 from seqcls.config.train import EngineName
+from seqcls.encoded_split import EncodedSplit
 from seqcls.encoders.spec import InputSpec
 from seqcls.engines import ENGINES, conversion
 from seqcls.engines.engine import Engine, EngineUnavailable

@@ -17,9 +17,9 @@ import pytest
 import torch
 
 from seqcls.artefacts import ArtefactStore, verify
-from seqcls.batches import EncodedSplit
 from seqcls.config.model import AnyModel, FittedConfig, ModelConfig, RocketModel
 from seqcls.config.pipeline import Pipeline, parse_pipeline
+from seqcls.encoded_split import EncodedSplit
 from seqcls.encoders.spec import InputSpec
 from seqcls.errors import ConfigRefused, DataRefused
 from seqcls.models import FITTED, build_model

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from seqcls.artefacts import ArtefactStore
-from seqcls.batches import EncodedSplit
+from seqcls.encoded_split import EncodedSplit
 from seqcls.encoders.spec import InputSpec
 from seqcls.models import build_model
 from seqcls.models.inputs import FEW_ENTRIES, RARE_START

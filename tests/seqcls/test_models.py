@@ -10,7 +10,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqcls.batches import Batch, EncodedSplit
+from seqcls.batch import Batch
 from seqcls.config.model import (
     AttentionModel,
     CnnModel,
@@ -22,6 +22,7 @@ from seqcls.config.model import (
     ResnetModel,
     TransformerModel,
 )
+from seqcls.encoded_split import EncodedSplit
 from seqcls.encoders.spec import InputSpec
 from seqcls.errors import ConfigRefused
 from seqcls.models import MODELS, build_model

@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from seqcls.batches import EncodedSplit
 from seqcls.config.encode import TextEncode
 from seqcls.config.model import NgramsModel
+from seqcls.encoded_split import EncodedSplit
 from seqcls.encoders import InputSpec
 from seqcls.errors import DataRefused
 from seqcls.models import build_model

@@ -17,10 +17,10 @@ from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from seqcls.artefacts import ArtefactStore
-from seqcls.batches import EncodedSplit
 from seqcls.config.encode import ResidueEncode, TextEncode
 from seqcls.config.model import NgramsModel
 from seqcls.config.pipeline import parse_pipeline
+from seqcls.encoded_split import EncodedSplit
 from seqcls.encoders import Encoder, InputSpec, fit_encoder, load_encoder, save_encoder
 from seqcls.errors import ConfigRefused
 from seqcls.models import build_model

@@ -12,9 +12,9 @@ import pytest
 import torch
 
 from seqcls.artefacts import ArtefactStore
-from seqcls.batches import EncodedSplit
 from seqcls.config.pipeline import parse_pipeline
 from seqcls.config.train import TrainConfig
+from seqcls.encoded_split import EncodedSplit
 from seqcls.errors import ConfigRefused
 from seqcls.models import MODELS, build_model
 from seqcls.models.bf16 import has_bf16

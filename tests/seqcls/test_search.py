@@ -12,8 +12,8 @@ import numpy as np
 import pytest
 
 from seqcls.artefacts import ArtefactStore, Ref, verify
-from seqcls.batches import EncodedSplit
 from seqcls.config.pipeline import Pipeline
+from seqcls.encoded_split import EncodedSplit
 from seqcls.errors import ConfigRefused, DataRefused
 from seqcls.evaluation.tried import Search, read_search
 from seqcls.models.package import load_model, predict_logits

@@ -13,10 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqcls.artefacts import ArtefactStore
-from seqcls.batches import EncodedSplit
 from seqcls.config.base import duration_seconds
 from seqcls.config.pipeline import Pipeline, parse_pipeline
 from seqcls.dealing import deal, same_sequences
+from seqcls.encoded_split import EncodedSplit
 from seqcls.errors import ConfigRefused
 from seqcls.parquet import read_parquet, shards
 from seqcls.search.bench import Bench

@@ -15,8 +15,8 @@ import torch
 from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 
 from seqcls.artefacts import ArtefactStore, read_manifest, verify
-from seqcls.batches import EncodedSplit
 from seqcls.config.train import TrainConfig
+from seqcls.encoded_split import EncodedSplit
 from seqcls.errors import ConfigRefused, DataRefused
 from seqcls.models import build_model
 from seqcls.models.package import load_model, predict_logits

@@ -16,7 +16,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from seqcls.batches import Batch
+from seqcls.batch import Batch
 from seqcls.config.model import NgramsModel
 from seqcls.encoders.spec import InputSpec
 from seqcls.models.layers import mask_of

@@ -1,0 +1,55 @@
+"""Some rows of a split as tensors, padded to one length; padding is 0 and never counts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Some rows, padded to one length T; `observed` is given where the network must see what is missing."""
+
+    rows: Tensor
+    """(B,) positions in the split."""
+    tokens: Tensor | None
+    """(B, T) indices, 0 is padding."""
+    values: Tensor | None
+    """(B, T, C), missing and padding are 0."""
+    observed: Tensor | None
+    """(B, T, C), False where a value is missing or padding."""
+    lengths: Tensor
+    """(B,) real positions of each row."""
+    labels: Tensor
+    """(B,) indices of classes, -1 where there is none."""
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    @property
+    def width(self) -> int:
+        """T, padding included."""
+        sequence = self.tokens if self.tokens is not None else self.values
+        assert sequence is not None
+        return sequence.shape[1]
+
+    def to(self, device: torch.device) -> Batch:
+        if device.type == "cpu":
+            return self
+        return Batch(*(None if part is None else part.to(device, non_blocking=True) for part in _parts(self)))  # type: ignore[arg-type]
+
+    def pad_to(self, width: int) -> Batch:
+        """The same rows with more padding."""
+        more = width - self.width
+        assert more >= 0, "padding is only added"
+
+        def pad(part: Tensor | None) -> Tensor | None:
+            return None if part is None else torch.cat([part, part.new_zeros(len(part), more, *part.shape[2:])], dim=1)
+
+        return replace(self, tokens=pad(self.tokens), values=pad(self.values), observed=pad(self.observed))
+
+
+def _parts(batch: Batch) -> tuple[Tensor | None, ...]:
+    return batch.rows, batch.tokens, batch.values, batch.observed, batch.lengths, batch.labels
