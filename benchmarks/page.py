@@ -122,8 +122,17 @@ def targets_table(rows: list[Row]) -> str:
     """road_targets.csv."""
     verdict = {"1": "holds", "0": "**missed**"}
     return table(
-        ("from files to scores", "measured", "wanted", ""),
-        [(row["target"], row["measured"], row["wanted"], verdict[str(row["holds"])]) for row in rows],
+        ("from files to scores", "measured", "lowest to highest lap", "wanted", ""),
+        [
+            (
+                row["target"],
+                row["measured"],
+                f"{row['lowest']} to {row['highest']}" if row.get("lowest") else "",
+                row["wanted"],
+                verdict[str(row["holds"])],
+            )
+            for row in rows
+        ],
     )
 
 

@@ -28,7 +28,7 @@ class _End:
 _END = _End()
 
 
-def ahead(items: Iterator[Item], depth: int = DEPTH) -> Iterator[Item]:
+def ahead(items: Iterator[Item], depth: int = DEPTH) -> Generator[Item, None, None]:
     """The same items; each is asked for as soon as one before it is taken."""
     worker = ThreadPoolExecutor(1, thread_name_prefix="ahead")
     waiting: deque[Future[Item | _End]] = deque()
@@ -49,10 +49,12 @@ class Behind:
     def __init__(self) -> None:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="behind")
         self._doing: Future[None] | None = None
+        self._is_used = False
 
     def hand_over(self, job: Callable[[], None]) -> None:
         """Once the job before is done; its error is raised here."""
         self.wait()
+        self._is_used = True
         self._doing = self._worker.submit(job)
 
     def wait(self) -> None:
@@ -70,6 +72,13 @@ class Behind:
         elif self._doing is not None:
             wait_for([self._doing])
             self._doing = None
+
+    def in_turn(self, job: Callable[[], None]) -> None:
+        """At once, but after the job that is being done: even if an interrupt ended the caller's wait for that."""
+        if self._is_used:
+            self._worker.submit(job).result()
+        else:
+            job()
 
     def __enter__(self) -> Behind:
         return self

@@ -80,7 +80,7 @@ class ShardWriter:
         with ExitStack() as stack:
             if self._owns_behind:
                 stack.enter_context(self._behind)
-            stack.callback(self._close_file)
+            stack.callback(self._behind.in_turn, self._close_file)
             self._behind.settle(error)
             if error is None:
                 self._write_rest()

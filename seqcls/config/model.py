@@ -158,8 +158,8 @@ class FittedConfig(Section):
     tokens_only: ClassVar[bool] = False
     train_settings: ClassVar[frozenset[str]] = frozenset({"balance", "balance_power", "calibrate", "threads"})
     """The keys of [train] that mean something for it; others are refused."""
-    fits_without_validation: ClassVar[int] = 1
-    """How many fits a training without validation rows takes, about: more than one where it cross-validates."""
+    cross_validates: ClassVar[bool] = False
+    """Whether it deals the training rows into folds where there are no validation rows."""
 
 
 class RocketModel(FittedConfig):
@@ -187,7 +187,7 @@ class NgramsModel(FittedConfig):
     """
 
     tokens_only: ClassVar[bool] = True
-    fits_without_validation: ClassVar[int] = 6
+    cross_validates: ClassVar[bool] = True
     family: Literal["ngrams"] = "ngrams"
     words: Annotated[int, Field(ge=1, le=5)] = 2
     """Longest run of words or tokens."""

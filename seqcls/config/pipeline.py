@@ -54,6 +54,13 @@ class Pipeline(Section):
         """What new files look like: [score.source], or [source]."""
         return self.score.source or self.source
 
+    @property
+    def apart(self) -> str:
+        """Why rows that teach and rows that judge must not be dealt at random; empty where they may."""
+        if self.split.method == "time":
+            return "later rows are validation (split.method = time)"
+        return "rows belong to groups (source.group)" if self.source.group is not None else ""
+
     @model_validator(mode="after")
     def _parts_fit(self) -> Pipeline:
         faults = [*self._format_faults(), *self._setting_faults()]
@@ -90,6 +97,8 @@ class Pipeline(Section):
         if isinstance(self.model, FittedConfig):
             yield from self._fitted_faults(self.model)
             return
+        if self.source.valid and not self.split.valid:
+            yield f"split.valid = 0: source.valid is trained on, nothing tells {self.model.family} to stop; remove it"
         if self.model.pooling == "flatten" and self.model.family != "cnn":
             yield 'model.pooling = "flatten" is for the cnn family'
         if self.model.word_dropout and (self.kind == "series" or getattr(self.encode, "unit", "") == "residues"):
@@ -105,6 +114,8 @@ class Pipeline(Section):
             yield f'model.family = "{self.model.family}" is not for series'
         for name in sorted(self.train.model_fields_set - model.train_settings - {"budget"}):
             yield f"train.{name} is for families trained in epochs; {self.model.family} is fitted in one go: remove it"
+        if model.cross_validates and not self.split.valid and self.apart:
+            yield f"split.valid = 0: {self.model.family} would deal its rows at random, but {self.apart}; set it to 0.1"
         if self.train.balance == "sampling":
             yield 'train.balance = "sampling" is for families trained in epochs; set "weights"'
 

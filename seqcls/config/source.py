@@ -27,7 +27,7 @@ class SourceConfig(Section):
     train: list[FileName] = []
     """Files of a given training split."""
     valid: list[FileName] = []
-    """Files of a given validation split; left out, [split].valid is taken from the training files."""
+    """Files of a given validation split; left out, [split].valid is taken from the training files (0: trained on)."""
     test: list[FileName] = []
     """Files of a given test split; left out, [split].test is taken from the training files."""
 

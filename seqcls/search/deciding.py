@@ -10,6 +10,7 @@ from __future__ import annotations
 from seqcls.config.model import FittedConfig
 from seqcls.errors import DataRefused
 from seqcls.evaluation.tried import Search
+from seqcls.models import FITTED
 from seqcls.search.bench import Bench
 from seqcls.search.candidate import Candidate, pin
 from seqcls.search.folds import Judging
@@ -45,12 +46,13 @@ def decide(bench: Bench, candidates: list[Candidate], judging: Judging) -> Searc
 
 
 def time_for_whole(bench: Bench, chosen: Candidate) -> bool:
-    """Whether the budget lasts for what training without validation rows takes beyond the one fit that must be."""
+    """Whether what is left of the budget lasts for a training without validation rows; one fit must be made anyway."""
     model = chosen.pipeline.model
-    if not isinstance(model, FittedConfig) or model.fits_without_validation == 1:
+    if not isinstance(model, FittedConfig):
         return True
+    fits = FITTED[model.family].fits_without_validation(chosen.trials[0].facts.train_rows)
     fit = max(trial.facts.seconds for trial in chosen.trials)
-    return fit * model.fits_without_validation <= bench.clock.budget - bench.clock.spent
+    return fits == 1 or fit * fits <= bench.clock.budget - bench.clock.spent
 
 
 def _why(best: Candidate, judged: list[Candidate], judging: Judging, bench: Bench) -> str:

@@ -74,10 +74,8 @@ def judge_by_validation(encoded: Encodings, why: str) -> Judging:
 def worth_folding(encoded: Ref, pipeline: Pipeline) -> tuple[bool, str]:
     """Whether folds are made, and why or why not."""
     rows = len(_labels(encoded, "train"))
-    if pipeline.split.method == "time":
-        return False, "later rows are validation (split.method = time), and folds would mix them"
-    if pipeline.source.group is not None:
-        return False, "rows belong to groups (source.group), and folds would part them"
+    if pipeline.apart:
+        return False, f"{pipeline.apart}, and folds would mix them"
     if rows >= SMALL:
         return False, f"{rows:,} training rows, folds are for fewer than {SMALL:,}"
     return True, f"{rows:,} training rows, fewer than {SMALL:,}"

@@ -175,12 +175,6 @@ def encodings_beside(pipeline: Pipeline) -> list[Pipeline]:
 def with_validation_rows(preset: Preset, pipeline: Pipeline) -> Pipeline:
     """The pipeline of what was chosen, its validation rows in training; as it is where something else needs them."""
     needed = pipeline.train.calibrate or pipeline.score.abstain_precision is not None
-    if not preset.whole or needed or _would_part_groups(preset, pipeline):
+    if not preset.whole or needed or pipeline.apart:
         return pipeline
     return pipeline.model_copy(update={"split": pipeline.split.model_copy(update={"valid": 0.0})})
-
-
-def _would_part_groups(preset: Preset, pipeline: Pipeline) -> bool:
-    """Whether rows of one group would judge each other: cross-validation within a fit does not know of groups."""
-    crossed = isinstance(preset.model, FittedConfig) and preset.model.fits_without_validation > 1
-    return crossed and pipeline.source.group is not None

@@ -77,9 +77,10 @@ def search(
     plan = plan_epochs(bench, judging, costs)
     trained = [_planned(candidate, plan, pipeline) for candidate in candidates if not candidate.preset.is_fitted]
     halve(bench, [one for one in trained if one.name in plan.epochs], plan, judging, costs)
-    found = decide(bench, [*fitted, *trained], judging)
-    if time_for_whole(bench, next(one for one in [*fitted, *trained] if one.name == found.chosen)):
-        found = _with_whole(found, pipeline, encoded, encode_for)
+    found = _with_whole(decide(bench, [*fitted, *trained], judging), pipeline, encoded, encode_for)
+    if found.whole and not time_for_whole(bench, next(one for one in [*fitted, *trained] if one.name == found.chosen)):
+        found = decide(bench, [*fitted, *trained], judging)
+        found = found.model_copy(update={"why": f"{found.why}; no time was left to learn the validation rows as well"})
     replace_text(root / FILE, found.model_dump_json(indent=1))
     failpoint("search_decided")
     bench.tell(f"auto: {found.chosen} was chosen: {found.why}")

@@ -7,7 +7,8 @@ bounded by `max_row_bytes`; bytes that the encoding does not allow stay recognis
 from __future__ import annotations
 
 import codecs
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -45,17 +46,22 @@ class Lines:
 
 def text_blocks(
     reading: Reading, stream: SourceStream, *, any_break: bool, old_breaks: bool = False
-) -> Iterator[Block]:
+) -> Generator[Block, None, None]:
     """Blocks of UTF-8; lines end in LF, or with `any_break` in CR, LF or CR LF.
 
     With `old_breaks` CR ends the lines of a file that has no LF in its first chunk.
     """
-    limit = reading.source.max_row_bytes
-    pending, offset, skipping = b"", 0, False
     chunks = _utf8_chunks(reading, stream)
     if reading.file.size > BLOCK_BYTES:  # a file of one block needs no thread
         chunks = ahead(chunks)
-    for chunk, is_last in _with_line_feeds(chunks) if old_breaks else chunks:
+    with closing(chunks):
+        yield from _cut(_with_line_feeds(chunks) if old_breaks else chunks, reading.source.max_row_bytes, any_break)
+
+
+def _cut(chunks: Iterator[tuple[bytes, bool]], limit: int, any_break: bool) -> Iterator[Block]:
+    """Chunks of any size -> blocks of whole lines."""
+    pending, offset, skipping = b"", 0, False
+    for chunk, is_last in chunks:
         if offset == 0 and not pending and chunk.startswith(_BOM):
             chunk, offset = chunk[len(_BOM) :], len(_BOM)
         if not skipping and not is_last and (cut := _last_break(chunk, any_break)):
@@ -80,7 +86,7 @@ def text_blocks(
             pending, offset, skipping = pending[-1:], offset + len(pending) - 1, True
 
 
-def _utf8_chunks(reading: Reading, stream: SourceStream) -> Iterator[tuple[bytes, bool]]:
+def _utf8_chunks(reading: Reading, stream: SourceStream) -> Generator[tuple[bytes, bool], None, None]:
     """(bytes, whether they are the last); the last may be empty."""
     encoding = reading.source.encoding
     decoder = None

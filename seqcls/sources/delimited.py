@@ -10,6 +10,7 @@ those after it.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -67,9 +68,9 @@ def read_delimited(reading: Reading) -> Iterator[SourceBatch]:
 def read_fields(reading: Reading, choose: Callable[[list[str]], list[str]]) -> Iterator[Fields]:
     """The columns that `choose` picks from those found, block by block."""
     dialect = Dialect.of(reading.source)
-    with open_source(reading) as stream:
-        blocks = text_blocks(reading, stream, any_break=True)
-        names, blocks = open_header(reading, dialect, blocks)
+    # Closed, not dropped: an error would keep the blocks, and the thread that reads them ahead, as long as itself.
+    with open_source(reading) as stream, closing(text_blocks(reading, stream, any_break=True)) as all_blocks:
+        names, blocks = open_header(reading, dialect, all_blocks)
         parser = _Parser(reading, replace(dialect, skip_blank=len(names) > 1), names, choose(names))
         for block in blocks:
             if fields := parser.parse(block):

@@ -106,6 +106,8 @@ def _warnings(codes: Splits, rows: RowFacts, config: SplitConfig) -> list[str]:
     present = {code: set(np.unique(rows.labels[codes == code]).tolist()) for code in (TRAIN, VALID, TEST)}
     unseen = sorted(rows.classes[code] for code in (present[VALID] | present[TEST]) - present[TRAIN] if code >= 0)
     found = [f"class {name!r} stands in valid or test without a training row" for name in unseen]
+    if not config.valid and (learnt := int((rows.given == VALID).sum())):
+        found.append(f"split.valid = 0: the {learnt} rows of the given validation split are training rows")
     for code, share in ((VALID, config.valid), (TEST, config.test)):
         if share and not present[code]:
             found.append(f"the {SPLITS[code]} split is empty: too few rows that may be parted for a share of {share:g}")

@@ -2,8 +2,9 @@
 
 The C library gives freed memory back as soon as it is more than a bound, and the system hands it out anew page by page,
 each page cleared first: up to a tenth of a step of a convolutional network, or nothing, as it happened to be laid out.
-glibc raises that bound when a large block is freed, to twice its size (mallopt(3), M_MMAP_THRESHOLD, "dynamic"), so one
-block that nobody writes to is enough; other libraries do not mind. At most 64 MiB stay.
+glibc raises that bound when a large block is freed, to twice its size (mallopt(3), M_MMAP_THRESHOLD, "dynamic"), so
+one block that nobody writes to is enough; other libraries do not mind. The price: for the rest of its life the process
+keeps what smaller blocks took at their peak, where something in use lies above them. The peak itself is as it was.
 """
 
 from __future__ import annotations
@@ -15,5 +16,5 @@ LARGEST = 2**25 - 2**16
 
 
 def keep_freed_memory() -> None:
-    """From now on freed memory up to twice `LARGEST` stays with this process."""
+    """From now on blocks up to `LARGEST` that are freed stay with this process."""
     np.empty(LARGEST, np.uint8)

@@ -80,7 +80,7 @@ def test_seeds_are_joined_and_what_auto_chose_is_named() -> None:
 
 def test_a_missed_target_and_a_share_are_shown_as_such() -> None:
     missed: Row = {"target": "road by scorer", "measured": "0.61", "wanted": "at least 0.7", "holds": "0"}
-    assert page.targets_table([missed]).splitlines()[-1] == "| road by scorer | 0.61 | at least 0.7 | **missed** |"
+    assert page.targets_table([missed]).splitlines()[-1] == "| road by scorer | 0.61 | – | at least 0.7 | **missed** |"
     reached: Row = {"limit": "roofline", "what": "train", "case": "ecg", "unit": "rows/s", "value": "2000",
                     "share": "0.1234", "bound": "memory"}  # fmt: skip
     assert page.limits_table([reached]).splitlines()[-1] == "| train | ecg | 2000 rows/s | 12.3% | memory |"

@@ -4,10 +4,14 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 
 from seqcls.ahead import DEPTH, ahead
+from seqcls.errors import DataRefused
+from seqcls.sources import blocks
+from tests.seqcls.reading_files import read
 
 
 class Source:
@@ -44,14 +48,22 @@ def test_all_items_come_in_order_from_another_thread(items: int) -> None:
 
 
 def test_an_error_comes_in_the_place_of_its_item() -> None:
-    found: list[int] = []
-    with pytest.raises(ValueError, match="item 3"):
-        found.extend(ahead(iter(Source(50, fails_at=3))))
     reader = ahead(iter(Source(50, fails_at=3)))
     assert [next(reader) for _ in range(3)] == [0, 1, 2]
     assert threads_ahead() == ["ahead_0"]
     with pytest.raises(ValueError, match="item 3"):
         next(reader)
+    assert threads_ahead() == []
+
+
+def test_a_file_without_the_column_leaves_no_thread_while_the_error_is_looked_at(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(blocks, "BLOCK_BYTES", 100)
+    (tmp_path / "rows.csv").write_text("text,label\n" + "so so,a\n" * 1_000)
+    with pytest.raises(DataRefused, match="sequence") as told:
+        read(tmp_path, format="csv", files=["rows.csv"], sequence="sequence")
+    assert told.tb is not None, "the frames that read are still there"
     assert threads_ahead() == []
 
 

@@ -158,7 +158,7 @@ def test_no_folds_where_they_would_part_groups_or_mix_times(tmp_path: Path) -> N
     assert worth_folding(encoded, make_pipeline([], source=source, split={"method": "time"}))[0] is False
 
 
-@pytest.mark.parametrize(("budget", "lasts"), [(59.0, False), (61.0, True)])
+@pytest.mark.parametrize(("budget", "lasts"), [(59.0, False), (61.0, True)])  # five folds and all rows: six fits
 def test_a_fit_that_cross_validates_is_made_only_if_the_budget_lasts_for_it(
     tmp_path: Path, budget: float, lasts: bool
 ) -> None:
@@ -171,15 +171,20 @@ def test_a_fit_that_cross_validates_is_made_only_if_the_budget_lasts_for_it(
     chosen.trials = (Trial(facts, np.zeros((1, 2), np.float32)),)
     assert time_for_whole(bench, chosen) is lasts
     rocket = make_candidate(PRESETS["series"][0], pipeline)  # one fit, whichever rows it gets
+    rocket.trials = chosen.trials
     assert time_for_whole(bench, rocket)
 
 
-def test_rows_of_groups_do_not_judge_each_other_within_a_fit() -> None:
-    source = {"format": "csv", "files": ["rows.csv"], "group": "patient"}
-    alone, grouped = make_pipeline([]), make_pipeline([], source=source)
+def test_rows_of_a_group_or_of_later_days_do_not_judge_others_within_a_fit() -> None:
+    grouped = {"source": {"format": "csv", "files": ["rows.csv"], "group": "patient"}}
+    later = {"source": {"format": "csv", "files": ["rows.csv"], "time": "day"}, "split": {"method": "time"}}
     ngrams = PRESETS["tokens"][0]
-    assert with_validation_rows(ngrams, alone).split.valid == 0
-    assert with_validation_rows(ngrams, grouped).split.valid > 0
+    assert with_validation_rows(ngrams, make_pipeline([])).split.valid == 0
+    for sections, why in ((grouped, "groups"), (later, "later rows")):
+        assert with_validation_rows(ngrams, make_pipeline([], **sections)).split.valid > 0
+        split = {**sections.get("split", {}), "valid": 0.0}
+        with pytest.raises(ConfigRefused, match=rf"split\.valid = 0: ngrams would deal .* {why}.*; set it to 0\.1"):
+            make_pipeline([], train={"epochs": 1}, **{**sections, "split": split, "model": {"family": "ngrams"}})
 
 
 def test_the_plan_of_the_hand_example() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import errno
+import signal
 import threading
+import time
 from pathlib import Path
 
 import pyarrow as pa
@@ -11,6 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from seqcls import parquet
+from seqcls.ahead import Behind
 from seqcls.packing import BYTES
 from seqcls.parquet import ShardWriter, iterate, read_parquet, shards
 
@@ -110,6 +113,42 @@ def test_whoever_breaks_off_leaves_no_thread_writing(tmp_path: Path) -> None:
         write_groups(tmp_path, 10, then=KeyboardInterrupt())
     assert threads_behind() == []
     assert sum(table.num_rows for table in iterate(shards(tmp_path))) == 1_000, "what was handed over is whole"
+
+
+def write_and_wait(folder: Path, shared: bool) -> None:
+    """The alarm comes within the wait for the group, at the end of the block."""
+    with Behind() as behind, ShardWriter(folder, SCHEMA, behind=behind if shared else None) as writer:
+        writer.write(rows(0, 100))
+        signal.setitimer(signal.ITIMER_REAL, 0.1)
+
+
+@pytest.mark.usefixtures("small_groups")
+@pytest.mark.parametrize("shared", [False, True])
+def test_an_interrupt_while_the_last_group_is_written_closes_the_file_after_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shared: bool
+) -> None:
+    """Closed beneath the thread that writes, Arrow ends the process with a segmentation fault."""
+    events: list[str] = []
+
+    def slow(_name: str) -> None:
+        events.append("group begins")
+        time.sleep(0.4)
+        events.append("group ends")
+
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    close = pq.ParquetWriter.close
+    monkeypatch.setattr(parquet, "failpoint", slow)
+    monkeypatch.setattr(pq.ParquetWriter, "close", lambda writer: (events.append("file closed"), close(writer)))
+    before = signal.signal(signal.SIGALRM, interrupt)
+    try:
+        with pytest.raises(KeyboardInterrupt):
+            write_and_wait(tmp_path, shared)
+    finally:
+        signal.signal(signal.SIGALRM, before)
+    assert events == ["group begins", "group ends", "file closed"]
+    assert threads_behind() == []
 
 
 @pytest.mark.parametrize(

@@ -183,7 +183,7 @@ def test_without_a_share_for_validation_given_validation_rows_are_training_rows(
     given_ = ["train", "train", "valid", "valid", "test"]
     found, ref = divide(store, make_rows("text", many(5), split=given_), valid=0.0, test=0.2)
     assert found == ["train"] * 4 + ["test"]
-    assert meta(ref)["warnings"] == []
+    assert meta(ref)["warnings"] == ["split.valid = 0: the 2 rows of the given validation split are training rows"]
 
 
 @pytest.mark.parametrize(("policy", "first"), [("report", "train"), ("drop", None)])

@@ -24,7 +24,7 @@ from seqcls.models.ngrams.hashing import NOTHING
 from seqcls.models.ngrams.patterns import PatternLayer, Patterns
 from seqcls.models.ngrams.rows import Design, RowBlocks
 from seqcls.models.ngrams.solver import Problem, Weights, log_ratios
-from seqcls.models.ngrams.strengths import STRENGTHS, Setting, StrengthSearch
+from seqcls.models.ngrams.strengths import STRENGTHS, Setting, StrengthSearch, folds_of
 
 MOST_WEIGHTS = 5_000_000
 """n-grams times classes: L-BFGS keeps about 15 copies, 8 bytes each."""
@@ -53,6 +53,10 @@ class NgramNetwork(FittedNetwork):
         self.register_buffer("by_place", torch.zeros((), dtype=torch.bool))
         self.weight = nn.Parameter(torch.zeros(capacity, classes), requires_grad=False)
         self.bias = nn.Parameter(torch.zeros(classes), requires_grad=False)
+
+    @classmethod
+    def fits_without_validation(cls, rows: int) -> int:
+        return folds_of(rows) + 1
 
     def forward(self, batch: Batch) -> Tensor:
         logits = self.bias.expand(len(batch), -1).clone()  # (B, K)

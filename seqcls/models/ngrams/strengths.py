@@ -121,8 +121,13 @@ def parts_of(given: FitRows) -> Integers:
             expected="at least two different sequences: one to learn from, one to judge by",
             next_step="set split.valid = 0.1, or add rows",
         )
-    folds = FEW_FOLDS if len(train) >= FEW_FOLDS_FROM else FOLDS
-    return deal(train.labels, groups, min(folds, different), given.seed)
+    # Always the same seed: the family has none, and the same rows give the same weights.
+    return deal(train.labels, groups, min(folds_of(len(train)), different), seed=0)
+
+
+def folds_of(rows: int) -> int:
+    """Parts that so many training rows are cut into."""
+    return FEW_FOLDS if rows >= FEW_FOLDS_FROM else FOLDS
 
 
 def hold_out(given: FitRows, held: npt.NDArray[np.bool_]) -> FitRows:
