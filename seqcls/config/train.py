@@ -45,8 +45,8 @@ class TrainConfig(Section):
     warmup: Share = 0.05
     """Share of the steps in which the learning rate rises from zero."""
     schedule: Literal["cosine", "constant"] = "cosine"
-    clip: Annotated[float, Field(gt=0, strict=False)] = 1.0
-    """Largest gradient norm."""
+    clip: Annotated[float, Field(ge=0, strict=False)] = 1.0
+    """Largest gradient norm; 0: gradients are taken as they are."""
     patience: Positive = 5
     """Epochs without improvement on validation before stopping; the best weights are restored."""
     monitor: Literal["loss", "accuracy", "balanced_accuracy", "macro_f1"] = "loss"

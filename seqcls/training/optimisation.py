@@ -71,6 +71,8 @@ class Optimiser:
 
     def shorten(self) -> None:
         """Gradients whose norm together is above `clip` are scaled down to it (Pascanu et al. 2013, algorithm 1)."""
+        if not self.config.clip:
+            return
         gradients = [weight.grad for weight in self.all_weights if weight.grad is not None]
         if gradients[0].device.type != "cpu":  # a GPU would have to wait for the answer, and takes all norms at once
             nn.utils.clip_grads_with_norm_(self.all_weights, self.config.clip, nn.utils.get_total_norm(gradients))

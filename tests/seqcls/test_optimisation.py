@@ -10,18 +10,20 @@ from seqcls.config.train import TrainConfig
 from seqcls.training.optimisation import Optimiser
 
 
-@pytest.mark.parametrize(("size", "length"), [(40.0, 0.5), (0.01, None)])
-def test_gradients_keep_their_direction_and_are_no_longer_than_clip(size: float, length: float | None) -> None:
+@pytest.mark.parametrize(("size", "clip", "length"), [(40.0, 0.5, 0.5), (0.01, 0.5, None), (40.0, 0.0, None)])
+def test_gradients_keep_their_direction_and_are_no_longer_than_clip(
+    size: float, clip: float, length: float | None
+) -> None:
     torch.manual_seed(0)
     model = nn.Linear(3, 2)
-    optimiser = Optimiser(model, TrainConfig(clip=0.5), steps=10)
+    optimiser = Optimiser(model, TrainConfig(clip=clip), steps=10)
     loss = size * model(torch.randn(4, 3)).square().sum()
     before = torch.autograd.grad(loss, list(model.parameters()), retain_graph=True)
     optimiser.step(loss, 0)
     after = [weight.grad for weight in model.parameters()]
     found, whole = (torch.cat([part.flatten() for part in parts if part is not None]) for parts in (after, before))
     if length is None:
-        assert whole.norm() < 0.5, "short ones"
+        assert not clip or whole.norm() < clip, "short ones, and all where nothing is clipped"
         assert torch.equal(found, whole)
     else:
         assert whole.norm() > 1, "long ones"
