@@ -109,6 +109,9 @@ def main() -> None:
         rows = Rows.read(Path(data)).table()
         tables = {"train": rows, "valid": make_rows(case, VALID, seed=1).table(), "test": rows}
         encoded = write_tables(store, spec, classes, tables)
+        few = {name: table.slice(0, 4 * batch) for name, table in tables.items()}
+        warm = plain_pipeline(case, batch, 1, threads, precision)
+        train(write_tables(store, spec, classes, few), warm, store)  # thrown away; the peers warm up on as many rows
         result = train(encoded, pipeline, store)
         history = json.loads((result.ref.folder / "history.json").read_bytes())
         torch.set_num_threads(threads)

@@ -77,10 +77,12 @@ def search(
     plan = plan_epochs(bench, judging, costs)
     trained = [_planned(candidate, plan, pipeline) for candidate in candidates if not candidate.preset.is_fitted]
     halve(bench, [one for one in trained if one.name in plan.epochs], plan, judging, costs)
-    found = _with_whole(decide(bench, [*fitted, *trained], judging), pipeline, encoded, encode_for)
-    if found.whole and not time_for_whole(bench, next(one for one in [*fitted, *trained] if one.name == found.chosen)):
-        found = decide(bench, [*fitted, *trained], judging)
-        found = found.model_copy(update={"why": f"{found.why}; no time was left to learn the validation rows as well"})
+    found = decide(bench, [*fitted, *trained], judging)
+    if chosen_pipeline(found.model_copy(update={"whole": True}), pipeline).split != pipeline.split:
+        if time_for_whole(bench, next(one for one in [*fitted, *trained] if one.name == found.chosen)):
+            found = _with_whole(found, pipeline, encoded, encode_for)
+        else:
+            found = _explained(found, "no time was left to learn the validation rows as well")
     replace_text(root / FILE, found.model_dump_json(indent=1))
     failpoint("search_decided")
     bench.tell(f"auto: {found.chosen} was chosen: {found.why}")
@@ -107,10 +109,15 @@ def _with_whole(found: Search, pipeline: Pipeline, encoded: Ref, encode_for: Enc
     """Whether what was chosen learns the validation rows as well; never at the price of other test rows."""
     whole = found.model_copy(update={"whole": True})
     chosen = chosen_pipeline(whole, pipeline)
-    if chosen.split == pipeline.split or not same_rows(encode_for(chosen), encoded, "test"):
+    if not same_rows(encode_for(chosen), encoded, "test"):
         return found
-    why = f"{found.why}; trained on the validation rows as well"
-    return whole.model_copy(update={"why": why, "pin": pin(chosen, split=True)})
+    explained = _explained(whole, "trained on the validation rows as well")
+    return explained.model_copy(update={"pin": pin(chosen, split=True)})
+
+
+def _explained(found: Search, why: str) -> Search:
+    """With one more reason."""
+    return found.model_copy(update={"why": f"{found.why}; {why}"})
 
 
 def clear(encoded: Ref, pipeline: Pipeline, store: ArtefactStore) -> None:

@@ -140,6 +140,7 @@ def test_when_the_budget_is_spent_only_the_linear_baseline_is_judged(tmp_path: P
     found = read_search(train_best(encoded, pipeline, store, as_it_is, tell=lines.append).ref.folder)
     assert found is not None
     assert found.chosen == "ngrams"
+    assert found.why.endswith("; no time was left to learn the validation rows as well")
     assert found.judged.startswith(
         "one validation split of 40 rows (150 training rows, fewer than 2,000, but the budget"
     )
