@@ -284,6 +284,7 @@ from tests.seqcls.encoded_examples import SPECS
 from tests.seqcls.test_engines import loaded_of
 from tests.seqcls.test_models import config_of
 
+signal.signal(signal.SIGINT, signal.default_int_handler)  # a shell starts its background jobs with SIGINT ignored
 loaded = loaded_of(config_of("cnn", "mean"), SPECS["tokens"])
 first, second = (ENGINES["openvino"](loaded) for _ in range(2))
 del first
