@@ -84,13 +84,13 @@ def summary(laps: list[list[Row]]) -> list[Row]:
     """One row a step; that of encode also says what ingest and encode took by pyarrow."""
     found: list[Row] = []
     for runs in zip(*laps, strict=True):
-        seconds = statistics.median(float(str(run["seconds"])) for run in runs)
-        peak = max(float(str(run["peak_mib"])) for run in runs)
-        rate = round(statistics.median(float(str(run["rows_s"])) for run in runs))
+        seconds = statistics.median(figure(run, "seconds") for run in runs)
+        peak = max(figure(run, "peak_mib") for run in runs)
+        rate = round(statistics.median(figure(run, "rows_s") for run in runs))
         found.append({**runs[0], "seconds": seconds, "rows_s": rate, "peak_mib": peak, "laps": len(runs)})
     ratios = []
     for lap in laps:
-        took = {str(run["step"]): float(str(run["seconds"])) for run in lap}
+        took = {str(run["step"]): figure(run, "seconds") for run in lap}
         if "pyarrow" in took:
             ratios.append((took["ingest"] + took["encode"]) / took["pyarrow"])
     if ratios:
@@ -103,14 +103,19 @@ def summary(laps: list[list[Row]]) -> list[Row]:
     return found
 
 
+def figure(row: Row, name: str) -> float:
+    """One that must be there."""
+    value = number(row, name)
+    assert value is not None, f"{row['step']} says nothing of {name}"
+    return value
+
+
 def targets(steps: list[Row], rows: int) -> list[Row]:
     """What was wanted of the largest number of rows, what was measured, and whether it holds."""
 
     def of(step: str, name: str, count: int = rows, bases: int = 150) -> float:
         (row,) = [one for one in steps if (one["rows"], one["bases"], one["step"]) == (count, bases, step)]
-        value = number(row, name)
-        assert value is not None, f"{step} says nothing of {name}"
-        return value
+        return figure(row, name)
 
     scorer = (of("scorer", "rows_s") + of("scorer again", "rows_s")) / 2  # half before, half after: the machine drifts
     short = of("validate", "seconds", bases=SHORT) * 1_000_000 / rows

@@ -49,36 +49,38 @@ class Behind:
     def __init__(self) -> None:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="behind")
         self._doing: Future[None] | None = None
-        self._is_used = False
 
     def hand_over(self, job: Callable[[], None]) -> None:
         """Once the job before is done; its error is raised here."""
         self.wait()
-        self._is_used = True
         self._doing = self._worker.submit(job)
 
     def wait(self) -> None:
         """Until the job before is done; its error is raised here, once."""
-        if self._doing is not None:
-            doing = self._doing
-            wait_for([doing])
-            self._doing = None
-            doing.result()
+        if (done := self._finished()) is not None:
+            done.result()
 
     def settle(self, error: BaseException | None) -> None:
         """Wait whatever happens; what a job raises comes before a later error, not before KeyboardInterrupt."""
         if error is None or isinstance(error, Exception):
             self.wait()
-        elif self._doing is not None:
-            wait_for([self._doing])
-            self._doing = None
+        else:
+            self._finished()
 
     def in_turn(self, job: Callable[[], None]) -> None:
         """At once, but after the job that is being done: even if an interrupt ended the caller's wait for that."""
-        if self._is_used:
+        if self._doing is not None:
             self._worker.submit(job).result()
         else:
             job()
+
+    def _finished(self) -> Future[None] | None:
+        """The job before, once it is done; an interrupt of the wait leaves it where it is."""
+        doing = self._doing
+        if doing is not None:
+            wait_for([doing])
+            self._doing = None
+        return doing
 
     def __enter__(self) -> Behind:
         return self

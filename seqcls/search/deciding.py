@@ -48,8 +48,7 @@ def decide(bench: Bench, candidates: list[Candidate], judging: Judging) -> Searc
 def time_for_whole(bench: Bench, chosen: Candidate) -> bool:
     """Whether what is left of the budget lasts for a training without validation rows; one fit must be made anyway."""
     model = chosen.pipeline.model
-    if not isinstance(model, FittedConfig):
-        return True
+    assert isinstance(model, FittedConfig), "networks need validation rows to stop by"
     fits = FITTED[model.family].fits_without_validation(chosen.trials[0].facts.train_rows)
     fit = max(trial.facts.seconds for trial in chosen.trials)
     return fits == 1 or fit * fits <= bench.clock.budget - bench.clock.spent

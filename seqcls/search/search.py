@@ -77,12 +77,9 @@ def search(
     plan = plan_epochs(bench, judging, costs)
     trained = [_planned(candidate, plan, pipeline) for candidate in candidates if not candidate.preset.is_fitted]
     halve(bench, [one for one in trained if one.name in plan.epochs], plan, judging, costs)
-    found = decide(bench, [*fitted, *trained], judging)
-    if chosen_pipeline(found.model_copy(update={"whole": True}), pipeline).split != pipeline.split:
-        if time_for_whole(bench, next(one for one in [*fitted, *trained] if one.name == found.chosen)):
-            found = _with_whole(found, pipeline, encoded, encode_for)
-        else:
-            found = _explained(found, "no time was left to learn the validation rows as well")
+    tried = [*fitted, *trained]
+    found = decide(bench, tried, judging)
+    found = _with_whole(found, next(one for one in tried if one.name == found.chosen), bench, encoded, encode_for)
     replace_text(root / FILE, found.model_dump_json(indent=1))
     failpoint("search_decided")
     bench.tell(f"auto: {found.chosen} was chosen: {found.why}")
@@ -105,10 +102,14 @@ def chosen_pipeline(found: Search, pipeline: Pipeline) -> Pipeline:
     return with_validation_rows(preset, chosen) if found.whole else chosen
 
 
-def _with_whole(found: Search, pipeline: Pipeline, encoded: Ref, encode_for: EncodeFor) -> Search:
+def _with_whole(found: Search, best: Candidate, bench: Bench, encoded: Ref, encode_for: EncodeFor) -> Search:
     """Whether what was chosen learns the validation rows as well; never at the price of other test rows."""
     whole = found.model_copy(update={"whole": True})
-    chosen = chosen_pipeline(whole, pipeline)
+    chosen = chosen_pipeline(whole, bench.pipeline)
+    if chosen.split == bench.pipeline.split:
+        return found
+    if not time_for_whole(bench, best):
+        return _explained(found, "no time was left to learn the validation rows as well")
     if not same_rows(encode_for(chosen), encoded, "test"):
         return found
     explained = _explained(whole, "trained on the validation rows as well")

@@ -24,7 +24,9 @@ class AdamW:
 
     def __init__(self, weights: Mapping[str, Tensor], decayed: Set[str], decay: float) -> None:
         self.weights, self.state = dict(weights), dict[str, State]()
-        self.decays = {name: decay if name in decayed else 0.0 for name in weights}
+        decays = {name: decay if name in decayed else 0.0 for name in weights}
+        kinds = sorted({*decays.values()})
+        self.groups = [(kind, [name for name in weights if decays[name] == kind]) for kind in kinds]
 
     def zero_grad(self) -> None:
         for weight in self.weights.values():
@@ -32,9 +34,9 @@ class AdamW:
 
     @torch.no_grad()
     def step(self, rate: float) -> None:
-        """One step: all weights of one decay in one call."""
-        for decay in sorted(set(self.decays.values())):
-            names = [n for n, weight in self.weights.items() if self.decays[n] == decay and weight.grad is not None]
+        """One step: all weights of a group in one call."""
+        for decay, group in self.groups:
+            names = [name for name in group if self.weights[name].grad is not None]
             if not names:
                 continue
             states = [self._state_of(name) for name in names]
