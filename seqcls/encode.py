@@ -68,15 +68,8 @@ def encoded_schema(encoder: Encoder, inputs: dict[str, str]) -> pa.Schema:
     )
 
 
-def encode_table(encoder: Encoder, table: pa.Table) -> pa.Table:
-    """Rows of the table contract -> id, label, sequence, truncated, unknown; faults name file and row."""
-    try:
-        return _encoded(encoder, table)
-    except SequenceRefused as refused:
-        raise _at(refused, *(table[name][refused.row].as_py() for name in SOURCE)) from None
-
-
 def _encoded(encoder: Encoder, table: pa.Table) -> pa.Table:
+    """Rows of the table contract -> id, label, sequence, truncated, unknown."""
     encoded = encoder.encode(table["sequence"])
     return pa.table(
         {

@@ -16,7 +16,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seqcls.table import Kind
+from seqcls.table import Kind, one_array
 
 Hashes = npt.NDArray[np.uint64]
 Offsets = npt.NDArray[np.int64]
@@ -60,13 +60,6 @@ def normalise_text(text: pa.ChunkedArray) -> pa.Array:
     """Lower case, runs of blanks as one: what a reader would call the same text."""
     words = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(pc.utf8_lower(one_array(text))))
     return pc.binary_join(words, " ")
-
-
-def one_array(column: pa.ChunkedArray | pa.Array) -> pa.Array:
-    """The chunks of a column as one array."""
-    if isinstance(column, pa.Array):
-        return column
-    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
 
 
 def flat_bytes(strings: pa.Array) -> tuple[npt.NDArray[np.uint8], Offsets]:

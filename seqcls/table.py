@@ -59,6 +59,13 @@ def table_schema(kind: Kind) -> pa.Schema:
     )
 
 
+def one_array(column: pa.ChunkedArray | pa.Array) -> pa.Array:
+    """The chunks of a column as one array."""
+    if isinstance(column, pa.Array):
+        return column
+    return column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
+
+
 @dataclass(frozen=True)
 class InputFile:
     """One file (or SQL query) to read: `name` is what rows are traced back to, `digest` its SHA-256."""

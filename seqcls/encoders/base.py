@@ -19,11 +19,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seqcls.config.encode import EncodeConfig
-from seqcls.encoders.columns import checked_sequences, one_array
+from seqcls.encoders.columns import checked_sequences
 from seqcls.encoders.ragged import Mask, Numbers, Ragged, count_marked, cut, fill_empty
 from seqcls.encoders.spec import InputSpec
 from seqcls.errors import DataRefused
-from seqcls.table import Kind
+from seqcls.table import Kind, one_array
 
 FORMAT = 1
 PADDING, UNKNOWN, FIRST = 0, 1, 2

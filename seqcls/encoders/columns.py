@@ -9,7 +9,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seqcls.errors import DataRefused
-from seqcls.table import Kind, table_schema
+from seqcls.table import Kind, one_array, table_schema
 
 
 class SequenceRefused(DataRefused):
@@ -23,15 +23,6 @@ class SequenceRefused(DataRefused):
             next_step="mend the row, or let [rules] reject it",
         )
         self.row = row
-
-
-def one_array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """A column -> one array."""
-    if not isinstance(column, pa.ChunkedArray):
-        return column
-    if column.num_chunks == 1:
-        return column.chunk(0)
-    return pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
 
 
 def checked_sequences(kind: Kind, sequences: pa.Array | pa.ChunkedArray) -> pa.Array:

@@ -22,14 +22,13 @@ from seqcls.fingerprints import (
     fingerprint_bytes,
     fingerprint_sequences,
     normalise_text,
-    one_array,
 )
 from seqcls.splitting.components import Numbers
-from seqcls.table import SPLITS, Kind
+from seqcls.table import SPLITS, Kind, one_array
 
 BYTES_PER_BATCH = 4 * 1024 * 1024
 COLUMNS = ("sequence", "label", "group", "split", "time", "source_file", "source_row")
-TRAIN, VALID, TEST, LEFT_OUT, NOT_GIVEN = 0, 1, 2, -1, -2
+TRAIN, VALID, TEST, NOT_GIVEN = 0, 1, 2, -2
 Splits = npt.NDArray[np.int8]
 
 

@@ -16,8 +16,8 @@ import pyarrow.compute as pc
 
 from seqcls import parquet
 from seqcls.ahead import ahead
-from seqcls.fingerprints import canonical_bytes, fingerprint_bytes, one_array
-from seqcls.table import Kind
+from seqcls.fingerprints import canonical_bytes, fingerprint_bytes
+from seqcls.table import Kind, one_array
 from seqcls.validation.profile import Column, Profile
 from seqcls.validation.repeats import Repeats, Verifier, find_repeats, label_counts, later_pairs, later_rows
 

@@ -16,8 +16,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seqcls.errors import ConfigRefused
-from seqcls.fingerprints import Offsets, flat_bytes, flat_values, one_array
-from seqcls.table import Kind
+from seqcls.fingerprints import Offsets, flat_bytes, flat_values
+from seqcls.table import Kind, one_array
 
 Column = npt.NDArray[np.int64] | npt.NDArray[np.float64]
 Profile = dict[str, Column]

@@ -14,8 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seqcls.fingerprints import one_array
-from seqcls.table import RAW_LIMIT, REJECTS
+from seqcls.table import RAW_LIMIT, REJECTS, one_array
 from seqcls.validation.profile import Profile
 from seqcls.validation.rules import Rule
 
