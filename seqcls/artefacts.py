@@ -2,7 +2,7 @@
 
 In: files written into a temporary folder. Out: `Ref`. Promise: a folder under its final name is complete;
 its manifest, written last, holds the SHA-256 of every file. Protocol: temporary folder (leading dot, ignored
-by dataset readers) -> fsync files -> manifest -> fsync -> rename -> fsync parent. Killed anywhere, at most a
+by dataset readers) -> fsync files, and manifest -> fsync -> rename -> fsync parent. Killed anywhere, at most a
 temporary folder is left, which `remove_stale` clears.
 """
 
@@ -15,9 +15,11 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 from typing import Any
 
+from seqcls.ahead import Behind
 from seqcls.durable import fsync_folder, fsync_tree, make_folder
 from seqcls.errors import Corrupted, WorldFailed, remedy
 from seqcls.failpoints import failpoint
@@ -121,8 +123,10 @@ class ArtefactStore:
         return remove_left_over(found, older_than_seconds)
 
     def _publish(self, kind: str, draft: Draft) -> Ref:
-        ref = self.ref(kind, write_manifest(draft.folder, kind, draft.inputs, draft.meta))
-        fsync_tree(draft.folder)
+        with Behind() as behind:  # the disk takes in the files while they are hashed
+            behind.hand_over(partial(fsync_tree, draft.folder))
+            ref = self.ref(kind, write_manifest(draft.folder, kind, draft.inputs, draft.meta))
+        fsync_tree(draft.folder)  # of the files nothing is left to write: this is for the manifest
         failpoint("artefact_written")
         try:
             os.rename(draft.folder, ref.folder)

@@ -2,16 +2,16 @@
 
 In: artefacts `checked` and `splits` (same rows, same order). Out: artefact `encoded`. Promise: the encoder and the
 classes come from the training split only; every row of `checked` is in exactly one split or left out, counted;
-memory does not grow with the rows. The rows are read three times: classes, fit, encode.
+memory does not grow with the rows. The rows are read twice: fit, encode; the classes stand in the manifest of `splits`.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 import pyarrow as pa
@@ -22,8 +22,8 @@ from seqcls.artefacts import ArtefactStore, Ref, read_manifest
 from seqcls.config import Pipeline
 from seqcls.encoders import Encoder, SequenceRefused, fit_encoder, save_encoder
 from seqcls.errors import CheckBroken, DataRefused
-from seqcls.packing import packed, stored_type
-from seqcls.parquet import ShardWriter, iterate, rows_of, shards
+from seqcls.packing import BYTES, packed, stored_type
+from seqcls.parquet import Codec, ShardWriter, iterate, rows_of, shards
 from seqcls.split_names import LEFT_OUT, SplitNames
 from seqcls.table import SPLITS, Split
 
@@ -35,9 +35,9 @@ SOURCE = ("source_file", "source_row")
 def encode(checked: Ref, splits: Ref, pipeline: Pipeline, store: ArtefactStore) -> Ref:
     """Fit the encoder on the training split, encode every split."""
     meta = read_manifest(checked)["meta"]
-    read_manifest(splits)
+    divided = read_manifest(splits)["meta"]
     rows = _SplitRows(checked.folder / "rows", splits.folder / "splits.parquet")
-    encoder = _fit(rows, pipeline)
+    encoder = _fit(rows, pipeline, _classes(rows, divided))
     digests = {"checked": checked.digest, "splits": splits.digest}
     with store.write("encoded") as (draft, done):
         books = _write_splits(rows, encoder, draft.folder, encoded_schema(encoder, digests))
@@ -82,8 +82,7 @@ def _encoded(encoder: Encoder, table: pa.Table) -> pa.Table:
     )
 
 
-def _fit(rows: _SplitRows, pipeline: Pipeline) -> Encoder:
-    labels = _classes(rows)
+def _fit(rows: _SplitRows, pipeline: Pipeline, labels: list[str]) -> Encoder:
     try:
         return fit_encoder(pipeline.kind, pipeline.encode, lambda: rows.sequences("train"), labels)
     except SequenceRefused as refused:
@@ -92,9 +91,13 @@ def _fit(rows: _SplitRows, pipeline: Pipeline) -> Encoder:
 
 def _write_splits(rows: _SplitRows, encoder: Encoder, folder: Path, schema: pa.Schema) -> _Books:
     books = _Books()
+    codec: Codec = "none" if schema.field("sequence").type == BYTES else "lz4"
     with ExitStack() as stack:
         behind = stack.enter_context(Behind())
-        writers = {split: stack.enter_context(ShardWriter(folder / split, schema, behind=behind)) for split in SPLITS}
+        writers = {
+            split: stack.enter_context(ShardWriter(folder / split, schema, behind=behind, sequences=codec))
+            for split in SPLITS
+        }
         for split, table in rows.tables(["id", "label", "sequence"]):
             try:
                 encoded = _encoded(encoder, table)
@@ -181,10 +184,19 @@ class _Books:
         }
 
 
-def _classes(rows: _SplitRows) -> list[str]:
+def _classes(rows: _SplitRows, divided: dict[str, Any]) -> list[str]:
     """The sorted classes of the training split; no other split may have a class more."""
-    found: dict[str, set[str]] = {split: set() for split in SPLITS}
-    for split, table in rows.tables(["label"]):
+    counts = divided["counts"]
+    if sum(sum(of_split.values()) for of_split in counts.values()) + divided["dropped"] != divided["rows"]:
+        _refuse_missing_label(rows)
+    found = {split: {name for name, count in counts[split].items() if count} for split in SPLITS}
+    _check_classes(found)
+    return sorted(found["train"])
+
+
+def _refuse_missing_label(rows: _SplitRows) -> NoReturn:
+    """Names the first row of a split without a label."""
+    for _, table in rows.tables(["label"]):
         labels = table["label"]
         if labels.null_count:
             file, row = rows.place(pc.index(pc.is_null(labels), True).as_py())
@@ -194,12 +206,15 @@ def _classes(rows: _SplitRows) -> list[str]:
                 expected="a class for each row to train on",
                 next_step='set rules.missing_label = "reject", or add the label',
             )
-        found[split].update(pc.unique(labels).to_pylist())
-    _check_classes(found)
-    return sorted(found["train"])
+    raise CheckBroken(
+        "every row of a split has a label",
+        where=str(rows.splits),
+        expected="as many rows as its manifest counts by class",
+        next_step="run the split stage again; if it happens twice, report a bug",
+    )
 
 
-def _check_classes(found: dict[str, set[str]]) -> None:
+def _check_classes(found: Mapping[Split, set[str]]) -> None:
     train = sorted(found["train"])
     for split in SPLITS[1:]:
         only = sorted(found[split] - found["train"])

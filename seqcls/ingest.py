@@ -37,7 +37,7 @@ def ingest(
         books: list[dict[str, Any]] = []
         spare = draft.folder / ".rejects"
         with (
-            ShardWriter(draft.folder / "rows", table_schema(kind)) as rows,
+            ShardWriter(draft.folder / "rows", table_schema(kind), sequences="none") as rows,
             ShardWriter(spare, REJECTS, rows_per_shard=sys.maxsize) as rejects,
         ):
             for file in files:

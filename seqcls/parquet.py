@@ -7,6 +7,7 @@ from contextlib import ExitStack
 from functools import partial
 from pathlib import Path
 from types import TracebackType
+from typing import Literal
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,11 +15,13 @@ import pyarrow.parquet as pq
 from seqcls.ahead import Behind
 from seqcls.errors import Corrupted
 from seqcls.failpoints import failpoint
-from seqcls.packing import BYTES
 
 ROWS_PER_BATCH = 65_536
 BYTES_PER_GROUP = 8 * 1024 * 1024
 ROWS_PER_SHARD = 1_000_000
+
+Codec = Literal["lz4", "none"]
+"""Of the column `sequence`, nearly all of the bytes (docs/decisions/0005); the others have zstd."""
 
 
 class ShardWriter:
@@ -31,9 +34,14 @@ class ShardWriter:
     """
 
     def __init__(
-        self, folder: Path, schema: pa.Schema, rows_per_shard: int = ROWS_PER_SHARD, behind: Behind | None = None
+        self,
+        folder: Path,
+        schema: pa.Schema,
+        rows_per_shard: int = ROWS_PER_SHARD,
+        behind: Behind | None = None,
+        sequences: Codec = "lz4",
     ) -> None:
-        self.folder, self.schema, self.rows_per_shard = folder, schema, rows_per_shard
+        self.folder, self.schema, self.rows_per_shard, self.sequences = folder, schema, rows_per_shard, sequences
         self.rows = 0
         self._shard = 0
         self._rows_in_shard = 0
@@ -59,7 +67,8 @@ class ShardWriter:
 
     def _write_group(self, group: pa.Table) -> None:
         if self._writer is None:
-            self._writer = _open_writer(self.folder / f"part-{self._shard:05d}.parquet", self.schema)
+            path = self.folder / f"part-{self._shard:05d}.parquet"
+            self._writer = _open_writer(path, self.schema, self.sequences)
         self._writer.write_table(group, row_group_size=max(group.num_rows, 1))
         failpoint("shard_written")
         self._rows_in_shard += group.num_rows
@@ -149,13 +158,14 @@ def rows_of(paths: list[Path], size: int) -> int:
     return max(1, min(ROWS_PER_BATCH, size * count_rows(paths) // max(count_bytes(paths), 1)))
 
 
-def _open_writer(path: Path, schema: pa.Schema) -> pq.ParquetWriter:
+def _open_writer(path: Path, schema: pa.Schema, sequences: Codec = "lz4") -> pq.ParquetWriter:
     plain = [field.name for field in schema if field.name != "sequence"]
+    codecs = {field: sequences if field.name == "sequence" else "zstd" for field in schema}
     return pq.ParquetWriter(
         path,
         schema,
-        compression={_leaf(field): _codec(field) for field in schema},
-        compression_level={_leaf(field): 1 for field in schema if _codec(field) == "zstd"},
+        compression={_leaf(field): codec for field, codec in codecs.items()},
+        compression_level={_leaf(field): 1 for field, codec in codecs.items() if codec == "zstd"},
         write_page_checksum=True,
         use_dictionary=[name for name in plain if name not in ("id", "source_row")],
         write_statistics=plain,
@@ -169,13 +179,6 @@ def _leaf(field: pa.Field) -> str:
     while pa.types.is_list(kind):
         name, kind = f"{name}.list.element", kind.value_type
     return name
-
-
-def _codec(field: pa.Field) -> str:
-    """docs/decisions/0005: zstd took half of the time of ingest and encode, nearly all of it for this column."""
-    if field.name != "sequence":
-        return "zstd"
-    return "none" if field.type == BYTES else "lz4"
 
 
 def _open(path: Path) -> pq.ParquetFile:

@@ -96,5 +96,7 @@ def fill_empty(rows: Ragged, value: int) -> Ragged:
 
 def count_marked(marked: Mask, offsets: Numbers) -> pa.Int32Array:
     """How many positions of each row are marked."""
+    if not marked.any():  # the usual case, and ten times faster to see than to look for places
+        return pa.array(np.zeros(len(offsets) - 1, np.int32))
     rows = np.searchsorted(offsets, np.flatnonzero(marked), side="right") - 1
     return pa.array(np.bincount(rows, minlength=len(offsets) - 1).astype(np.int32))

@@ -32,7 +32,8 @@ def letter_indices(alphabet: Alphabet, sequences: pa.StringArray) -> Ragged:
     """Strings -> uint8 indices; a letter outside the alphabet is refused."""
     rows = string_bytes(sequences)
     # Not `index_of_byte[rows.values]`: NumPy would make an index of eight bytes of each letter first.
-    indices = np.frombuffer(rows.values.tobytes().translate(alphabet.index_of_byte.tobytes()), np.uint8)
+    # And a bytearray: `bytes` of this size takes new pages from the system each time.
+    indices = np.frombuffer(bytearray(rows.values).translate(alphabet.index_of_byte.tobytes()), np.uint8)
     if indices.size and indices.max() == NOT_A_LETTER:
         place = int(np.argmax(indices == NOT_A_LETTER))
         row = int(np.searchsorted(rows.offsets, place, side="right")) - 1

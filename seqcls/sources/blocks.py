@@ -51,14 +51,15 @@ def text_blocks(
 
     With `old_breaks` CR ends the lines of a file that has no LF in its first chunk.
     """
-    chunks = _utf8_chunks(reading, stream)
+    chunks: Iterator[tuple[bytes, bool]] = _utf8_chunks(reading, stream)
+    blocks = _cut(_with_line_feeds(chunks) if old_breaks else chunks, reading.source.max_row_bytes, any_break)
     if reading.file.size > BLOCK_BYTES:  # a file of one block needs no thread
-        chunks = ahead(chunks)
-    with closing(chunks):
-        yield from _cut(_with_line_feeds(chunks) if old_breaks else chunks, reading.source.max_row_bytes, any_break)
+        blocks = ahead(blocks)
+    with closing(blocks):
+        yield from blocks
 
 
-def _cut(chunks: Iterator[tuple[bytes, bool]], limit: int, any_break: bool) -> Iterator[Block]:
+def _cut(chunks: Iterator[tuple[bytes, bool]], limit: int, any_break: bool) -> Generator[Block, None, None]:
     """Chunks of any size -> blocks of whole lines."""
     pending, offset, skipping = b"", 0, False
     for chunk, is_last in chunks:
@@ -86,7 +87,7 @@ def _cut(chunks: Iterator[tuple[bytes, bool]], limit: int, any_break: bool) -> I
             pending, offset, skipping = pending[-1:], offset + len(pending) - 1, True
 
 
-def _utf8_chunks(reading: Reading, stream: SourceStream) -> Generator[tuple[bytes, bool], None, None]:
+def _utf8_chunks(reading: Reading, stream: SourceStream) -> Iterator[tuple[bytes, bool]]:
     """(bytes, whether they are the last); the last may be empty."""
     encoding = reading.source.encoding
     decoder = None

@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 
 from seqcls import parquet
 from seqcls.artefacts import ArtefactStore, Ref
 from seqcls.config import Pipeline, parse_pipeline
-from seqcls.table import REJECTS, Kind, reject, rejects_table, table_schema
+from seqcls.table import REJECTS, SPLITS, Kind, reject, rejects_table, table_schema
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
 
@@ -68,6 +69,27 @@ def write_table(store: ArtefactStore, kind: Kind, rows: pa.Table, source_rejects
             "files": [],
         }
     return done[0]
+
+
+def write_splits(store: ArtefactStore, splits: Sequence[str | None], labels: Sequence[str | None], **meta: Any) -> Ref:
+    """An artefact `splits` of rows with these labels; its manifest counts them as the stage does."""
+    counts: dict[str, dict[str, int]] = {split: {} for split in SPLITS}
+    for split, label in zip(splits, labels, strict=True):
+        if split in counts and label is not None:
+            counts[split][label] = counts[split].get(label, 0) + 1
+    with store.write("splits") as (draft, done):
+        column = pa.array(splits, pa.string()).dictionary_encode()
+        parquet.write_parquet(draft.folder / "splits.parquet", pa.table({"split": column}))
+        draft.meta |= {"rows": len(splits), "dropped": column.null_count, "counts": counts, **meta}
+    return done[0]
+
+
+def codec_of(path: Path, column: str) -> str:
+    """How a file packs the values of a column, lists or not."""
+    group = pq.read_metadata(path).row_group(0)
+    leaves = [group.column(number) for number in range(group.num_columns)]
+    (codec,) = {leaf.compression for leaf in leaves if leaf.path_in_schema.split(".")[0] == column}
+    return str(codec)
 
 
 def halves(rows: pa.Table) -> Iterable[pa.Table]:

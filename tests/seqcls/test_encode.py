@@ -21,6 +21,7 @@ from seqcls.packing import unpacked
 from seqcls.parquet import ShardWriter, read_parquet, shards, write_parquet
 from seqcls.table import Kind, table_schema
 from tests.seqcls.encoder_cases import real_data
+from tests.seqcls.table_examples import codec_of, write_splits
 
 Rows = list[tuple[str | None, Any, str | None]]
 """(split, sequence, label)"""
@@ -56,10 +57,7 @@ def artefacts(
         for part, start in enumerate(range(0, count, shard)):
             write_parquet(draft.folder / "rows" / f"part-{part:05d}.parquet", table.slice(start, shard))
         draft.meta = {"accepted": count if accepted is None else accepted, "sources": {"a.csv": "0a"}}
-    with store.write("splits") as (draft, split):
-        names = pa.array(splits, pa.string()).dictionary_encode()
-        write_parquet(draft.folder / "splits.parquet", pa.table({"split": names}))
-    return checked[0], split[0]
+    return checked[0], write_splits(store, splits, labels)
 
 
 def run(tmp_path: Path, kind: Kind, rows: Rows, **encode_section: object) -> Ref:
@@ -157,6 +155,14 @@ def test_a_row_without_label_is_refused_with_its_file_and_row(tmp_path: Path) ->
         run(tmp_path, "text", [*SMALL, ("train", "hm", None)])
 
 
+def test_a_label_that_the_manifest_of_splits_misses_is_a_broken_check(tmp_path: Path) -> None:
+    store = ArtefactStore(tmp_path)
+    checked, _ = artefacts(store, "text", SMALL)
+    splits = write_splits(store, [row[0] for row in SMALL], [None, *(row[2] for row in SMALL[1:])])
+    with pytest.raises(CheckBroken, match=r"splits\.parquet: every row of a split has a label; expected as many rows"):
+        encode(checked, splits, pipeline("text"), store)
+
+
 def test_one_class_is_refused(tmp_path: Path) -> None:
     with pytest.raises(DataRefused, match="the training split has 1 class; expected at least 2"):
         run(tmp_path, "text", [("train", "a", "yes"), ("train", "b", "yes")])
@@ -225,6 +231,8 @@ def test_columns_have_the_promised_types(
     ]  # fmt: skip
     stored = schema.field("sequence").type
     assert stored == (pa.binary() if value_type == pa.uint8() else pa.list_(value_type))
+    packed_as = codec_of(shards(encoded.folder / "test")[0], "sequence")
+    assert packed_as == ("UNCOMPRESSED" if value_type == pa.uint8() else "LZ4")
 
 
 def test_real_splice_sites_go_through_the_stage(tmp_path: Path) -> None:
@@ -285,10 +293,7 @@ def random_dna(store: ArtefactStore, rows: int) -> tuple[Ref, Ref]:
                 }  # fmt: skip
                 writer.write(pa.table(columns, schema=schema))
         draft.meta = {"accepted": rows, "sources": {"a.csv": "0a"}}
-    with store.write("splits") as (draft, splits):
-        names = pa.array((["train"] * 8 + ["valid", "test"]) * (rows // 10)).dictionary_encode()
-        write_parquet(draft.folder / "splits.parquet", pa.table({"split": names}))
-    return checked[0], splits[0]
+    return checked[0], write_splits(store, (["train"] * 8 + ["valid", "test"]) * (rows // 10), ["a", "b"] * (rows // 2))
 
 
 def peak_mebibytes(folder: Path, rows: int) -> int:

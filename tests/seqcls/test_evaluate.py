@@ -21,6 +21,7 @@ from seqcls.evaluation.report import Evaluation
 from seqcls.parquet import ShardWriter, read_parquet, write_parquet
 from seqcls.table import reject, rejects_table, table_schema
 from seqcls.training.train import train
+from tests.seqcls.table_examples import write_splits
 
 WORDS = {"bad": "awful dull weak", "good": "fine bright strong", "mixed": "fine dull so-so"}
 
@@ -64,17 +65,8 @@ def write_checked(store: ArtefactStore, table: pa.Table) -> Ref:
     return done[0]
 
 
-def write_splits(store: ArtefactStore, table: pa.Table, membership: list[str | None]) -> Ref:
-    with store.write("splits") as (draft, done):
-        column = pa.array(membership, pa.string()).dictionary_encode()
-        write_parquet(draft.folder / "splits.parquet", pa.table({"split": column}))
-        counts: dict[str, dict[str, int]] = {}
-        for split, label in zip(membership, table["label"].to_pylist(), strict=True):
-            if split:
-                counts.setdefault(split, {}).setdefault(label, 0)
-                counts[split][label] += 1
-        draft.meta |= {"counts": counts, "leakage": {"train_and_test": 2}}
-    return done[0]
+def divided(store: ArtefactStore, table: pa.Table, membership: list[str | None]) -> Ref:
+    return write_splits(store, membership, table["label"].to_pylist(), leakage={"train_and_test": 2})
 
 
 def make_pipeline(**changes: object) -> Pipeline:
@@ -94,7 +86,7 @@ class Road:
     def __init__(self, root: Path, membership: list[str | None], table: pa.Table) -> None:
         self.store, self.pipeline, self.table = ArtefactStore(root), make_pipeline(), table
         self.checked = write_checked(self.store, table)
-        self.splits = write_splits(self.store, table, membership)
+        self.splits = divided(self.store, table, membership)
         self.encoded = encode(self.checked, self.splits, self.pipeline, self.store)
         self.model = train(self.encoded, self.pipeline, self.store).ref
 
@@ -193,7 +185,7 @@ def test_without_validation_rows_there_are_no_validation_figures(tmp_path):
     road = Road.__new__(Road)
     road.store, road.pipeline, road.table = ArtefactStore(tmp_path), make_pipeline(), make_table(60)
     road.checked = write_checked(road.store, road.table)
-    road.splits = write_splits(road.store, road.table, [parts[row % 2] for row in range(60)])
+    road.splits = divided(road.store, road.table, [parts[row % 2] for row in range(60)])
     road.encoded = encode(road.checked, road.splits, road.pipeline, road.store)
     with road.store.write("model") as (draft, done):
         (draft.folder / "history.json").write_text("[]")
@@ -207,7 +199,7 @@ def test_without_validation_rows_there_are_no_validation_figures(tmp_path):
 def test_an_empty_test_split_is_refused_before_anything_is_written(tmp_path, road):
     store = ArtefactStore(tmp_path)
     parts: list[str | None] = ["train", "valid"]
-    splits = write_splits(store, road.table, [parts[row % 2] for row in range(300)])
+    splits = divided(store, road.table, [parts[row % 2] for row in range(300)])
     encoded = encode(road.checked, splits, road.pipeline, store)
     with pytest.raises(DataRefused, match=r"no test rows; expected .* Next: raise split\.test"):
         evaluate(road.model, encoded, road.checked, splits, road.pipeline, store)
@@ -215,7 +207,7 @@ def test_an_empty_test_split_is_refused_before_anything_is_written(tmp_path, roa
 
 
 def test_splits_of_another_encoding_are_a_broken_check(road, tmp_path):
-    other = write_splits(ArtefactStore(tmp_path), road.table, [*membership(300)[1:], "train"])
+    other = divided(ArtefactStore(tmp_path), road.table, [*membership(300)[1:], "train"])
     with pytest.raises(CheckBroken, match=r"(encoded training rows|not the same rows or classes)"):
         evaluate(road.model, road.encoded, road.checked, other, road.pipeline, road.store)
 

@@ -16,6 +16,7 @@ from seqcls.ingest import ingest
 from seqcls.parquet import read_parquet, shards
 from seqcls.sources.discover import source_files
 from seqcls.table import table_schema
+from tests.seqcls.table_examples import codec_of
 
 
 def run(folder: Path, store: Path, **options: object) -> Ref:
@@ -39,6 +40,7 @@ def test_three_files_with_a_bad_row_each(tmp_path: Path) -> None:
     table = read_parquet(shards(ref.folder / "rows"))
     assert table.schema.equals(table_schema("text"))
     assert table["sequence"].to_pylist() == ["one", "two", "three", "four"]
+    assert codec_of(shards(ref.folder / "rows")[0], "sequence") == "UNCOMPRESSED"
     assert table["split"].to_pylist() == ["train", "train", "train", "test"]
     rejects = read_parquet(ref.folder / "rejects.parquet").to_pylist()
     assert [(r["source_file"], r["source_row"], r["rules"]) for r in rejects] == [
