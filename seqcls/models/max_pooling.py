@@ -51,7 +51,7 @@ class _ReluAndPool(torch.autograd.Function):
     def backward(ctx: Any, gradient: Tensor) -> tuple[Tensor, None]:
         """From the last neighbour to the first: who rises above all before it takes what is left of the gradient."""
         best, *rises = ctx.saved_tensors
-        # Flattening hands its gradient over by channel: turned once here, or slowly in each of the passes below.
+        # Mean pooling hands over one vector for all positions: spread once here, or slowly in each of the passes below.
         left = torch.ops.aten.threshold_backward(gradient.contiguous(), best, 0)
         to_x = gradient.new_empty(ctx.shape)
         for neighbours, left_part in reversed(_parts(to_x, left, ctx.pool)):

@@ -18,7 +18,7 @@ from safetensors.torch import load, save
 from torch import Tensor, nn
 
 from seqcls.artefacts import Ref, verify, write_json
-from seqcls.config.model import ModelConfig
+from seqcls.config.model import CnnModel, ModelConfig
 from seqcls.encoded_split import EncodedSplit, read_inputs
 from seqcls.encoders.spec import InputSpec
 from seqcls.errors import Corrupted, DataRefused
@@ -26,7 +26,8 @@ from seqcls.models import build_model
 from seqcls.models.logits import Logits, device_of, run_batches, run_once
 from seqcls.table import Kind
 
-FORMAT_VERSION = 1
+FORMAT_VERSION = 2
+"""1 had the weights of flattened positions by filter; it is still read."""
 WEIGHTS, MANIFEST = "weights.safetensors", "model.json"
 _PICKLES = (b"PK\x03\x04", b"\x80")  # torch.save writes a zip of pickles; before 1.6 a bare pickle
 
@@ -100,6 +101,8 @@ def load_model(ref: Ref, device: torch.device | None = None) -> LoadedModel:
         raise Corrupted(
             "the weights are not those that model.json names", where=ref.path, next_step="train the model again"
         )
+    if manifest.format == 1:
+        tensors = turn_flattened(tensors, manifest.model)
     model = build_model(manifest.model, manifest.inputs, len(manifest.labels))
     _check_shapes(model.state_dict(), tensors, ref.folder / WEIGHTS)
     model.load_state_dict(tensors)
@@ -117,14 +120,27 @@ def _read_manifest(path: Path) -> ModelManifest:
             expected=f"the facts of a model, format {FORMAT_VERSION}",
             next_step="load it with the seqcls that wrote it, or train the model again",
         ) from error
-    if manifest.format != FORMAT_VERSION:
+    if not 1 <= manifest.format <= FORMAT_VERSION:
         raise DataRefused(
             f"model format {manifest.format}",
             where=str(path),
-            expected=f"format {FORMAT_VERSION}",
+            expected=f"format 1 or {FORMAT_VERSION}",
             next_step="use the seqcls that wrote it, or train the model again",
         )
     return manifest
+
+
+def turn_flattened(tensors: dict[str, Tensor], config: ModelConfig) -> dict[str, Tensor]:
+    """Weights of format 1 in the order of now; those of flattened positions: (D, filters * T) -> (D, T * filters)."""
+    if not isinstance(config, CnnModel) or config.pooling != "flatten":
+        return tensors
+    name, filters = "dense.weight" if config.dense else "classes.weight", config.filters[-1]
+    turned = {
+        key: weight.view(len(weight), filters, -1).transpose(1, 2).flatten(1)
+        for key, weight in tensors.items()
+        if key.endswith(name) and weight.ndim == 2 and weight.shape[1] % filters == 0
+    }
+    return tensors | turned
 
 
 def _read_weights(data: bytes, path: Path) -> dict[str, Tensor]:

@@ -75,16 +75,18 @@ class AttentionPooling(nn.Module):
 
 
 class FlattenPooling(nn.Module):
-    """Every position side by side, up to those of the longest sequence; shorter rows end in zeros."""
+    """Every position side by side, up to those of the longest sequence; shorter rows end in zeros.
+
+    By position, then by filter: the order in which they lie in memory, so that nothing is copied.
+    """
 
     def __init__(self, width: int, positions: int) -> None:
         super().__init__()
         self.positions, self.width = positions, width * positions
 
     def forward(self, x: Tensor, lengths: Tensor) -> Tensor:  # noqa: ARG002 - the padding is zero already
-        x = x.transpose(1, 2)  # (B, D, T): by filter, then by position
-        if x.shape[2] != self.positions:
-            x = F.pad(x, (0, self.positions - x.shape[2]))  # a negative number cuts
+        if x.shape[1] != self.positions:
+            x = F.pad(x, (0, 0, 0, self.positions - x.shape[1]))  # a negative number cuts
         return x.flatten(1)
 
 

@@ -34,7 +34,7 @@ from seqcls.training.precision import Precision
 from seqcls.training.seeding import choose_device, threads_of
 
 FORMAT_VERSION = 1
-STAGE_VERSION = 2  # raised when a change of the code changes the weights: older checkpoints are then not continued
+STAGE_VERSION = 3  # raised when a change of the code changes the weights: older checkpoints are then not continued
 KEPT = 2
 _log = logging.getLogger(__name__)
 

@@ -11,13 +11,15 @@ import subprocess
 import sys
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
 from seqcls.artefacts import ArtefactStore, Ref, file_digest, write_json
+from seqcls.encoded_split import EncodedSplit
 from seqcls.errors import Corrupted, DataRefused
-from seqcls.models.package import load_model
+from seqcls.models.package import load_model, predict_logits
 from seqcls.training import checkpoints
 from seqcls.training.checkpoints import Scalars
 from tests.seqcls.training_examples import FAMILIES, make_encoded, make_pipeline, train_example
@@ -180,11 +182,33 @@ def test_weights_of_another_shape_or_name_are_refused_naming_both(model: Ref, tm
     assert "stranger: not in the network" in message
 
 
+@pytest.mark.parametrize(("dense", "members"), [(0, 1), (5, 1), (5, 2)])
+def test_a_model_of_format_1_had_its_flattened_positions_by_filter_and_answers_as_it_did(
+    tmp_path: Path, dense: int, members: int
+) -> None:
+    settings = {"family": "cnn", "filters": [3, 4], "pooling": "flatten", "dense": dense, "members": members}
+    now = train_example(tmp_path, settings, {"epochs": 1}).ref
+    weights, flattened = dict(load_model(now).model.state_dict()), "dense.weight" if dense else "classes.weight"
+    for name in [name for name in weights if name.endswith(flattened)]:
+        by_position, positions = weights[name], weights[name].shape[1] // 4
+        by_filter = torch.empty_like(by_position)
+        for place in range(positions):
+            for number in range(4):
+                by_filter[:, number * positions + place] = by_position[:, place * 4 + number]
+        weights[name] = by_filter
+    save_file(weights, tmp_path / "old.safetensors")
+    before = forge(now, tmp_path / "old", weights=(tmp_path / "old.safetensors").read_bytes(), format=1)
+    valid = EncodedSplit.open(make_encoded(tmp_path), "valid")
+    answers = [predict_logits(load_model(ref), valid, batch_size=8) for ref in (now, before)]
+    np.testing.assert_array_equal(*answers)
+    assert np.ptp(answers[0], axis=0).max() > 0.01, "rows differ"
+
+
 def test_rubbish_weights_and_other_formats_are_refused(model: Ref, tmp_path: Path) -> None:
     with pytest.raises(DataRefused, match="not safetensors"):
         load_model(forge(model, tmp_path / "a", weights=b"\xff" * 64))
-    with pytest.raises(DataRefused, match="model format 2; expected format 1"):
-        load_model(forge(model, tmp_path / "b", format=2))
+    with pytest.raises(DataRefused, match="model format 3; expected format 1 or 2"):
+        load_model(forge(model, tmp_path / "b", format=3))
     with pytest.raises(Corrupted, match=r"model\.json"):
         load_model(forge(model, tmp_path / "c", surprise=1))
     with pytest.raises(Corrupted, match="disagree on inputs or labels"):

@@ -314,13 +314,20 @@ def test_the_founding_recurrent_networks_are_expressible(
     torch.testing.assert_close(found, theirs(torch.from_numpy(tokens)), atol=1e-5, rtol=1e-5)
 
 
+class ByPosition(nn.Module):
+    """(B, D, T) -> (B, T, D): the document's Keras flattens by position, then by filter."""
+
+    def forward(self, x: Tensor) -> Tensor:
+        return x.transpose(1, 2)
+
+
 def test_the_founding_convolutional_network_is_expressible() -> None:
     spec = InputSpec(form="values", max_length=500, channels=1)
     config = CnnModel(filters=[32, 64], kernel=5, pool=2, padding="valid", pooling="flatten", dense=128, dropout=0.0)
     ours = build_model(config, spec, 5)
     theirs = nn.Sequential(
         nn.Conv1d(1, 32, 5), nn.ReLU(), nn.MaxPool1d(2), nn.Conv1d(32, 64, 5), nn.ReLU(), nn.MaxPool1d(2),
-        nn.Flatten(), nn.Linear(64 * 122, 128), nn.ReLU(), nn.Linear(128, 5),
+        ByPosition(), nn.Flatten(), nn.Linear(64 * 122, 128), nn.ReLU(), nn.Linear(128, 5),
     )  # fmt: skip
     for here, there in zip(ours.parameters(), theirs.parameters(), strict=True):
         assert here.shape == there.shape
