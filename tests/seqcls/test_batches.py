@@ -72,6 +72,18 @@ def test_more_padding_is_zero() -> None:
     assert wide.tokens is not None
     assert wide.tokens.tolist() == [[5, 6, 0, 0, 0]]
     assert wide.lengths.tolist() == [2]
+    assert wide.pad_to(5) is wide
+
+
+def test_more_padding_is_zero_and_unobserved_in_every_channel() -> None:
+    spec = InputSpec(form="values", max_length=4, channels=2, missing=True)
+    rows = [[1.0, 2.0, 3.0, 4.0], [5.0, 6.0]]
+    batch = EncodedSplit.from_arrow(encoded_table(rows, [0, 0], spec), spec).collate(np.arange(2), spec)
+    wide = batch.pad_to(3)
+    assert wide.values is not None
+    assert wide.observed is not None
+    assert wide.values.tolist() == [[[1, 2], [3, 4], [0, 0]], [[5, 6], [0, 0], [0, 0]]]
+    assert wide.observed.tolist() == [[[True] * 2] * 2 + [[False] * 2], [[True] * 2] + [[False] * 2] * 2]
 
 
 @settings(max_examples=50, deadline=None)

@@ -55,3 +55,23 @@ def test_convolutions_are_those_of_torch(width: int, kernel: int, padding: str) 
     found, after = ours(x, lengths)
     torch.testing.assert_close(found, expected.transpose(1, 2))
     assert after.tolist() == [ours.length_after(21)] * 3 == [expected.shape[2]] * 3
+
+
+@pytest.mark.parametrize("normalise", [False, True])
+@pytest.mark.parametrize("padding", ["same", "valid"])
+@pytest.mark.parametrize("kernel", [1, 2, 5])
+@pytest.mark.parametrize("width", [1, 3])
+def test_the_road_by_channel_of_a_traced_network_gives_the_same_numbers(
+    width: int, kernel: int, padding: str, normalise: bool
+) -> None:
+    torch.manual_seed(4)
+    ours = Convolutions(width, [4, 6], kernel, 2, padding, normalise, dropout=0.5)
+    lengths = torch.tensor([21, 13, 3, 0])
+    x = torch.randn(4, 21, width) * (torch.arange(21) < lengths[:, None])[:, :, None]
+    ours.train()(x, lengths)  # running means and variances that are not those of the start
+    ours.eval()
+    with pytest.warns():
+        traced = torch.jit.trace(ours, (x, lengths), check_trace=False)
+    assert "aten::max_pool1d" in str(traced.inlined_graph), "the engines' road was not taken"
+    for found, wanted in zip(traced(x, lengths), ours(x, lengths), strict=True):
+        torch.testing.assert_close(found, wanted)
