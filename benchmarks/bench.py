@@ -50,6 +50,7 @@ PARTS = {
                  needs_data=True),
     "memory": Part("memory", None, own_file=True),
     "road": Part("road_speed", ("--rows", "20000")),
+    "ahead": Part("encoding_ahead", ("--rows", "600", "--pairs", "1", "--only", "text-torch")),
     "scaling": Part("scaling", ("--points", "2")),
     "auto": Part("auto", ("--budget", "20s", "--seeds", "0", "--only", "promoters"), needs_data=True),
     "limits": Part("limits", ("--size", "256", "--rows", "2000")),  # after speed: it reads its file

@@ -96,6 +96,7 @@ SECTIONS = (
             "Peak memory of each stage against rows"),
     Section("road", "python -m benchmarks.road_speed", file("road_targets.csv"), page.targets_table),
     Section("steps", "python -m benchmarks.road_speed", file("road_speed.csv"), page.steps_table),
+    Section("ahead", "python -m benchmarks.encoding_ahead", file("encoding_ahead.csv"), page.ahead_table),
     Section("limits", "python -m benchmarks.limits", file("limits.csv"), page.limits_table),
 )  # fmt: skip
 

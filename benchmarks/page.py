@@ -158,6 +158,17 @@ def scaling_table(rows: list[Row]) -> str:
     ])  # fmt: skip
 
 
+def ahead_table(rows: list[Row]) -> str:
+    """encoding_ahead.csv."""
+    head = ("rows of", "unit", "engine", "threads", "encoding, of processor time", "s in turn", "s ahead",
+            "in turn by ahead", "lowest to highest", "pairs")  # fmt: skip
+    return table(head, [
+        (row["kind"], row["unit"], row["engine"], row["threads"], f"{number(row, 'encoding_share'):.1%}",
+         row["in_turn_s"], row["ahead_s"], row["ratio"], f"{row['lowest']} to {row['highest']}", row["pairs"])
+        for row in rows
+    ], left=3)  # fmt: skip
+
+
 def limits_table(rows: list[Row]) -> str:
     """limits.csv: the limits, then what is reached of them."""
     return table(("", "case", "measured", "share of the limit", "limited by"), [

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import closing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -9,12 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from seqcls.ahead import ahead
 from seqcls.evaluation.probabilities import softmax
 from seqcls.ledger.models import ModelVersion
 from seqcls.workspace import Workspace
 
 if TYPE_CHECKING:
     from seqcls.config.train import EngineName
+    from seqcls.encoded_split import EncodedSplit
     from seqcls.encoders import Encoder
     from seqcls.engines.engine import Engine
     from seqcls.models.package import LoadedModel
@@ -22,6 +25,8 @@ if TYPE_CHECKING:
 Flags = dict[str, npt.NDArray[np.bool_]]
 """Name of a flag -> (N,) whether a row has it."""
 MANY_UNKNOWN = 0.2  # share of positions without an entry of their own, above which a row is flagged
+BATCHES_AHEAD = 16
+"""Encoded at once. Fewer: more calls; more: a longer wait for the first, and rows of like length further apart."""
 
 
 @dataclass(frozen=True)
@@ -39,20 +44,36 @@ class Scorer:
         return self.encoder.labels
 
     def score(self, rows: pa.Table) -> tuple[np.ndarray, Flags]:
-        """Rows with a `sequence` column -> probabilities (N, K), NaN where the network gave none; flags of the rows."""
+        """Rows with a `sequence` column -> probabilities (N, K), NaN where the network gave none; flags of the rows.
+
+        Where the engine leaves room for it, some batches are encoded in a thread while those before are computed.
+        """
+        size = BATCHES_AHEAD * self.batch_size
+        pieces = (rows.slice(start, size) for start in range(0, max(rows.num_rows, 1), size))
+        in_turn = (self._encode(piece) for piece in pieces)
+        with closing(ahead(in_turn, depth=1) if self.engine.leaves_room else in_turn) as encoded:
+            logits, flags = zip(*((self._logits(split), marks) for split, marks in encoded), strict=True)
+        joined = {name: np.concatenate([marks[name] for marks in flags]) for name in flags[0]}
+        return softmax(np.concatenate(logits), self.model.manifest.temperature), joined
+
+    def _encode(self, rows: pa.Table) -> tuple[EncodedSplit, Flags]:
         from seqcls.encoded_split import EncodedSplit
-        from seqcls.models.logits import run_batches
 
         encoded = self.encoder.encode(rows["sequence"].combine_chunks())
         columns = {"id": rows["id"], "sequence": encoded.sequence}
         split = EncodedSplit.from_arrow(pa.table(columns), self.encoder.inputs)
-        logits = run_batches(self.engine.run, split, self.encoder.inputs, len(self.labels), self.batch_size)
         unknown_share = encoded.unknown.to_numpy() / np.maximum(split.lengths, 1)
         flags = {
             "truncated": encoded.truncated.to_numpy(zero_copy_only=False),
             "many_unknown": unknown_share > MANY_UNKNOWN,
         }
-        return softmax(logits, self.model.manifest.temperature), flags
+        return split, flags
+
+    def _logits(self, split: EncodedSplit) -> np.ndarray:
+        """(N, K)."""
+        from seqcls.models.logits import run_batches
+
+        return run_batches(self.engine.run, split, self.encoder.inputs, len(self.labels), self.batch_size)
 
     def probabilities(self, rows: pa.Table) -> np.ndarray:
         return self.score(rows)[0]

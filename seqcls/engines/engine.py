@@ -19,6 +19,10 @@ class Engine(Protocol):
     def name(self) -> str:
         """As `score.engine` and the scores have it."""
 
+    @property
+    def leaves_room(self) -> bool:
+        """Whether another thread finds a processor free while this one computes."""
+
     def run(self, batch: Batch) -> Logits:
         """(B, K); the batch is not changed."""
 

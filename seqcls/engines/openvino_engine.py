@@ -41,6 +41,11 @@ class OpenVinoEngine:
     widths: tuple[int, ...]
     """Rising; the last one is the longest sequence that there can be."""
 
+    @property
+    def leaves_room(self) -> bool:
+        """Its threads sleep while they wait."""
+        return True
+
     def run(self, batch: Batch) -> Logits:
         width = next(width for width in self.widths if width >= batch.width)
         return self.compute(batch.pad_to(width))

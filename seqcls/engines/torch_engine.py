@@ -18,6 +18,7 @@ from seqcls.engines.engine import unavailable
 from seqcls.models.bf16 import has_bf16
 from seqcls.models.logits import Logits, device_of, run_once
 from seqcls.models.package import LoadedModel
+from seqcls.training.seeding import processors
 
 
 @dataclass(frozen=True)
@@ -29,6 +30,12 @@ class TorchEngine:
     device: torch.device
     lower: bool
     """Whether products are computed in bfloat16."""
+
+    @property
+    def leaves_room(self) -> bool:
+        """OpenMP's threads hold their processors while they wait for each other: beside as many as there are
+        processors, encoding costs more than it saves (docs/benchmarks.md)."""
+        return self.device.type != "cpu" or torch.get_num_threads() < processors()
 
     def run(self, batch: Batch) -> Logits:
         with torch.autocast(self.device.type, torch.bfloat16, enabled=self.lower):

@@ -1,12 +1,14 @@
 """Scoring new data in chunks. In: files, the champion. Out: committed chunks and their books.
 
 Promise: each input row ends in exactly one of scored, rejected, abstained; each chunk is committed once, by one
-ledger row, under one model; killed anywhere, the next run goes on with the chunks that are missing.
+ledger row, under one model; killed anywhere, the next run goes on with the chunks that are missing. A chunk is
+claimed at its turn; only the next one is read meanwhile.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy import Row
 
+from seqcls.ahead import ahead
 from seqcls.artefacts import Ref, verify
 from seqcls.errors import CheckBroken
 from seqcls.failpoints import failpoint
@@ -41,6 +44,8 @@ from seqcls.table import REJECTS
 from seqcls.workspace import Workspace
 
 LEASE_SECONDS = 900.0
+Numbered = tuple[int, pa.Table]
+"""A chunk: its number and its accepted rows."""
 
 
 @dataclass(frozen=True)
@@ -91,39 +96,43 @@ def score_input(
     facts |= {"day": day_of_input(row).isoformat(), "seen_at": row.seen_at}
     facts |= {"supersedes": superseded(workspace.ledger, name, digest, rescored_with)}
     scored_now = held = 0
-    for number, rows in _read_chunks(checked, row.chunk_rows):
-        if number in done:
-            continue
-        claim = claim_chunk(
-            workspace.ledger, name, digest, number, this_process(), LEASE_SECONDS, is_gone, rescored_with
-        )
-        if claim is None:
-            held += 1
-            continue
-        failpoint("chunk_claimed")
-        with enough_memory("scoring", "lower score.batch_size or score.chunk_rows"):
-            result = _score_chunk(workspace, claim, checked, rows, scorers.current(), run_id, facts)
-        if result is None:
-            held += 1
-            continue
-        scored_now += result.scored + result.abstained
-        if progress:
-            progress(result.rows_in)
+    with closing(read_ahead(cut_chunks(checked, row.chunk_rows))) as chunks:
+        for number, rows in chunks:
+            if number in done:
+                continue
+            claim = claim_chunk(
+                workspace.ledger, name, digest, number, this_process(), LEASE_SECONDS, is_gone, rescored_with
+            )
+            if claim is None:
+                held += 1
+                continue
+            failpoint("chunk_claimed")
+            with enough_memory("scoring", "lower score.batch_size or score.chunk_rows"):
+                result = _score_chunk(workspace, claim, checked, rows, scorers.current(), run_id, facts)
+            if result is None:
+                held += 1
+                continue
+            scored_now += result.scored + result.abstained
+            if progress:
+                progress(result.rows_in)
     return _close(workspace, row, manifest["meta"]["rows_in"], complete=held == 0, scored_now=scored_now)
 
 
-def _read_chunks(checked: Ref, chunk_rows: int) -> Iterator[tuple[int, pa.Table]]:
-    """The chunks, each read within the memory that there is."""
-    chunks = cut_chunks(checked, chunk_rows)
-    while True:
-        with enough_memory("scoring", "lower score.chunk_rows"):
-            found = next(chunks, None)
-        if found is None:
-            return
-        yield found
+def read_ahead(chunks: Iterator[Numbered]) -> Generator[Numbered, None, None]:
+    """The same chunks, each within the memory that there is; the next one is read while one is scored."""
+
+    def read() -> Iterator[Numbered]:
+        while True:
+            with enough_memory("scoring", "lower score.chunk_rows"):
+                found = next(chunks, None)
+            if found is None:
+                return
+            yield found
+
+    return ahead(read(), depth=1)
 
 
-def cut_chunks(checked: Ref, chunk_rows: int) -> Iterator[tuple[int, pa.Table]]:
+def cut_chunks(checked: Ref, chunk_rows: int) -> Iterator[Numbered]:
     """(number, accepted rows) of exactly `chunk_rows` rows, the last one shorter; at least one, maybe without rows."""
     waiting: list[pa.Table] = []
     number = rows = 0

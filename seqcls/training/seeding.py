@@ -23,10 +23,14 @@ def choose_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
+def processors() -> int:
+    """How many this process may use: a container's, not the machine's."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
 def threads_of(config: TrainConfig) -> int:
-    """Threads of a process: those asked for, or its part of what it may use (a container's, not the machine's)."""
-    available = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-    return config.threads or max(available // local_processes(config), 1)
+    """Threads of a process: those asked for, or its part of the processors."""
+    return config.threads or max(processors() // local_processes(config), 1)
 
 
 def seed_of(seed: int, rank: int) -> int:

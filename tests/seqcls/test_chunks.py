@@ -2,15 +2,20 @@
 
 from __future__ import annotations
 
+import threading
+from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqcls import parquet
 from seqcls.artefacts import ArtefactStore, Ref
-from seqcls.scoring.chunks import cut_chunks
+from seqcls.errors import WorldFailed
+from seqcls.scoring.chunks import cut_chunks, read_ahead
 from seqcls.table import table_schema
 from tests.seqcls.table_examples import make_rows
 
@@ -52,3 +57,30 @@ def test_no_row_is_lost_doubled_or_moved_by_cutting(
     assert ids == [f"r{row + 1}" for row in range(sum(shards))]
     assert [number for number, _ in chunks] == list(range(len(chunks)))
     assert all(rows.num_rows == chunk_rows for _, rows in chunks[:-1])
+
+
+def test_the_next_chunk_is_read_while_one_is_scored_and_no_more_than_that(store: ArtefactStore) -> None:
+    second, numbers = threading.Event(), []
+
+    def read() -> Iterator[tuple[int, pa.Table]]:
+        for chunk in cut_chunks(write_checked(store, [4]), 1):
+            numbers.append(chunk[0])
+            if len(numbers) == 2:
+                second.set()
+            yield chunk
+
+    with closing(read_ahead(read())) as chunks:
+        assert next(chunks)[0] == 0
+        assert second.wait(10.0)
+    assert numbers == [0, 1]
+
+
+def test_too_little_memory_for_the_next_chunk_is_said_at_its_turn(store: ArtefactStore) -> None:
+    def read() -> Iterator[tuple[int, pa.Table]]:
+        yield next(cut_chunks(write_checked(store, [4]), 1))
+        raise MemoryError("malloc of 9 TiB failed")
+
+    with closing(read_ahead(read())) as chunks:
+        assert next(chunks)[0] == 0
+        with pytest.raises(WorldFailed, match=r"lower score\.chunk_rows"):
+            next(chunks)
