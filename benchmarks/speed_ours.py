@@ -95,9 +95,9 @@ def main() -> None:
     import torch
 
     from seqcls.encoded_split import EncodedSplit
-    from seqcls.engines import ENGINES
+    from seqcls.engines import ENGINES, REFERENCE
+    from seqcls.engines.deferral import Deferral, run_engine
     from seqcls.engines.race import MOST_ROWS, run_race
-    from seqcls.models.logits import run_batches
     from seqcls.models.package import load_model
     from seqcls.training.train import train
 
@@ -119,13 +119,14 @@ def main() -> None:
         loaded = load_model(result.ref)
         split = EncodedSplit.open(encoded, "test")
         raced = EncodedSplit.from_arrow(make_rows(case, MOST_ROWS, seed=2).table(), spec)
-        chosen = run_race(loaded, raced, SCORE_BATCH).chosen
-        engine = ENGINES[chosen](loaded)
+        race = run_race(loaded, raced, SCORE_BATCH)
+        engine = ENGINES[race.chosen](loaded)
+        deferral = Deferral(ENGINES[REFERENCE](loaded), race.margin) if race.margin else None
         for _ in range(2):
             began = time.perf_counter()
-            run_batches(engine.run, split, loaded.inputs, classes, SCORE_BATCH)
+            run_engine(engine, loaded, split, SCORE_BATCH, deferral)
             scored = len(split) / (time.perf_counter() - began)
-    print(json.dumps({"train": result.rows_per_second, "score": scored, "engine": chosen,
+    print(json.dumps({"train": result.rows_per_second, "score": scored, "engine": race.chosen,
                       "losses": [epoch["train_loss"] for epoch in history]}))  # fmt: skip
 
 

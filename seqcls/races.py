@@ -1,6 +1,6 @@
 """Races of a workspace: run once for each model and machine, kept beside the version, looked up at scoring.
 
-In: a version. Out: `Race`, or the name of the engine that is to score and, in a line, why. Promise: the model artefact
+In: a version. Out: `Race`, or `Choice`: the engine that is to score and, in a line, why. Promise: the model artefact
 stays as it is; a race is an artefact of its own (`race.json`, and `race.md` for people) that is never changed; it
 counts only for the model and the machine that it was run with; without one, PyTorch in float32 scores.
 """
@@ -8,7 +8,7 @@ counts only for the model and the machine that it was run with; without one, PyT
 from __future__ import annotations
 
 import json
-from typing import Any
+from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
@@ -50,19 +50,29 @@ def ensure_race(workspace: Workspace, version: ModelVersion) -> Race | None:
     return race
 
 
-def choose_engine(workspace: Workspace, version: ModelVersion) -> tuple[EngineName, str]:
-    """What is to score with `auto`, and a line where it is not what a race chose here."""
+class Choice(NamedTuple):
+    """What is to score."""
+
+    engine: EngineName
+    note: str = ""
+    """Why, where it is not what a race chose here."""
+    margin: float = 0.0
+    """Of `Deferral`; 0: no row is deferred."""
+
+
+def choose_engine(workspace: Workspace, version: ModelVersion) -> Choice:
+    """What is to score with `auto`."""
     here = this_machine()
     race, damage = find_race(workspace, version, here)
     if race is not None:
-        return race.chosen, ""
+        return Choice(race.chosen, margin=race.margin)
     if damage:
-        return REFERENCE, f"{REFERENCE} scores: {damage}; {AGAIN}"
+        return Choice(REFERENCE, f"{REFERENCE} scores: {damage}; {AGAIN}")
     elsewhere = list_races(workspace, version)
     if not elsewhere:
-        return REFERENCE, ""
+        return Choice(REFERENCE)
     changed = "; ".join(here.differences(elsewhere[-1].machine))
-    return REFERENCE, f"{REFERENCE} scores: {version.name} was raced on another machine ({changed}); {AGAIN}"
+    return Choice(REFERENCE, f"{REFERENCE} scores: {version.name} was raced on another machine ({changed}); {AGAIN}")
 
 
 def find_race(workspace: Workspace, version: ModelVersion, machine: Machine) -> tuple[Race | None, str]:
@@ -114,12 +124,13 @@ def race_line(race: Race) -> str:
 
 def race_page(name: str, race: Race) -> str:
     """The result as a page of Markdown."""
-    head = ("engine", "rows/s", "opened in", "same labels", "largest move", "may score")
+    head = ("engine", "rows/s", "opened in", "same labels", "largest move", "near ties to torch", "may score")
     rows = [head, ("---",) * len(head)]
     for lane in race.lanes:
         figures = (_shown(lane.rows_per_second, ",.0f"), _shown(lane.opening_seconds, ".2f", " s"))
         parity = (_shown(lane.same_labels, ".2%"), _shown(lane.most_moved, ".4f"))
-        rows.append((lane.engine, *figures, *parity, f"no: {lane.refused}" if lane.refused else "yes"))
+        ties = f"{lane.deferred:.1%}, closer than {lane.margin:.4f}" if lane.margin else "–"
+        rows.append((lane.engine, *figures, *parity, ties, f"no: {lane.refused}" if lane.refused else "yes"))
     table = "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows)
     about = ", ".join(f"{key} {value}" for key, value in race.machine.model_dump(mode="json").items())
     return (

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from seqcls.config.train import EngineName
     from seqcls.encoded_split import EncodedSplit
     from seqcls.encoders import Encoder
+    from seqcls.engines.deferral import Deferral
     from seqcls.engines.engine import Engine
     from seqcls.models.package import LoadedModel
 
@@ -38,6 +39,8 @@ class Scorer:
     engine: Engine = field(kw_only=True)
     note: str = field(default="", kw_only=True)
     """Why it is this engine, where that is not what the race of the version says."""
+    deferral: Deferral | None = field(default=None, kw_only=True)
+    """As the race of the version found that the engine needs it."""
 
     @property
     def labels(self) -> list[str]:
@@ -71,9 +74,9 @@ class Scorer:
 
     def _logits(self, split: EncodedSplit) -> np.ndarray:
         """(N, K)."""
-        from seqcls.models.logits import run_batches
+        from seqcls.engines.deferral import run_engine
 
-        return run_batches(self.engine.run, split, self.encoder.inputs, len(self.labels), self.batch_size)
+        return run_engine(self.engine, self.model, split, self.batch_size, self.deferral)
 
     def probabilities(self, rows: pa.Table) -> np.ndarray:
         return self.score(rows)[0]
@@ -82,14 +85,17 @@ class Scorer:
 def open_scorer(workspace: Workspace, version: ModelVersion, engine: EngineName | None = None) -> Scorer:
     """Load a version's network and encoder; every digest is compared first. Without `engine`: what the config says."""
     from seqcls.encoders import load_encoder
-    from seqcls.engines import ENGINES
+    from seqcls.engines import ENGINES, REFERENCE
+    from seqcls.engines.deferral import Deferral
     from seqcls.models.package import load_model
-    from seqcls.races import choose_engine
+    from seqcls.races import Choice, choose_engine
 
-    settings, note = workspace.pipeline.score, ""
-    if engine is None:
-        engine, note = (settings.engine, "") if settings.engine != "auto" else choose_engine(workspace, version)
+    settings = workspace.pipeline.score
+    named = engine or (settings.engine if settings.engine != "auto" else None)
+    choice = Choice(named) if named else choose_engine(workspace, version)
     ref = workspace.store.ref("model", version.model_digest)
     loaded = load_model(ref)
-    opened = ENGINES[engine](loaded)
-    return Scorer(version, loaded, load_encoder(ref.folder), settings.batch_size, engine=opened, note=note)
+    return Scorer(
+        version, loaded, load_encoder(ref.folder), settings.batch_size, engine=ENGINES[choice.engine](loaded),
+        note=choice.note, deferral=Deferral(ENGINES[REFERENCE](loaded), choice.margin) if choice.margin else None,
+    )  # fmt: skip

@@ -12,6 +12,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from torch import nn
 
 from seqcls.batch import Batch
@@ -20,6 +22,7 @@ from seqcls.config.train import EngineName
 from seqcls.encoded_split import EncodedSplit
 from seqcls.encoders.spec import InputSpec
 from seqcls.engines import ENGINES, conversion
+from seqcls.engines.deferral import Deferral, near_ties, run_engine
 from seqcls.engines.engine import Engine, EngineUnavailable
 from seqcls.engines.machine import this_machine
 from seqcls.engines.openvino_engine import possible_widths
@@ -219,6 +222,45 @@ def test_an_engine_with_other_answers_is_not_timed_and_pytorch_scores(
     assert re.search(reason, lane.refused)
 
 
+def test_an_engine_that_only_turns_near_ties_scores_and_leaves_those_to_pytorch() -> None:
+    race = race_with(lambda logits: np.round(logits, 1))
+    lane = race.lanes[1]
+    assert (lane.refused, lane.same_labels) == ("", 1.0)
+    assert lane.rows_per_second is not None
+    assert 0 < lane.deferred < 0.2
+    loaded, rows = loaded_of(config_of("gru", "last"), SPECS["tokens"], sharpness=5.0), split_of(SPECS["tokens"], 300)
+    reference = open_torch(loaded)
+    rounded = Shifted("torch-bf16", reference, lambda logits: np.round(logits, 1))
+    wanted, alone = (run_engine(engine, loaded, rows, 256) for engine in (reference, rounded))
+    found = run_engine(rounded, loaded, rows, 256, Deferral(reference, lane.margin))
+    assert (alone.argmax(1) != wanted.argmax(1)).any(), "nothing to be left to PyTorch"
+    np.testing.assert_array_equal(found.argmax(1), wanted.argmax(1))
+    ties = near_ties(alone, 1.0, lane.margin)
+    assert len(ties) / 300 == lane.deferred
+    np.testing.assert_allclose(found[ties], wanted[ties], atol=1e-6)  # in other batches than before
+    others = np.setdiff1d(np.arange(300), ties)
+    np.testing.assert_array_equal(found[others], alone[others])
+
+
+@settings(max_examples=200, deadline=None)
+@given(seed=st.integers(0, 10_000), classes=st.integers(2, 6), most=st.floats(0, 0.05))
+def test_a_label_turns_only_within_twice_what_probabilities_move(seed: int, classes: int, most: float) -> None:
+    random = np.random.default_rng(seed)
+    true = random.dirichlet(np.full(classes, 0.5), 200)
+    true[:100, 1] = true[:100, 0]  # ties
+    moved = np.maximum(true + random.uniform(-most, most, true.shape), 1e-9)
+    moved /= moved.sum(axis=1, keepdims=True)
+    given_logits = np.log(moved).astype(np.float32)
+    margin = 2 * float(np.abs(softmax(given_logits) - true).max()) + 1e-6
+    turned = np.flatnonzero(given_logits.argmax(1) != true.argmax(1))
+    assert np.isin(turned, near_ties(given_logits, 1.0, margin)).all()
+
+
+def test_a_row_without_numbers_is_no_near_tie() -> None:
+    logits = np.array([[np.nan, 0.0], [0.0, 0.0], [9.0, 0.0]], np.float32)
+    assert near_ties(logits, 1.0, 0.1).tolist() == [1]
+
+
 def test_the_race_says_what_it_compared_and_where() -> None:
     race = race_with(lambda logits: logits + np.float32(1.0))  # the same probabilities
     first, second = race.lanes
@@ -249,6 +291,12 @@ def test_probabilities_are_compared_at_the_temperature_of_the_scores() -> None:
 
 def lane(engine: EngineName, speed: float | None, refused: str = "") -> Lane:
     return Lane(engine=engine, rows_per_second=speed, refused=refused)
+
+
+def test_the_reason_says_how_many_rows_are_computed_twice() -> None:
+    lanes = [lane("torch", 100.0), lane("torch-bf16", 150.0).model_copy(update={"margin": 0.01, "deferred": 0.0625})]
+    why = "1.5 times the rows a second of torch, though 6.2% of the rows, near ties, are computed again by it"
+    assert choose(lanes) == ("torch-bf16", why)
 
 
 def test_the_fastest_engine_that_may_score_is_chosen_and_a_near_tie_stays_with_pytorch() -> None:

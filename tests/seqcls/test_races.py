@@ -6,6 +6,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import seqcls.races
@@ -16,9 +17,12 @@ from seqcls.errors import ConfigRefused
 from seqcls.housekeeping import collect_garbage
 from seqcls.ledger.chunks import done_chunks
 from seqcls.ledger.stages import list_stage
-from seqcls.races import KIND, choose_engine, ensure_race, list_races, read_race
+from seqcls.parquet import read_parquet
+from seqcls.races import KIND, Choice, choose_engine, ensure_race, list_races, read_race
 from seqcls.registry.versions import champion
 from seqcls.road import ScoreOutcome, score_pipeline, train_pipeline
+from seqcls.scorer import open_scorer
+from seqcls.scoring.chunks import cut_chunks
 from seqcls.scoring.lineage import find_lineage
 from seqcls.workspace import Workspace, open_workspace
 from tests.road_data import write_project, write_rows
@@ -26,9 +30,10 @@ from tests.road_data import write_project, write_rows
 MANY_VALIDATION_ROWS = "[split]\nvalid = 0.4\n"
 
 
-def fixed_race(chosen: str) -> Race:
+def fixed_race(chosen: str, margin: float = 0.0) -> Race:
     """A race as this machine would have run it, with an outcome that no stopwatch decides."""
-    lanes = (Lane(engine="torch", rows_per_second=100.0), Lane(engine="torch-bf16", rows_per_second=150.0))
+    lower = Lane(engine="torch-bf16", rows_per_second=150.0, margin=margin)
+    lanes = (Lane(engine="torch", rows_per_second=100.0), lower)
     return Race(
         chosen=chosen, why="said by the test", rows=300, lap_rows=256, batch_size=256, threads=1,
         machine=this_machine(), lanes=lanes,
@@ -70,7 +75,7 @@ def test_a_race_is_run_at_promotion_and_kept_beside_the_model_which_stays_as_it_
         assert race.lanes[0].rows_per_second is not None
         assert race.rows >= 256
         assert race.chosen == "torch" or next(lane for lane in race.lanes if lane.engine == race.chosen).refused == ""
-        assert choose_engine(workspace, version) == (race.chosen, "")
+        assert choose_engine(workspace, version) == Choice(race.chosen, margin=race.margin)
         verify(workspace.store.ref("model", version.model_digest))
         [(digest, facts)] = list_stage(workspace.ledger, KIND)
         assert read_manifest(workspace.store.ref(KIND, digest))["inputs"] == {"model": version.model_digest}
@@ -90,6 +95,27 @@ def test_scores_are_made_by_the_engine_of_the_race_and_say_so(trained: Path) -> 
         assert "engine" not in dict(told)
         assert find_lineage(workspace, "first-3")[0]["engine"] == "torch-bf16"
         assert (outcome.night.rows.rows_in, outcome.night.rows.scored) == (30, 30)
+
+
+@pytest.mark.parametrize("margin", [0.0, 1.0])
+def test_near_ties_are_scored_by_pytorch_as_the_race_says(
+    trained: Path, monkeypatch: pytest.MonkeyPatch, margin: float
+) -> None:
+    monkeypatch.setattr(seqcls.races, "find_race", lambda *given: (fixed_race("torch-bf16", margin), ""))
+    with open_workspace(trained) as workspace:
+        score_new(workspace, f"margin-{margin}")
+        chunk = done_chunks(workspace.ledger, "pairs")[-1]
+        scores = workspace.store.ref("scores", chunk.scores_digest)
+        assert read_manifest(scores)["meta"]["margin"] == margin
+        assert read_manifest(scores)["meta"]["engine"] == "torch-bf16"
+        checked = workspace.store.ref("checked", read_manifest(scores)["inputs"]["checked"])
+        rows = next(cut_chunks(checked, 1_000))[1]
+        exact = open_scorer(workspace, champion(workspace), "torch")
+    found = read_parquet([scores.folder / "scores.parquet"])
+    ours = np.stack([found[f"p_{label}"].to_numpy() for label in exact.labels], axis=1)
+    assert np.array_equal(ours, exact.probabilities(rows).astype(ours.dtype)) == (
+        margin == 1.0
+    )  # within 1.0 all are near ties
 
 
 def test_on_another_machine_pytorch_scores_and_a_line_says_what_is_other(
@@ -135,7 +161,7 @@ def test_a_damaged_race_of_another_machine_is_set_aside_too(
         [(digest, _)] = list_stage(workspace.ledger, KIND)
         path = workspace.store.ref(KIND, digest).folder / "race.json"
         path.write_text(path.read_text()[:-9])
-        assert choose_engine(workspace, champion(workspace)) == ("torch", "")
+        assert choose_engine(workspace, champion(workspace)) == Choice("torch")
         assert not path.exists()
 
 
@@ -146,11 +172,11 @@ def test_a_tampered_race_is_set_aside_and_pytorch_scores(trained: Path, tmp_path
         path = workspace.store.ref(KIND, digest).folder / "race.json"
         whole = path.read_text()
         path.write_text(json.dumps(json.loads(whole) | {"chosen": "openvino"}))
-        engine, note = choose_engine(workspace, version)
+        engine, note, _ = choose_engine(workspace, version)
         assert engine == "torch"
         assert note.startswith("torch scores: the record of its race is damaged (SHA-256 is ")
         assert not path.exists()
-        assert choose_engine(workspace, version)[1].startswith("torch scores: the record of its race is gone")
+        assert choose_engine(workspace, version).note.startswith("torch scores: the record of its race is gone")
 
 
 def test_with_few_validation_rows_there_is_no_race_and_old_versions_score_as_ever(tmp_path: Path) -> None:

@@ -44,7 +44,9 @@ def scorer_of(
     encoder: Encoder, run: Callable[[Batch], Logits] = count_positions, batch_size: int = 2, *, room: bool = True
 ) -> Scorer:
     """A real encoder; of the model only the temperature counts."""
-    model = SimpleNamespace(manifest=SimpleNamespace(temperature=1.0))
+    model = SimpleNamespace(
+        manifest=SimpleNamespace(temperature=1.0), inputs=encoder.inputs, labels=tuple(encoder.labels)
+    )
     engine = SimpleNamespace(name="torch", run=run, leaves_room=room)
     return Scorer(VERSION, model, encoder, batch_size, engine=engine)  # type: ignore[arg-type]
 
