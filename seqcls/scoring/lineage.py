@@ -65,9 +65,15 @@ def _describe(
         "score file": str(workspace.output / chunk.published_as),
         "score digest": chunk.scores_digest,
         "model": f"{version.name} (digest {version.model_digest})",
-        "engine": meta.get("engine", "torch"),  # not written before there were others
+        "engine": _engine(meta),
         "training run": version.run_id,
         "evaluation": version.evaluation_digest,
         **{f"training {kind}": digest for kind, digest in version.inputs.items()},
         "training files": ", ".join(f"{file['name']} ({file['digest'][:16]})" for file in training),
     }
+
+
+def _engine(meta: dict[str, Any]) -> str:
+    """What computed the scores of a chunk, and what became of its near ties."""
+    name, margin = meta.get("engine", "torch"), meta.get("margin", 0.0)  # not written before there were others
+    return f"{name}, near ties (within {margin:.4f}) by torch" if margin else name
