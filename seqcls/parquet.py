@@ -18,7 +18,8 @@ from seqcls.failpoints import failpoint
 
 ROWS_PER_BATCH = 65_536
 BYTES_PER_GROUP = 8 * 1024 * 1024
-ROWS_PER_SHARD = 1_000_000
+ROWS_PER_SHARD = 4 * ROWS_PER_BATCH
+"""Files are hashed two at a time, so there should be several."""
 
 Codec = Literal["lz4", "none"]
 """Of the column `sequence`, nearly all of the bytes (docs/decisions/0005); the others have zstd."""
@@ -68,7 +69,7 @@ class ShardWriter:
     def _write_group(self, group: pa.Table) -> None:
         if self._writer is None:
             path = self.folder / f"part-{self._shard:05d}.parquet"
-            self._writer = _open_writer(path, self.schema, self.sequences)
+            self._writer = _open_writer(path, self.schema, self.sequences, statistics=False)
         self._writer.write_table(group, row_group_size=max(group.num_rows, 1))
         failpoint("shard_written")
         self._rows_in_shard += group.num_rows
@@ -158,7 +159,10 @@ def rows_of(paths: list[Path], size: int) -> int:
     return max(1, min(ROWS_PER_BATCH, size * count_rows(paths) // max(count_bytes(paths), 1)))
 
 
-def _open_writer(path: Path, schema: pa.Schema, sequences: Codec = "lz4") -> pq.ParquetWriter:
+def _open_writer(
+    path: Path, schema: pa.Schema, sequences: Codec = "lz4", *, statistics: bool = True
+) -> pq.ParquetWriter:
+    """Statistics are for those who look for some rows; shards are read from end to end."""
     plain = [field.name for field in schema if field.name != "sequence"]
     codecs = {field: sequences if field.name == "sequence" else "zstd" for field in schema}
     return pq.ParquetWriter(
@@ -168,7 +172,8 @@ def _open_writer(path: Path, schema: pa.Schema, sequences: Codec = "lz4") -> pq.
         compression_level={_leaf(field): 1 for field, codec in codecs.items() if codec == "zstd"},
         write_page_checksum=True,
         use_dictionary=[name for name in plain if name not in ("id", "source_row")],
-        write_statistics=plain,
+        column_encoding={name: "DELTA_BINARY_PACKED" for name in plain if name == "source_row"},
+        write_statistics=plain if statistics else False,
     )
 
 
