@@ -2,17 +2,20 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 import socket
 import subprocess
 import sys
 import textwrap
+import threading
 from pathlib import Path
 
 import pytest
 
 from seqcls.artefacts import MANIFEST, ArtefactStore, Ref, read_manifest, verify
 from seqcls.errors import CheckBroken, Corrupted, WorldFailed
+from seqcls.manifest import WORTH_A_THREAD, file_digest
 from seqcls.temporary import temporary_name
 
 
@@ -74,6 +77,32 @@ def test_each_flipped_bit_is_found_and_its_file_named(tmp_path: Path, name: str)
         assert not caught.value.retryable
     (ref.folder / name).write_bytes(whole)
     verify(ref)
+
+
+def test_large_files_are_hashed_two_at_a_time_and_each_has_its_own_digest(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    both = threading.Barrier(2, timeout=10)  # passed only by two at once
+
+    def digest(path: Path) -> str:
+        if path.name.startswith("large"):
+            both.wait()
+        return file_digest(path)
+
+    monkeypatch.setattr("seqcls.manifest.file_digest", digest)
+    contents = {f"large-{number}": bytes([number]) * (WORTH_A_THREAD // 3) for number in range(4)} | {"small": b"one"}
+    with ArtefactStore(tmp_path).write("table") as (draft, done):
+        for name, content in contents.items():
+            (draft.folder / name).write_bytes(content)
+    manifest = verify(done[0])
+    assert {name: facts["sha256"] for name, facts in manifest["files"].items()} == {
+        name: hashlib.sha256(content).hexdigest() for name, content in contents.items()
+    }
+    with (done[0].folder / "large-2").open("r+b") as file:
+        file.seek(1_000_000)
+        file.write(b"x")
+    with pytest.raises(Corrupted, match="large-2: SHA-256 is"):
+        verify(done[0])
 
 
 def test_a_missing_file_and_a_missing_manifest_are_found(tmp_path: Path) -> None:
