@@ -7,51 +7,76 @@ run that closes at its end. Branch-free parity is the idea of Langdale & Lemire 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+
 import numpy as np
 import numpy.typing as npt
 
 _QUOTE, _LINE_FEED, _RETURN = 34, 10, 13
+_PIECE = 256 * 1024
+Letters = npt.NDArray[np.uint8]
+Positions = npt.NDArray[np.int64]
 
 
-def record_ends(data: bytes, delimiter: int, most_lines: int, most_bytes: int) -> npt.NDArray[np.int64] | None:
-    """Positions of the line feeds (or the end) that end records; None if quoting is irregular or a record too large."""
+def record_ends(data: bytes, delimiter: int, most_lines: int, most_bytes: int) -> Positions | None:
+    """Positions of the line feeds (or the end) that end records; None if quoting is irregular or a record too large.
+
+    A carriage return stands before a line feed only: blocks with others take the exact road at once.
+    """
     letters = np.frombuffer(data, np.uint8)
-    quotes = np.flatnonzero(letters == _QUOTE)
-    breaks = np.flatnonzero(letters == _LINE_FEED)
+    quotes = _positions(letters, _QUOTE)
+    if len(quotes) % 2:
+        return None
+    opens, closes = _outer(quotes)
+    followed = closes[:-1] if data.endswith(b'"') else closes
+    following = letters[followed + 1]
+    if not (_all_end_field(following, delimiter) and _all_start_field(letters, opens, closes, following, delimiter)):
+        return None
+    breaks = followed[following == _LINE_FEED] + 1
+    # Where the last field of every record is quoted, and no field holds a line break, these are all there are.
+    is_all = len(breaks) == _count(letters, _LINE_FEED)
+    breaks = breaks if is_all else _positions(letters, _LINE_FEED)
     if not data.endswith(b"\n"):
-        breaks = np.append(breaks, len(data))
-    if len(quotes) % 2 or not _is_regular(letters, quotes, delimiter):
-        return None
-    before = np.searchsorted(quotes, breaks)  # quotes before each line break
-    is_inside = before % 2 == 1
-    lines = 1
-    if is_inside.any():
-        lines += int(np.bincount(before[is_inside]).max())
-    longest = int(np.diff(breaks, prepend=-1).max())
-    if lines > most_lines or lines * longest > most_bytes:
-        return None
-    ends: npt.NDArray[np.int64] = breaks[~is_inside].astype(np.int64)
-    return ends
+        breaks = np.append(breaks, len(data))  # the last record lacks its line feed, and ends with the data
+    # The parity of the quotes before a line break says whether it stands inside of a field.
+    last = np.arange(len(breaks)) if is_all else np.flatnonzero(np.searchsorted(quotes, breaks) % 2 == 0)
+    ends = breaks[last]
+    lines, size = (int(np.diff(places, prepend=-1).max()) for places in (last, ends))
+    return None if lines > most_lines or size > most_bytes else ends
 
 
-def _is_regular(letters: npt.NDArray[np.uint8], quotes: npt.NDArray[np.intp], delimiter: int) -> bool:
-    if len(quotes) == 0:
-        return True
-    opens, closes = quotes[::2], quotes[1::2]
+def _positions(letters: Letters, wanted: int) -> Positions:
+    return np.concatenate([np.flatnonzero(piece == wanted) + start for start, piece in _pieces(letters)])
+
+
+def _count(letters: Letters, wanted: int) -> int:
+    return sum(int(np.count_nonzero(piece == wanted)) for _, piece in _pieces(letters))
+
+
+def _pieces(letters: Letters) -> Iterator[tuple[int, Letters]]:
+    """A mask of a whole block would be new pages from the system each time, which takes twice as long as the search."""
+    return ((start, letters[start : start + _PIECE]) for start in range(0, max(len(letters), 1), _PIECE))
+
+
+def _outer(quotes: Positions) -> tuple[Positions, Positions]:
+    """The quotes that open a field and those that close one, in turn; those doubled inside of it are neither."""
     adjacent = np.diff(quotes) == 1
-    if adjacent.any():
-        first = np.flatnonzero(np.append(True, ~adjacent))  # of each run, as an index into quotes
-        last = np.append(first[1:], len(quotes)) - 1
-        opens = quotes[first[first % 2 == 0]]  # runs that begin outside: an even number of quotes stands before
-        closes = quotes[last[last % 2 == 1]]  # runs that end outside: an even number of quotes up to here
-    return _all_start_field(letters, opens, delimiter) and _all_end_field(letters, closes, delimiter)
+    if not adjacent.any():
+        return quotes[::2], quotes[1::2]
+    first = np.flatnonzero(np.append(True, ~adjacent))  # of each run, as an index into quotes
+    last = np.append(first[1:], len(quotes)) - 1
+    # An even number of quotes stands before a run that begins outside, and up to the end of one that ends outside.
+    return quotes[first[first % 2 == 0]], quotes[last[last % 2 == 1]]
 
 
-def _all_start_field(letters: npt.NDArray[np.uint8], opens: npt.NDArray[np.intp], delimiter: int) -> bool:
-    previous = letters[opens[int(opens[0] == 0) :] - 1]
-    return bool(np.all((previous == delimiter) | (previous == _LINE_FEED)))
-
-
-def _all_end_field(letters: npt.NDArray[np.uint8], closes: npt.NDArray[np.intp], delimiter: int) -> bool:
-    following = letters[closes[: len(closes) - int(closes[-1] == len(letters) - 1)] + 1]
+def _all_end_field(following: Letters, delimiter: int) -> bool:
     return bool(np.all((following == delimiter) | (following == _LINE_FEED) | (following == _RETURN)))
+
+
+def _all_start_field(letters: Letters, opens: Positions, closes: Positions, following: Letters, delimiter: int) -> bool:
+    """The letter before a quote that opens is the one after the quote that closed, if no other stands between."""
+    is_next = opens[1:] - closes[:-1] == 2
+    if np.any(is_next & (following[: len(is_next)] == _RETURN)):
+        return False
+    previous = letters[opens[np.append(opens[:1] > 0, ~is_next)] - 1]
+    return bool(np.all((previous == delimiter) | (previous == _LINE_FEED)))

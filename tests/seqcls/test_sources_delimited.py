@@ -13,7 +13,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from seqcls.errors import DataRefused
-from seqcls.sources import blocks
+from seqcls.sources import blocks, quoting
 from seqcls.sources.delimited import _Parser
 from seqcls.sources.quoting import record_ends
 from tests.seqcls.reading_files import Read, read, read_bytes
@@ -50,6 +50,52 @@ def test_blanks_at_the_ends_of_cells_go_where_it_is_asked_for(tmp_path: Path) ->
 def test_quotes_that_open_or_close_within_a_field_are_irregular(data: bytes, ends: list[int] | None) -> None:
     found = record_ends(data, ord(","), most_lines=10, most_bytes=100)
     assert (None if found is None else found.tolist()) == ends
+
+
+def _ends_letter_by_letter(data: bytes, most_lines: int, most_bytes: int) -> list[int] | None:
+    """RFC 4180 by its definition; sizes count the line feed."""
+    ends, state = [], "start"  # of a field; else plain, quoted, closed (or the first of two quotes)
+    for at, letter in enumerate(data.decode()):
+        if state == "quoted":
+            state = "closed" if letter == '"' else "quoted"
+        elif letter == '"' and state != "plain":
+            state = "quoted"
+        elif letter in ",\n":
+            state = "start"
+            if letter == "\n":
+                ends.append(at)
+        elif letter == '"' or (state == "closed" and letter != "\r"):
+            return None
+        elif state == "start":
+            state = "plain"
+    if state == "quoted":
+        return None
+    if not data.endswith(b"\n"):
+        ends.append(len(data))
+    records = [data[begin:end] for begin, end in zip([0, *(end + 1 for end in ends)], ends, strict=False)]
+    fits = all(record.count(b"\n") < most_lines and len(record) < most_bytes for record in records)
+    return ends if fits else None
+
+
+_PARTS = (b'"a"', b'"a\nb"', b'""', b'"x""y"', b'"', b"a", b",", b"\n", b"\r\n", b'\n"', b',"')
+
+
+@given(data=st.lists(st.sampled_from(_PARTS), min_size=1, max_size=12).map(b"".join), piece=st.sampled_from([1, 3, 99]))
+@settings(max_examples=1000, deadline=None)
+def test_records_end_where_they_do_letter_by_letter(data: bytes, piece: int) -> None:
+    """Whatever stands where, and wherever the pieces of the search are cut."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(quoting, "_PIECE", piece)
+        for most_lines, most_bytes in ((10, 100), (2, 12)):
+            found = record_ends(data, ord(","), most_lines, most_bytes)
+            expected = _ends_letter_by_letter(data, most_lines, most_bytes)
+            assert (None if found is None else found.tolist()) == expected
+
+
+def test_lines_of_a_record_are_counted_across_its_doubled_quotes(tmp_path: Path) -> None:
+    record = b'"' + b"a\n" * 150 + b'""' + b"b\n" * 150 + b'",x\n'
+    with pytest.raises(DataRefused, match="a quote opens in record 1 and is not closed within 200 lines"):
+        read_bytes(tmp_path, HEADER + record)
 
 
 @pytest.mark.parametrize("newline", [b"\n", b"\r\n", b"\r"])
