@@ -338,6 +338,15 @@ def test_the_founding_convolutional_network_is_expressible() -> None:
     torch.testing.assert_close(found, theirs(torch.from_numpy(values)[:, None]), atol=1e-5, rtol=1e-5)
 
 
+def test_an_untrained_network_of_flattened_positions_has_no_opinion() -> None:
+    torch.manual_seed(3)
+    spec = InputSpec(form="values", max_length=500, channels=1)
+    config = CnnModel(filters=[32, 64], kernel=5, pool=2, padding="valid", pooling="flatten", dense=128)
+    split = EncodedSplit.from_arrow(random_table(spec, 64, 5, seed=4, shortest=500), spec)
+    chances = build_model(config, spec, 5).eval()(split.collate(np.arange(64), spec)).softmax(1)
+    assert (chances - 0.2).abs().max() < 0.1  # 0.3 to 0.5 with the spread that is right for pooled vectors
+
+
 def test_an_unknown_family_lists_the_known_ones() -> None:
     config = CnnModel().model_copy(update={"family": "crn"})
     with pytest.raises(
