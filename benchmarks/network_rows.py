@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -30,13 +31,23 @@ class Rows:
     def __len__(self) -> int:
         return len(self.labels)
 
-    def write(self, path: Path, width: int) -> None:
-        """x (N, T), padded on the left, and y (N,), for the peers."""
+    def first(self, count: int) -> tuple[Rows, Rows]:
+        """So many rows, and the others: of one making, so that a number means the same word in both."""
+        return (Rows(self.sequences[:count], self.labels[:count]), Rows(self.sequences[count:], self.labels[count:]))
+
+    def write(self, path: Path, width: int, held: Rows | None = None) -> None:
+        """x (N, T), padded on the left, and y (N,), for the peers; `held` as x_held, y_held."""
+        lengths = [len(one) for one in self.sequences]
+        others = {} if held is None else {"x_held": held.padded(width), "y_held": held.labels}
+        np.savez(path, x=self.padded(width), y=self.labels, lengths=lengths, **others)
+
+    def padded(self, width: int) -> npt.NDArray[Any]:
+        """(N, T)."""
         series = self.sequences[0].dtype == np.float32
         x = np.zeros((len(self), width), np.float32 if series else np.int64)
         for row, sequence in enumerate(self.sequences):
             x[row, width - len(sequence) :] = sequence
-        np.savez(path, x=x, y=self.labels, lengths=[len(one) for one in self.sequences])
+        return x
 
     @staticmethod
     def read(path: Path) -> Rows:

@@ -67,17 +67,20 @@ def speed_table(rows: list[Row]) -> str:
 
 
 def losses_table(rows: list[Row]) -> str:
-    """loss_curves.csv: a line a network and a library, mean and spread over the seeds for each epoch."""
-    curves: dict[tuple[str, str], list[list[float]]] = {}
+    """loss_curves.csv: two lines a network and a library, mean and spread over the seeds for each epoch."""
+    curves: dict[tuple[str, str, str], list[list[float]]] = {}
     for row in rows:
-        curves.setdefault((str(row["case"]), str(row["who"])), []).append(json.loads(str(row["losses"])))
+        for what, column in (("learnt", "losses"), ("held out", "held_losses")):
+            curves.setdefault((str(row["case"]), what, str(row["who"])), []).append(json.loads(str(row[column])))
     epochs = max(len(curve) for runs in curves.values() for curve in runs)
-    head = ("network", "", *(f"epoch {number}" for number in range(1, epochs + 1)), "seeds")
+    head = ("network", "rows", "", *(f"epoch {number}" for number in range(1, epochs + 1)), "seeds")
     lines = []
-    for (case, who), runs in sorted(curves.items()):
+    for (case, what, who), runs in sorted(
+        curves.items(), key=lambda item: (item[0][0], item[0][1] != "learnt", item[0])
+    ):
         cells = [spread([{"loss": curve[epoch]} for curve in runs], "loss") for epoch in range(epochs)]
-        lines.append((case, who, *cells, len(runs)))
-    return table(head, lines, left=2)
+        lines.append((case, what, who, *cells, len(runs)))
+    return table(head, lines, left=3)
 
 
 def accuracy_table(points: list[Row]) -> str:

@@ -2,7 +2,8 @@
 
 usage: python keras_networks.py CASE DATA BATCH EPOCHS THREADS [SEED]   (CASE: text | reviews | ecg | dna)
 DATA is an .npz file with x (N, T) and y (N,). Prints one JSON line: rows a second in training and in scoring, and the
-mean loss of each epoch. A SEED decides weights and order, and leaves the warming up out. Needs tensorflow-cpu.
+mean loss of each epoch. A SEED decides weights and order, leaves the warming up out, and asks for the mean loss on
+x_held and y_held after each epoch. Needs tensorflow-cpu.
 """
 
 import json
@@ -32,22 +33,27 @@ def layers_of(case: str) -> list:
 def main() -> None:
     case, path, batch, epochs, threads = *sys.argv[1:3], *map(int, sys.argv[3:6])
     tf.config.threading.set_intra_op_parallelism_threads(threads)
-    tf.keras.utils.set_random_seed(int(sys.argv[6]) if len(sys.argv) > 6 else 0)
+    seeded = len(sys.argv) > 6
+    tf.keras.utils.set_random_seed(int(sys.argv[6]) if seeded else 0)
     data = np.load(path)
     x, y = data["x"][..., None] if case == "ecg" else data["x"], data["y"]
+    held = None
+    if seeded:
+        held = (data["x_held"][..., None] if case == "ecg" else data["x_held"], data["y_held"])
     rows = len(y)
     model = Sequential(layers_of(case))
     model.compile(optimizer="adam", loss="sparse_categorical_crossentropy")
-    if len(sys.argv) <= 6:
+    if not seeded:
         model.fit(x[: 4 * batch], y[: 4 * batch], epochs=1, batch_size=batch, verbose=0)
     began = time.perf_counter()
-    history = model.fit(x, y, epochs=epochs, batch_size=batch, verbose=0)
+    history = model.fit(x, y, epochs=epochs, batch_size=batch, verbose=0, validation_data=held)
     trained = time.perf_counter() - began
     model.predict(x[:SCORE_BATCH], batch_size=SCORE_BATCH, verbose=0)
     began = time.perf_counter()
     model.predict(x, batch_size=SCORE_BATCH, verbose=0)
     scored = time.perf_counter() - began
-    print(json.dumps({"train": rows * epochs / trained, "score": rows / scored, "losses": history.history["loss"]}))
+    print(json.dumps({"train": rows * epochs / trained, "score": rows / scored, "losses": history.history["loss"],
+                      "held_losses": history.history.get("val_loss", [])}))  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -2,7 +2,8 @@
 
 usage: python plain_torch.py CASE DATA BATCH EPOCHS THREADS [SEED]   (CASE: text | reviews | ecg | dna)
 DATA is an .npz file with x (N, T) and y (N,). Prints one JSON line: rows a second in training and in scoring, and the
-mean loss of each epoch. A SEED decides weights and order, and leaves the warming up out. Needs torch and numpy alone.
+mean loss of each epoch. A SEED decides weights and order, leaves the warming up out, and asks for the mean loss on
+x_held and y_held after each epoch. Needs torch and numpy alone.
 """
 
 from __future__ import annotations
@@ -46,9 +47,11 @@ def main() -> None:
     torch.set_num_threads(threads)
     data = np.load(path)
     x, y = torch.from_numpy(data["x"]), torch.from_numpy(data["y"])
+    seeded = len(sys.argv) > 6
+    x_held, y_held = (torch.from_numpy(data[name]) for name in (("x_held", "y_held") if seeded else ("x", "y")))
     if case == "ecg":
-        x = x[:, None]  # (N, 1, T)
-    torch.manual_seed(int(sys.argv[6]) if len(sys.argv) > 6 else 0)
+        x, x_held = x[:, None], x_held[:, None]  # (N, 1, T)
+    torch.manual_seed(int(sys.argv[6]) if seeded else 0)
     model = network(case)
     adam = torch.optim.Adam(model.parameters())
 
@@ -63,11 +66,19 @@ def main() -> None:
             total += float(loss.detach()) * len(chosen)
         return total / count
 
+    @torch.inference_mode()
+    def held() -> float:
+        return float(nn.functional.cross_entropy(model(x_held), y_held))
+
     rows = len(y)
-    if len(sys.argv) <= 6:
+    if not seeded:
         epoch(4 * batch)
     began = time.perf_counter()
-    losses = [epoch(rows) for _ in range(epochs)]
+    losses, held_losses = [], []
+    for _ in range(epochs):
+        losses.append(epoch(rows))
+        if seeded:
+            held_losses.append(held())
     trained = time.perf_counter() - began
     model.eval()
     with torch.inference_mode():
@@ -76,7 +87,8 @@ def main() -> None:
         for start in range(0, rows, SCORE_BATCH):
             model(x[start : start + SCORE_BATCH])
         scored = time.perf_counter() - began
-    print(json.dumps({"train": rows * epochs / trained, "score": rows / scored, "losses": losses}))
+    print(json.dumps({"train": rows * epochs / trained, "score": rows / scored, "losses": losses,
+                      "held_losses": held_losses}))  # fmt: skip
 
 
 if __name__ == "__main__":

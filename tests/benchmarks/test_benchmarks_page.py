@@ -145,9 +145,14 @@ def test_an_aim_holds_when_the_mean_over_its_seeds_reaches_it_and_a_missing_set_
 
 def test_losses_are_means_over_seeds_for_each_epoch() -> None:
     rows: list[Row] = [
-        {"case": "ecg", "who": who, "seed": seed, "losses": f"[{first}, 0.5]"}
+        {"case": "ecg", "who": who, "seed": seed, "losses": f"[{first}, 0.5]", "held_losses": f"[{first}, 0.75]"}
         for who, seed, first in (("seqcls", 0, 1.0), ("seqcls", 1, 2.0), ("keras", 0, 1.25))
     ]
     lines = page.losses_table(rows).splitlines()
-    assert lines[0] == "| network |  | epoch 1 | epoch 2 | seeds |"
-    assert lines[2:] == ["| ecg | keras | 1.250 | 0.500 | 1 |", "| ecg | seqcls | 1.500 ± 0.707 | 0.500 ± 0.000 | 2 |"]
+    assert lines[0] == "| network | rows |  | epoch 1 | epoch 2 | seeds |"
+    assert lines[2:] == [
+        "| ecg | learnt | keras | 1.250 | 0.500 | 1 |",
+        "| ecg | learnt | seqcls | 1.500 ± 0.707 | 0.500 ± 0.000 | 2 |",
+        "| ecg | held out | keras | 1.250 | 0.750 | 1 |",
+        "| ecg | held out | seqcls | 1.500 ± 0.707 | 0.750 ± 0.000 | 2 |",
+    ]
