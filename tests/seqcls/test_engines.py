@@ -26,7 +26,7 @@ from seqcls.engines.deferral import Deferral, near_ties, run_engine
 from seqcls.engines.engine import Engine, EngineUnavailable
 from seqcls.engines.machine import this_machine
 from seqcls.engines.openvino_engine import possible_widths
-from seqcls.engines.race import Lane, Race, choose, compare, evenly, run_race
+from seqcls.engines.race import Lane, Race, choose, compare, evenly, judge, run_race
 from seqcls.engines.torch_engine import open_torch
 from seqcls.evaluation.probabilities import softmax
 from seqcls.models import MODELS, build_model
@@ -240,6 +240,20 @@ def test_an_engine_that_only_turns_near_ties_scores_and_leaves_those_to_pytorch(
     np.testing.assert_allclose(found[ties], wanted[ties], atol=1e-6)  # in other batches than before
     others = np.setdiff1d(np.arange(300), ties)
     np.testing.assert_array_equal(found[others], alone[others])
+
+
+def test_large_moves_of_near_ties_are_left_to_pytorch_and_no_others() -> None:
+    """Two classes, 1,000 rows: one at 0.52 moves by 0.07; the same move at 0.9 is no matter of a near tie."""
+    wanted = np.tile(np.log(np.array([[0.9, 0.1]], np.float32)), (1000, 1))
+    wanted[0] = np.log([0.52, 0.48])
+    near, sure = wanted.copy(), wanted.copy()
+    near[0], sure[1] = np.log([0.45, 0.55]), np.log([0.83, 0.17])
+    lane = judge("torch-bf16", wanted, near, 1.0, 0.0)
+    assert (lane.refused, lane.deferred, lane.most_moved) == ("", 0.001, 0.0)
+    assert lane.margin == pytest.approx(0.14)
+    assert judge("torch-bf16", wanted, sure, 1.0, 0.0).refused == "moves a probability by 0.070, expected at most 0.05"
+    near[0] = np.log([0.40, 0.60])
+    assert judge("torch-bf16", wanted, near, 1.0, 0.0).refused == "moves a probability by 0.120, expected at most 0.05"
 
 
 @settings(max_examples=200, deadline=None)
