@@ -134,8 +134,9 @@ def test_every_family_memorises_32_rows_and_starts_at_chance(family: str, form: 
     model = build_model(config_of(family, pooling, embedding=24, **width), spec, CLASSES)
     untrained = F.cross_entropy(model(batch), batch.labels).item()
     assert untrained == pytest.approx(np.log(CLASSES), abs=0.35)
-    optimiser = torch.optim.AdamW(model.parameters(), lr=1e-2, weight_decay=0.0, fused=True)
-    for _ in range(300):
+    # At 0.01 a transformer swings, and whether it has learnt 32 series by heart after 300 steps hung on the processor.
+    optimiser = torch.optim.AdamW(model.parameters(), lr=5e-3, weight_decay=0.0, fused=True)
+    for _ in range(1500):
         optimiser.zero_grad()
         loss = F.cross_entropy(model(batch), batch.labels)
         loss.backward()
