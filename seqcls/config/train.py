@@ -10,7 +10,7 @@ from seqcls.config.base import Duration, LocalPath, Positive, Section, Share
 from seqcls.config.source import SourceConfig
 
 Number = Annotated[float, Field(strict=False)]
-EngineName = Literal["torch", "torch-bf16", "openvino", "openvino-bf16"]
+EngineName = Literal["torch", "torch-folded", "torch-bf16", "openvino", "openvino-bf16"]
 
 
 class SplitConfig(Section):

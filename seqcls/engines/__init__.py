@@ -11,6 +11,7 @@ from typing import get_args
 
 from seqcls.config.train import EngineName
 from seqcls.engines.engine import Engine
+from seqcls.engines.folded_engine import open_folded
 from seqcls.engines.openvino_engine import open_openvino, open_openvino_bf16
 from seqcls.engines.torch_engine import open_torch, open_torch_bf16
 from seqcls.models.package import LoadedModel
@@ -19,6 +20,7 @@ Opener = Callable[[LoadedModel], Engine]
 
 ENGINES: dict[EngineName, Opener] = {
     "torch": open_torch,
+    "torch-folded": open_folded,
     "torch-bf16": open_torch_bf16,
     "openvino": open_openvino,
     "openvino-bf16": open_openvino_bf16,

@@ -65,12 +65,16 @@ class InputLayer(nn.Module):
                 values, observed = self.augmentation(values, observed, batch.lengths)
             return values if observed is None else torch.cat([values, observed.to(values.dtype)], dim=2)
         assert batch.tokens is not None
+        tokens = batch.tokens if self.embedding is None else self._some_unknown(batch.tokens)
+        return F.embedding(tokens, self.vectors(), padding_idx=0)
+
+    def vectors(self) -> Tensor:
+        """(V, D) of every token."""
         if self.embedding is not None:
-            vectors: Tensor = self.embedding(self._some_unknown(batch.tokens))
-            return vectors
+            return self.embedding.weight
         assert self.symbols is not None
         assert isinstance(self.composition, Tensor)
-        return F.embedding(batch.tokens, self.composition @ self.symbols, padding_idx=0)
+        return self.composition @ self.symbols
 
     def _some_unknown(self, tokens: Tensor) -> Tensor:
         """In training some words become the unknown one, so that it gets a meaning and no word carries all of it.

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable, Iterable
-from dataclasses import fields, replace
 
 import torch
 import torch.distributed as collective
@@ -46,9 +45,7 @@ class Team:
         """Rows rank, rank + size, ... of a batch; without any its first row, for which no loss may be counted."""
         if self.size == 1:
             return batch
-        rows = slice(self.rank, None, self.size) if self.has_rows(batch) else slice(0, 1)
-        parts = {field.name: getattr(batch, field.name) for field in fields(batch)}
-        return replace(batch, **{name: part[rows].contiguous() for name, part in parts.items() if part is not None})
+        return batch.part(self.rank, self.size) if self.has_rows(batch) else batch.part(0, len(batch))
 
     def total(self, numbers: Tensor) -> Tensor:
         """The sum over the processes, number by number; the same bits for each."""

@@ -71,7 +71,13 @@ def test_a_race_is_run_at_promotion_and_kept_beside_the_model_which_stays_as_it_
         train_pipeline(workspace)
         version = champion(workspace)
         [race] = list_races(workspace, version)
-        assert [lane.engine for lane in race.lanes] == ["torch", "torch-bf16", "openvino", "openvino-bf16"]
+        assert [lane.engine for lane in race.lanes] == [
+            "torch",
+            "torch-folded",
+            "torch-bf16",
+            "openvino",
+            "openvino-bf16",
+        ]
         assert race.lanes[0].rows_per_second is not None
         assert race.rows >= 256
         assert race.chosen == "torch" or next(lane for lane in race.lanes if lane.engine == race.chosen).refused == ""

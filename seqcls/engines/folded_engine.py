@@ -1,0 +1,81 @@
+"""PyTorch in float32 with the embedding folded into the recurrence, and rows instead of products shared by threads.
+
+In: `LoadedModel` of a network whose recurrence reads tokens. Out: an engine. Promise: PyTorch's answers up to rounding.
+A step of a recurrence is some small operations; torch's threads share each of them and meet after each, which takes
+them about as long as the work. Here each thread takes its own rows of a batch through all steps.
+"""
+
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from threading import Barrier
+
+import numpy as np
+import torch
+from torch import nn
+
+from seqcls.batch import Batch
+from seqcls.engines.engine import unavailable
+from seqcls.models.folding import fold, foldable, table_bytes
+from seqcls.models.logits import Logits, device_of, run_once
+from seqcls.models.package import LoadedModel
+from seqcls.training.seeding import processors
+
+NAME = "torch-folded"
+MOST_BYTES = 1 << 28
+"""Of the tables: beyond the caches of any processor they are read from memory, and gain nothing."""
+PROCESSOR = torch.device("cpu")
+
+
+@dataclass(frozen=True)
+class FoldedEngine:
+    """A folded network, and a thread of its own for each part of a batch."""
+
+    network: nn.Module
+    threads: int
+    lanes: ThreadPoolExecutor
+    name: str = NAME
+
+    @property
+    def leaves_room(self) -> bool:
+        """Its threads take turns with whoever else runs Python."""
+        return self.threads < processors()
+
+    def run(self, batch: Batch) -> Logits:
+        shared = min(self.threads, len(batch))
+        parts = list(self.lanes.map(self._run_part, (batch.part(number, shared) for number in range(shared))))
+        logits = np.empty((len(batch), parts[0].shape[1]), np.float32)
+        for number, part in enumerate(parts):
+            logits[number::shared] = part
+        return logits
+
+    def _run_part(self, part: Batch) -> Logits:
+        return run_once(self.network, part, PROCESSOR)
+
+
+def open_folded(loaded: LoadedModel) -> FoldedEngine:
+    """Refused for networks without a recurrence over tokens, on a GPU, and for very large vocabularies."""
+    if not foldable(loaded.model):
+        raise unavailable(NAME, f"{loaded.config.family} has no recurrence that reads tokens")
+    if device_of(loaded.model).type != "cpu":
+        raise unavailable(NAME, "the network is on a GPU, where steps are what takes time, not products")
+    if (size := table_bytes(loaded.model)) > MOST_BYTES:
+        raise unavailable(NAME, f"its tables would take {size >> 20} MiB, {MOST_BYTES >> 20} MiB is the most")
+    threads = torch.get_num_threads()
+    return FoldedEngine(fold(loaded.model), threads, _lanes(threads))
+
+
+def _lanes(threads: int) -> ThreadPoolExecutor:
+    """Threads whose operations stay in them; other threads have as many as before."""
+    started = Barrier(threads)
+
+    def begin() -> None:
+        torch.set_num_threads(1)  # of this thread; those that have not asked yet take it over too
+        torch.get_num_threads()  # asks: otherwise the first operation would, and find what is set below
+        started.wait()
+
+    lanes = ThreadPoolExecutor(threads, thread_name_prefix=NAME, initializer=begin)
+    list(lanes.map(lambda _: None, range(threads)))
+    torch.set_num_threads(threads)
+    return lanes

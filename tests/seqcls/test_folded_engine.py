@@ -1,0 +1,90 @@
+"""The folded engine gives PyTorch's answers wherever it may be, and says where it may not."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+import torch
+
+from seqcls.encoded_split import EncodedSplit
+from seqcls.engines import folded_engine
+from seqcls.engines.engine import EngineUnavailable
+from seqcls.engines.folded_engine import open_folded
+from seqcls.engines.torch_engine import open_torch
+from seqcls.evaluation.probabilities import softmax
+from seqcls.models.folding import fold, foldable, table_bytes
+from tests.seqcls.encoded_examples import SPECS, encoded_table
+from tests.seqcls.test_engines import loaded_of, logits_of, split_of
+from tests.seqcls.test_models import config_of
+
+
+@pytest.fixture(autouse=True)
+def two_threads() -> Iterator[None]:
+    before = torch.get_num_threads()
+    torch.set_num_threads(2)
+    yield
+    torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize("form", ["tokens", "composition"])
+@pytest.mark.parametrize("family", ["rnn", "lstm", "gru"])
+@pytest.mark.parametrize(("pooling", "depth", "bidirectional"), [("last", 1, False), ("max", 2, True)])
+def test_answers_are_those_of_pytorch(form: str, family: str, pooling: str, depth: int, bidirectional: bool) -> None:
+    config = config_of(family, pooling).model_copy(update={"depth": depth, "bidirectional": bidirectional})
+    loaded = loaded_of(config, SPECS[form], sharpness=5.0)
+    split = split_of(SPECS[form], 51)
+    wanted, found = (logits_of(open_engine(loaded), loaded, split) for open_engine in (open_torch, open_folded))
+    assert found.dtype == np.float32
+    np.testing.assert_allclose(found, wanted, atol=1e-5)
+    assert np.ptp(softmax(wanted)[:, 0]) > 0.01  # the rows do differ, or nothing would have been compared
+
+
+@pytest.mark.parametrize("family", ["rnn", "lstm", "gru"])
+def test_rows_of_any_length_and_without_positions(family: str) -> None:
+    inputs = SPECS["tokens"].model_copy(update={"max_length": 12})
+    loaded = loaded_of(config_of(family, "mean"), inputs)
+    engine, reference = open_folded(loaded), open_torch(loaded)
+    split = EncodedSplit.from_arrow(encoded_table([[2] * length for length in range(13)], [0] * 13, inputs), inputs)
+    for rows in (*([row] for row in range(13)), range(13)):  # alone (fewer rows than threads), and padded
+        batch = split.collate(np.array(rows), inputs)
+        np.testing.assert_allclose(engine.run(batch), reference.run(batch), atol=1e-5, err_msg=f"rows {rows}")
+
+
+def test_both_strands_and_every_member_are_folded() -> None:
+    spec = SPECS["composition"].model_copy(update={"complement": (0, 4, 3, 2, 1, 5)})
+    loaded = loaded_of(config_of("gru", "last").model_copy(update={"members": 2}), spec)
+    assert len(foldable(loaded.model)) == 2
+    assert not foldable(fold(loaded.model)), "nothing is left that reads vectors"
+    split = split_of(spec, 20)
+    wanted = logits_of(open_torch(loaded), loaded, split)
+    np.testing.assert_allclose(logits_of(open_folded(loaded), loaded, split), wanted, atol=1e-5)
+    assert len(foldable(loaded.model)) == 2, "the network itself stays as it was"
+
+
+def test_a_thread_a_part_of_the_rows_and_all_others_have_what_they_had() -> None:
+    engine = open_folded(loaded_of(config_of("lstm", "last"), SPECS["tokens"]))
+    lanes = list(engine.lanes.map(lambda _: torch.get_num_threads(), range(8)))
+    elsewhere: list[int] = []
+    another = threading.Thread(target=lambda: elsewhere.append(torch.get_num_threads()))
+    another.start()
+    another.join()
+    assert (set(lanes), torch.get_num_threads(), elsewhere) == ({1}, 2, [2])
+
+
+@pytest.mark.parametrize(("family", "form"), [("cnn", "tokens"), ("hybrid", "tokens"), ("lstm", "values")])
+def test_without_a_recurrence_over_tokens_it_is_refused(family: str, form: str) -> None:
+    loaded = loaded_of(config_of(family, "max"), SPECS[form])
+    with pytest.raises(EngineUnavailable, match=f"torch-folded: {family} has no recurrence that reads tokens"):
+        open_folded(loaded)
+
+
+def test_tables_larger_than_any_cache_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = loaded_of(config_of("lstm", "last"), SPECS["tokens"])
+    gates, directions, width = 4, 2, 8
+    assert table_bytes(loaded.model) == 4 * SPECS["tokens"].vocabulary * gates * directions * width
+    monkeypatch.setattr(folded_engine, "MOST_BYTES", 1 << 10)
+    with pytest.raises(EngineUnavailable, match="its tables would take 0 MiB, 0 MiB is the most"):
+        open_folded(loaded)
