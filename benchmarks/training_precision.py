@@ -23,7 +23,7 @@ def main() -> None:
     from seqcls.encoded_split import EncodedSplit
     from seqcls.models import build_model
     from seqcls.training.optimisation import Objective
-    from seqcls.training.precision import TIMED, WARM_UP, run_trial
+    from seqcls.training.trials import TIMED, WARM_UP, Way, take_turns, times_as_fast
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=1)
@@ -44,9 +44,10 @@ def main() -> None:
             batches = [split.collate(np.arange(start, start + options.batch), spec) for start in starts]
             network = build_model(pipeline.model, spec, classes)
             objective = Objective(0.0, None, device)
-            plain, lower, seconds, lower_seconds = run_trial(pipeline.train, network, objective, batches, device)
-            ratios.append(float(np.median(np.divide(seconds, lower_seconds)[WARM_UP:])))
-            differences.append(abs(np.mean(lower) - np.mean(plain)) / np.mean(plain))
+            ways = Way("float32"), Way("bfloat16")
+            plain, lower = take_turns(pipeline.train, network, objective, batches, ways, device)
+            ratios.append(times_as_fast(lower, plain))
+            differences.append(abs(np.mean(lower.losses) - np.mean(plain.losses)) / np.mean(plain.losses))
         print(f"| {case} | {np.median(ratios):.2f} | {min(ratios):.2f} to {max(ratios):.2f} | {max(differences):.2%} |")
 
 

@@ -4,13 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, model_validator
+from pydantic import Field, PlainValidator, model_validator
 
 from seqcls.config.base import Duration, LocalPath, Positive, Section, Share
 from seqcls.config.source import SourceConfig
 
 Number = Annotated[float, Field(strict=False)]
 EngineName = Literal["torch", "torch-folded", "torch-bf16", "openvino", "openvino-bf16"]
+
+
+def _threads(value: object) -> object:
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if value != "auto" and not (whole and value >= 0):  # type: ignore[operator]
+        raise ValueError(f'{value!r} is neither a whole number from 0 on nor "auto"')
+    return value
+
+
+Threads = Annotated[int | Literal["auto"], PlainValidator(_threads)]
 
 
 class SplitConfig(Section):
@@ -72,8 +82,9 @@ class TrainConfig(Section):
     """Longest time between checkpoints within an epoch, seconds; each epoch's end makes one too."""
     budget: Duration = "5m"
     """`family = "auto"`: most time for trying and training, in h, m and s, such as "90s" or "1h30m"."""
-    threads: Annotated[int, Field(ge=0)] = 0
-    """Processor threads of a process; 0 for all, divided. Weights repeat bit for bit at the same number."""
+    threads: Threads = 0
+    """Processor threads of a process; 0 for all, divided; auto: fewer where a short trial finds them faster. Weights
+    repeat bit for bit at the same number."""
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
     """What products are computed in; auto: bfloat16 where a short trial finds it faster and its losses the same."""
     processes: Positive = 1

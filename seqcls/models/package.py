@@ -46,6 +46,8 @@ class ModelManifest(BaseModel):
     seed: int
     threads: int
     """Of each process."""
+    threads_choice: str = ""
+    """What the trial of `train.threads = "auto"` found, in a line."""
     processes: int = 1
     """That trained together (`train.processes`); 1 in artefacts of before."""
     precision: Literal["float32", "bfloat16"] = "float32"

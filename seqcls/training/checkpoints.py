@@ -29,8 +29,8 @@ from seqcls.durable import make_folder, replace_bytes
 from seqcls.errors import WorldFailed
 from seqcls.failpoints import failpoint
 from seqcls.temporary import remove_left_over
+from seqcls.training.choices import Choices, Precision, Threads
 from seqcls.training.monitor import EpochRecord
-from seqcls.training.precision import Precision
 from seqcls.training.seeding import choose_device, threads_of
 
 FORMAT_VERSION = 1
@@ -53,7 +53,13 @@ class Scalars(BaseModel):
     stale: int = 0
     """Epochs since the best one."""
     history: list[EpochRecord] = []
+    threads: Threads = Threads()
     precision: Precision = Precision()
+
+    @property
+    def choices(self) -> Choices:
+        """What was decided at the beginning."""
+        return Choices(threads=self.threads, precision=self.precision)
 
 
 @dataclass(frozen=True)

@@ -25,10 +25,11 @@ from seqcls.models import build_model
 from seqcls.training import checkpoints
 from seqcls.training.averaging import WeightAverage
 from seqcls.training.checkpoints import Scalars
+from seqcls.training.choices import Start, agree
 from seqcls.training.imbalance import class_weights, loss_shift, loss_weights
 from seqcls.training.monitor import EpochRecord, Figures, LossSums, Progress, ProgressCall, figures, is_better, watched
 from seqcls.training.optimisation import Objective, Optimiser, learning_rate_at
-from seqcls.training.precision import Precision, choose_precision, first_batches, in_precision
+from seqcls.training.precision import in_precision
 from seqcls.training.rows import check_rows
 from seqcls.training.seeding import random_part, random_state, seed_of, set_random_state
 from seqcls.training.team import ALONE, Team
@@ -109,7 +110,11 @@ class Run:
         if not team.is_first:
             torch.manual_seed(seed_of(pipeline.seed, team.rank))
         if not self.resume():
-            self.at.precision = self.choose_precision()
+            batches, objective = self.train_batches, self.objective
+            chosen = agree(team, lambda: Start.of(self.config, self.model, objective, batches, team, device))
+            self.at.threads, self.at.precision = chosen.threads, chosen.precision
+        if self.at.threads.used:
+            torch.set_num_threads(self.at.threads.used)  # `reproducible`, in which a run lives, puts it back
         self.learner = team.wrap(in_precision(self.model, self.at.precision.used, device))
 
     @property
@@ -219,16 +224,6 @@ class Run:
             checkpoints.write(self.folder, self.at, tensors)
         self.saved = time.perf_counter()
         self.seconds -= (self.saved - began) if self.at.step else 0.0  # within an epoch: its time is being taken
-
-    def choose_precision(self) -> Precision:
-        """Once, at the very beginning; in a team rank 0 does, on its own share of the first batches."""
-        chosen = ""
-        if self.team.is_first:
-            first = [self.team.share(batch) for batch in first_batches(self.train_batches)]
-            steps = self.config.epochs * self.train_batches.steps
-            found = choose_precision(self.config, self.model, self.objective, first, steps, self.device)
-            chosen = found.model_dump_json()
-        return Precision.model_validate_json(self.team.texts(chosen)[0])
 
     def resume(self) -> bool:
         """Go on from the newest whole checkpoint, if there is one."""

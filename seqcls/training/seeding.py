@@ -29,8 +29,9 @@ def processors() -> int:
 
 
 def threads_of(config: TrainConfig) -> int:
-    """Threads of a process: those asked for, or its part of the processors."""
-    return config.threads or max(processors() // local_processes(config), 1)
+    """Threads of a process: those asked for, or its part of the processors, the most that a trial may choose."""
+    asked = 0 if config.threads == "auto" else config.threads
+    return asked or max(processors() // local_processes(config), 1)
 
 
 def seed_of(seed: int, rank: int) -> int:

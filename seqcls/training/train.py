@@ -87,16 +87,16 @@ def train_here(
     began = time.perf_counter()
     keep_freed_memory()
     device = team.device or choose_device()
-    threads = threads_of(pipeline.train)
-    with reproducible(pipeline.seed, threads, device):
+    with reproducible(pipeline.seed, threads_of(pipeline.train), device):
         run = begin(encoded, pipeline, store, device, progress, team)
-        if tell is not None and run.at.precision.why:
-            tell(f"train.precision: {run.at.precision.why}")
+        if tell is not None:
+            for line in run.at.choices.lines():
+                tell(line)
         while not run.finished:
             run.next_epoch()
         if team.size > 1:
             team.check_same_weights(weights_bytes(tensors) for tensors in (run.model.state_dict(), run.best))
-        ref = _publish(run, encoded, pipeline, store, threads, attached) if team.is_first else None
+        ref = _publish(run, encoded, pipeline, store, attached) if team.is_first else None
         digest = team.texts(ref.digest if ref is not None else "")[0]  # the others wait here
     ref = store.ref("model", digest)
     return TrainResult(ref, time.perf_counter() - began, run.rows, run.rows / max(run.seconds, 1e-9))
@@ -121,7 +121,6 @@ def _publish(
     encoded: Ref,
     pipeline: Pipeline,
     store: ArtefactStore,
-    threads: int,
     attached: Mapping[str, object],
 ) -> Ref:
     """The best weights and all that decided them, as an artefact."""
@@ -134,7 +133,8 @@ def _publish(
         inputs=run.inputs,
         labels=run.labels,
         seed=pipeline.seed,
-        threads=threads,
+        threads=torch.get_num_threads(),
+        threads_choice=run.at.threads.why,
         processes=pipeline.train.processes,
         precision=run.at.precision.used,
         precision_choice=run.at.precision.why,

@@ -20,11 +20,13 @@ from seqcls.models import MODELS, build_model
 from seqcls.models.bf16 import has_bf16
 from seqcls.models.layers import MaskedBatchNorm
 from seqcls.models.package import ModelManifest, load_model, predict_logits
+from seqcls.training.choices import SAFE, Precision, Start, choose_precision, judge_precision
 from seqcls.training.epochs import Run
 from seqcls.training.monitor import Progress
 from seqcls.training.optimisation import Objective
-from seqcls.training.precision import FASTER, SAFE, Precision, choose_precision, in_precision, judge, run_trial
+from seqcls.training.precision import in_precision
 from seqcls.training.train import train
+from seqcls.training.trials import FASTER, Taken, Way, take_turns
 from tests.seqcls.encoded_examples import SPECS
 from tests.seqcls.test_checkpoints import EVERY_STEP
 from tests.seqcls.test_models import batch_of, config_of, fits
@@ -120,10 +122,13 @@ def test_what_a_trial_chose_is_kept_with_the_checkpoints(tmp_path: Path) -> None
     assert type(again.learner).__name__ == "InBfloat16"
 
 
+NEWER = ("processes", "precision", "precision_choice", "threads_choice")
+
+
 def test_a_model_of_before_there_was_a_choice_is_of_one_process_and_float32(tmp_path: Path) -> None:
     data = json.loads((train_example(tmp_path, LSTM, {"epochs": 1}).ref.folder / "model.json").read_bytes())
-    older = {name: value for name, value in data.items() if name not in ("processes", "precision", "precision_choice")}
-    assert len(older) == len(data) - 3
+    older = {name: value for name, value in data.items() if name not in NEWER}
+    assert len(older) == len(data) - len(NEWER)
     manifest = ModelManifest.model_validate(older)
     assert (manifest.processes, manifest.precision, manifest.precision_choice) == (1, "float32", "")
 
@@ -156,9 +161,10 @@ def test_a_trial_takes_the_same_steps_on_both_sides() -> None:
     model = build_model(config_of("gru", "mean", dropout=0.5), SPECS["tokens"], 3)
     before = {name: tensor.clone() for name, tensor in model.state_dict().items()}
     batches = [batch_of(SPECS["tokens"], 16, seed) for seed in range(4)]
-    plain, lower, *seconds = run_trial(TrainConfig(), model, Objective(0.0, None, CPU), batches, CPU)
-    assert len(plain) == len(lower) == len(seconds[0]) == len(seconds[1]) == 4
-    np.testing.assert_allclose(plain, lower, rtol=SAFE)
+    ways = Way("float32"), Way("bfloat16")
+    plain, lower = take_turns(TrainConfig(), model, Objective(0.0, None, CPU), batches, ways, CPU)
+    assert len(plain.losses) == len(lower.losses) == len(plain.seconds) == len(lower.seconds) == 4
+    np.testing.assert_allclose(plain.losses, lower.losses, rtol=SAFE)
     assert all(torch.equal(before[name], tensor) for name, tensor in model.state_dict().items())
 
 
@@ -173,14 +179,15 @@ def test_a_trial_takes_the_same_steps_on_both_sides() -> None:
     ],
 )
 def test_bfloat16_must_be_faster_and_give_the_same_losses(lower: float, ratio: float, used: str) -> None:
-    chosen = judge([1.0] * 14, [lower] * 14, [ratio] * 14, [1.0] * 14)
+    chosen = judge_precision(Taken([1.0] * 14, [ratio] * 14), Taken([lower] * 14, [1.0] * 14))
     assert chosen.used == used
     assert chosen.why.startswith(f"{used}: ")
 
 
 def test_a_short_training_is_not_tried_out() -> None:
     model = torch.nn.Linear(1, 1)
-    chosen = choose_precision(TrainConfig(precision="auto"), model, Objective(0.0, None, CPU), [], 139, CPU)
+    start = Start(TrainConfig(precision="auto"), model, Objective(0.0, None, CPU), [], 139, CPU)
+    chosen = choose_precision(start)
     assert chosen.used == "float32"
     assert "139 steps at most are too few" in chosen.why or "no instructions" in chosen.why
 
