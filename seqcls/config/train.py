@@ -83,8 +83,7 @@ class TrainConfig(Section):
     budget: Duration = "5m"
     """`family = "auto"`: most time for trying and training, in h, m and s, such as "90s" or "1h30m"."""
     threads: Threads = 0
-    """Processor threads of a process; 0 for all, divided; auto: fewer where a short trial finds them faster. Weights
-    repeat bit for bit at the same number."""
+    """Processor threads of a process; 0: all, divided; auto: as a trial finds. Equal numbers repeat bit for bit."""
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
     """What products are computed in; auto: bfloat16 where a short trial finds it faster and its losses the same."""
     processes: Positive = 1
