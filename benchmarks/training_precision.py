@@ -1,7 +1,7 @@
 """Training steps in bfloat16 beside float32: `python -m benchmarks.training_precision [--threads N] [--batch N]`.
 
 The founding document's three networks on random rows of full length, by the trial that `train.precision = "auto"` makes
-(seqcls/training/precision.py), five times each with other batches. Prints a line of Markdown for each network: the
+(seqcls/training/trials.py), five times each with other batches. Prints a line of Markdown for each network: the
 median ratio of the seconds of a step, its range over the five, the largest difference of the mean losses.
 """
 

@@ -16,9 +16,9 @@ from seqcls.artefacts import Ref, verify, write_json
 from seqcls.config import config_digest
 from seqcls.config.train import EngineName
 from seqcls.encoded_split import EncodedSplit
-from seqcls.engines import REFERENCE
+from seqcls.engines import ENGINES, REFERENCE
 from seqcls.engines.machine import Machine, this_machine
-from seqcls.engines.race import Race, run_race
+from seqcls.engines.race import RULES, Race, run_race
 from seqcls.errors import Corrupted
 from seqcls.ledger.models import ModelVersion
 from seqcls.ledger.stages import find_stage, list_stage, record_stage
@@ -155,4 +155,6 @@ def _record(workspace: Workspace, version: ModelVersion, race: Race) -> None:
 
 
 def _key(version: ModelVersion, machine: Machine) -> str:
-    return config_digest(KIND, version.model_digest, json.dumps(machine.model_dump(mode="json"), sort_keys=True))
+    """A race of other engines, or by other rules, is another race."""
+    facts = {"engines": list(ENGINES), "rules": RULES, **machine.model_dump(mode="json")}
+    return config_digest(KIND, version.model_digest, json.dumps(facts, sort_keys=True))

@@ -17,6 +17,7 @@ from torch import nn
 
 from seqcls.batch import Batch
 from seqcls.engines.engine import unavailable
+from seqcls.errors import first_line
 from seqcls.models.folding import fold, foldable, table_bytes
 from seqcls.models.logits import Logits, device_of, run_once
 from seqcls.models.package import LoadedModel
@@ -43,7 +44,7 @@ class FoldedEngine:
         return self.threads < processors()
 
     def run(self, batch: Batch) -> Logits:
-        shared = min(self.threads, len(batch))
+        shared = max(min(self.threads, len(batch)), 1)
         parts = list(self.lanes.map(self._run_part, (batch.part(number, shared) for number in range(shared))))
         logits = np.empty((len(batch), parts[0].shape[1]), np.float32)
         for number, part in enumerate(parts):
@@ -76,6 +77,11 @@ def _lanes(threads: int) -> ThreadPoolExecutor:
         started.wait()
 
     lanes = ThreadPoolExecutor(threads, thread_name_prefix=NAME, initializer=begin)
-    list(lanes.map(lambda _: None, range(threads)))
-    torch.set_num_threads(threads)
+    try:
+        list(lanes.map(lambda _: None, range(threads)))
+    except RuntimeError as error:
+        started.abort()  # those that have begun would wait for the others for ever, and the process for them
+        raise unavailable(NAME, f"{threads} threads cannot be started ({first_line(error, 100)})") from error
+    finally:
+        torch.set_num_threads(threads)
     return lanes

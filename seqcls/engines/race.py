@@ -27,6 +27,8 @@ from seqcls.evaluation.probabilities import softmax
 from seqcls.models.logits import Logits
 from seqcls.models.package import LoadedModel
 
+RULES = 2
+"""Raised when an engine is judged in another way: races of before then do not count any more."""
 SAME_LABELS = 0.999
 MOST_MOVED = 0.05
 """In probability, the largest over all rows and classes."""

@@ -37,7 +37,7 @@ from seqcls.training.train import TrainResult, train
 
 EncodeFor = Callable[[Pipeline], Ref]
 """Pipeline -> the `encoded` artefact of the same checked rows as its [split] and [encode] say."""
-VERSION = 4
+VERSION = 5
 """Raised when a change of the code changes what a search does: one that was begun before is not gone on with."""
 
 

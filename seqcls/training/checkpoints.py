@@ -34,7 +34,7 @@ from seqcls.training.monitor import EpochRecord
 from seqcls.training.seeding import choose_device, threads_of
 
 FORMAT_VERSION = 1
-STAGE_VERSION = 3  # raised when a change of the code changes the weights: older checkpoints are then not continued
+STAGE_VERSION = 4  # raised when a change of the code changes the weights: older checkpoints are then not continued
 KEPT = 2
 _log = logging.getLogger(__name__)
 

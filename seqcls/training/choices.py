@@ -57,6 +57,11 @@ class Choices(BaseModel):
     threads: Threads = Threads()
     precision: Precision = Precision()
 
+    @property
+    def tried(self) -> bool:
+        """Whether anything was left open."""
+        return bool(self.threads.why or self.precision.why)
+
     def lines(self) -> Iterator[str]:
         """What was found, for people."""
         if self.threads.why:
@@ -107,7 +112,7 @@ def choose(start: Start) -> Choices:
 
 
 def choose_threads(start: Start) -> Threads:
-    """What was asked for; for "auto" the fewest threads, where they are faster than all."""
+    """What was asked for; for "auto" the fastest number, where it is clearly faster than all."""
     most = torch.get_num_threads()
     if start.config.threads != "auto":
         return Threads()

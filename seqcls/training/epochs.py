@@ -2,7 +2,8 @@
 
 In: an `encoded` artefact and a pipeline. Out: `Run`, epoch by epoch. Promise: `run_epoch` is the one loop, for train
 and valid; a run goes on bit for bit from its checkpoints; the wall clock decides when checkpoints are written and
-nothing of what is in them. In a team every process walks the same batches and computes its share of each.
+nothing of what is in them but the answers of choices.py. In a team every process walks the same batches and computes
+its share of each.
 """
 
 from __future__ import annotations
@@ -113,6 +114,8 @@ class Run:
             batches, objective = self.train_batches, self.objective
             chosen = agree(team, lambda: Start.of(self.config, self.model, objective, batches, team, device))
             self.at.threads, self.at.precision = chosen.threads, chosen.precision
+            if chosen.tried:  # a clock decided it: killed within the first epoch, too, the run goes on as it began
+                self.save()
         if self.at.threads.used:
             torch.set_num_threads(self.at.threads.used)  # `reproducible`, in which a run lives, puts it back
         self.learner = team.wrap(in_precision(self.model, self.at.precision.used, device))

@@ -2,7 +2,8 @@
 
 In: an `encoded` artefact and a pipeline. Out: a `model` artefact with the weights of the best epoch. Promise: the same
 data, config, seed, torch and thread count give the same digest, however often the run was killed; losses are means
-over rows; early stopping sees the validation split only. The wall clock decides nothing that is written. Families
+over rows; early stopping sees the validation split only. The wall clock decides nothing that is written, but where the
+config says "auto" (choices.py). Families
 that are fitted in one go (models/fitted.py) take the same road as a run of one epoch. With `train.processes` several
 processes take this road together (together.py), and the artefact is that of one, up to rounding.
 """

@@ -27,7 +27,7 @@ from seqcls.training.seeding import random_state, set_random_state
 WARM_UP, TIMED = 2, 12  # steps of a way: the first ones choose kernels and allocate
 WORTH = 5  # a training of fewer than so many times the steps of a trial is hardly made shorter by it
 FASTER = 1.1  # as in the race of engines: less is within the noise of a busy machine
-STEPS_A_TURN = 2  # the first step with another number of threads starts or ends some
+STEPS_A_TURN = 2  # the last one is timed: the first with another number of threads starts or ends some
 
 
 @dataclass(frozen=True)
@@ -101,5 +101,5 @@ class Side:
 
 
 def times_as_fast(way: Taken, other: Taken) -> float:
-    """The median over the steps after the warm-up, each step with the same one of the other way."""
-    return float(np.median(np.divide(other.seconds, way.seconds)[WARM_UP:]))
+    """The median over the turns after the warm-up, each last step with the same one of the other way."""
+    return float(np.median(np.divide(other.seconds, way.seconds)[WARM_UP + STEPS_A_TURN - 1 :: STEPS_A_TURN]))

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 import torch
 
+from seqcls.batch import Batch
 from seqcls.encoded_split import EncodedSplit
 from seqcls.engines import folded_engine
 from seqcls.engines.engine import EngineUnavailable
@@ -16,9 +17,10 @@ from seqcls.engines.folded_engine import open_folded
 from seqcls.engines.torch_engine import open_torch
 from seqcls.evaluation.probabilities import softmax
 from seqcls.models.folding import fold, foldable, table_bytes
+from seqcls.models.logits import Logits, run_once
 from tests.seqcls.encoded_examples import SPECS, encoded_table
 from tests.seqcls.test_engines import loaded_of, logits_of, split_of
-from tests.seqcls.test_models import config_of
+from tests.seqcls.test_models import CLASSES, config_of
 
 
 @pytest.fixture(autouse=True)
@@ -64,17 +66,59 @@ def test_both_strands_and_every_member_are_folded() -> None:
     assert len(foldable(loaded.model)) == 2, "the network itself stays as it was"
 
 
-def test_a_thread_a_part_of_the_rows_and_all_others_have_what_they_had() -> None:
-    engine = open_folded(loaded_of(config_of("lstm", "last"), SPECS["tokens"]))
-    lanes = list(engine.lanes.map(lambda _: torch.get_num_threads(), range(8)))
+def test_each_thread_computes_its_own_rows_and_all_others_have_what_they_had(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Both parts have to be under way at once for the barrier to open."""
+    loaded, split = loaded_of(config_of("lstm", "last"), SPECS["tokens"]), split_of(SPECS["tokens"], 7)
+    both, seen = threading.Barrier(2, timeout=60), list[tuple[list[int], int]]()
+
+    def watched(network: torch.nn.Module, part: Batch, device: torch.device) -> Logits:
+        both.wait()
+        seen.append((part.rows.tolist(), torch.get_num_threads()))
+        return run_once(network, part, device)
+
+    engine, batch = open_folded(loaded), split.collate(np.arange(7), SPECS["tokens"])
+    monkeypatch.setattr(folded_engine, "run_once", watched)
+    np.testing.assert_allclose(engine.run(batch), open_torch(loaded).run(batch), atol=1e-5)
     elsewhere: list[int] = []
     another = threading.Thread(target=lambda: elsewhere.append(torch.get_num_threads()))
     another.start()
     another.join()
-    assert (set(lanes), torch.get_num_threads(), elsewhere) == ({1}, 2, [2])
+    assert sorted(seen) == [([0, 2, 4, 6], 1), ([1, 3, 5], 1)]
+    assert (torch.get_num_threads(), elsewhere) == (2, [2])
 
 
-@pytest.mark.parametrize(("family", "form"), [("cnn", "tokens"), ("hybrid", "tokens"), ("lstm", "values")])
+def test_a_batch_without_rows_has_no_logits() -> None:
+    loaded, split = loaded_of(config_of("gru", "last"), SPECS["tokens"]), split_of(SPECS["tokens"], 3)
+    assert open_folded(loaded).run(split.collate(np.arange(0), SPECS["tokens"])).shape == (0, CLASSES)
+
+
+def test_a_thread_that_cannot_be_started_is_a_refusal_and_nobody_waits_for_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded, start, started = loaded_of(config_of("gru", "last"), SPECS["tokens"]), threading.Thread.start, []
+
+    def only_one(thread: threading.Thread) -> None:
+        if started:
+            raise RuntimeError("can't start new thread")
+        started.append(thread)
+        start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", only_one)
+    with pytest.raises(EngineUnavailable, match=r"2 threads cannot be started \(can't start new thread"):
+        open_folded(loaded)
+    started[0].join(timeout=60)
+    assert not started[0].is_alive()
+    assert torch.get_num_threads() == 2
+
+
+def test_on_a_gpu_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    loaded = loaded_of(config_of("gru", "last"), SPECS["tokens"])
+    monkeypatch.setattr(folded_engine, "device_of", lambda network: torch.device("cuda"))
+    with pytest.raises(EngineUnavailable, match="torch-folded: the network is on a GPU"):
+        open_folded(loaded)
+
+
+@pytest.mark.parametrize(
+    ("family", "form"), [("cnn", "tokens"), ("hybrid", "tokens"), ("attention", "tokens"), ("lstm", "values")]
+)
 def test_without_a_recurrence_over_tokens_it_is_refused(family: str, form: str) -> None:
     loaded = loaded_of(config_of(family, "max"), SPECS[form])
     with pytest.raises(EngineUnavailable, match=f"torch-folded: {family} has no recurrence that reads tokens"):

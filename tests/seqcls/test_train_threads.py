@@ -63,6 +63,12 @@ def test_fewer_threads_must_be_clearly_faster(half: float, one: float, used: int
     assert chosen == Threads(used=used, why=why)
 
 
+def test_starting_threads_is_no_part_of_a_step() -> None:
+    """The first step of each turn, in which threads are started or end."""
+    slow_start = Taken([], [3.0, 1.0] * 7)
+    assert judge_threads([2, 1], [slow_start, Taken([], [1.0] * 14)]).used == 2
+
+
 def test_what_is_tried_is_all_half_quarter_and_one(monkeypatch: pytest.MonkeyPatch) -> None:
     tried: list[list[int]] = []
 
@@ -99,14 +105,14 @@ def test_each_way_has_its_threads_and_all_is_left_as_it_was(monkeypatch: pytest.
 @pytest.mark.parametrize(
     ("start", "most", "why"),
     [
-        (start_of(steps=139), 2, "2: 139 steps at most are too few to be worth a trial"),
-        (start_of(), 1, "1: there is no other"),
-        (start_of(device="cuda"), 2, "2: the cuda computes"),
+        ({"steps": 139}, 2, "2: 139 steps at most are too few to be worth a trial"),
+        ({}, 1, "1: there is no other"),
+        ({"device": "cuda"}, 2, "2: the cuda computes"),
     ],
 )
-def test_where_nothing_can_be_won_nothing_is_tried(start: Start, most: int, why: str) -> None:
+def test_where_nothing_can_be_won_nothing_is_tried(start: dict[str, Any], most: int, why: str) -> None:
     torch.set_num_threads(most)
-    assert choose_threads(start) == Threads(used=most, why=why)
+    assert choose_threads(start_of(**start)) == Threads(used=most, why=why)
 
 
 def test_the_choice_is_told_written_down_and_kept_for_a_resume(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -120,8 +126,7 @@ def test_the_choice_is_told_written_down_and_kept_for_a_resume(tmp_path: Path, m
     assert (manifest["threads"], manifest["threads_choice"]) == (1, "1: as this test says")
     assert torch.get_num_threads() == 2, "the process is left as it was"
 
-    run = Run(encoded, pipeline, CPU, tmp_path / "run", None)
-    run.next_epoch()
+    Run(encoded, pipeline, CPU, tmp_path / "run", None)  # killed before its first step
     torch.set_num_threads(2)
     monkeypatch.setattr(choices, "judge_threads", lambda counts, taken: pytest.fail("it is known already"))
     again = Run(encoded, pipeline, CPU, tmp_path / "run", None)
