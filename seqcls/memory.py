@@ -28,6 +28,10 @@ def is_lack_of_memory(error: BaseException) -> bool:
     return isinstance(error, RuntimeError | OSError) and any(word in str(error).lower() for word in _WORDS)
 
 
+_TRYING = threading.Lock()
+"""Chunks are read ahead in a thread: two trials at once would ask for twice the stacks."""
+
+
 @contextmanager
 def enough_memory(doing: str, smaller: str) -> Iterator[None]:
     """`doing` says what the block does, `smaller` which setting makes it need less."""
@@ -47,7 +51,11 @@ def enough_memory(doing: str, smaller: str) -> Iterator[None]:
 
 def _try_threads(doing: str) -> None:
     """Start as many threads as Arrow's two pools may start, all at once; their stacks are kept for the next ones."""
-    wanted = pa.cpu_count() + pa.io_thread_count()
+    with _TRYING:
+        _start_threads(doing, pa.cpu_count() + pa.io_thread_count())
+
+
+def _start_threads(doing: str, wanted: int) -> None:
     gate, started = threading.Event(), list[threading.Thread]()
     try:
         for _ in range(wanted):
