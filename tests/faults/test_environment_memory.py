@@ -61,7 +61,7 @@ def test_too_little_memory_names_the_batch_size_and_the_rerun_completes(wide: Pa
     assert count_visible(wide) == Books()
     assert nursery.run("train", wide).status == 0
     assert nursery.run("promote", wide, "--force", "--why", "test").status == 0
-    # Below 16 there is no room for the threads now and then, from 70 on there is for the batch.
+    # From about 70 on there is room for the batch.
     short = nursery.run("score", wide, limits=limit_above(nursery, 36))
     check_one_message(short, "scoring", "the memory does not suffice", "score.batch_size", "more memory")
     assert count_visible(wide) == Books()
