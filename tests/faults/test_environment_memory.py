@@ -6,12 +6,15 @@ import os
 import re
 import shutil
 import signal
+import threading
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow as pa
 import pytest
 
+import seqcls.memory
 from seqcls.cli import main
 from seqcls.errors import WorldFailed
 from seqcls.memory import enough_memory
@@ -67,6 +70,30 @@ def test_too_little_memory_names_the_batch_size_and_the_rerun_completes(wide: Pa
     assert count_visible(wide) == Books()
     assert nursery.run("score", wide).status == 0
     assert count_final(wide) == Books()
+
+
+def test_two_blocks_at_once_try_their_threads_one_after_the_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A chunk is read ahead while the one before is scored: together they would ask for twice the stacks."""
+    trying, most = list[str](), list[int]()
+
+    def watched(doing: str, wanted: int) -> None:
+        trying.append(doing)
+        time.sleep(0.1)
+        most.append(len(trying))
+        trying.remove(doing)
+
+    monkeypatch.setattr(seqcls.memory, "_start_threads", watched)
+
+    def block(name: str) -> None:
+        with enough_memory(name, "do less"):
+            pass
+
+    threads = [threading.Thread(target=block, args=(name,)) for name in ("scoring", "reading ahead")]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join(timeout=60)
+    assert most == [1, 1]
 
 
 @pytest.fixture
