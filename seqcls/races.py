@@ -2,7 +2,7 @@
 
 In: a version. Out: `Race`, or `Choice`: the engine that is to score and, in a line, why. Promise: the model artefact
 stays as it is; a race is an artefact of its own (`race.json`, and `race.md` for people) that is never changed; it
-counts only for the model and the machine that it was run with; without one, PyTorch in float32 scores.
+counts only for the model, the machine and the engines that it was run with; without one, PyTorch in float32 scores.
 """
 
 from __future__ import annotations
@@ -72,7 +72,8 @@ def choose_engine(workspace: Workspace, version: ModelVersion) -> Choice:
     if not elsewhere:
         return Choice(REFERENCE)
     changed = "; ".join(here.differences(elsewhere[-1].machine))
-    return Choice(REFERENCE, f"{REFERENCE} scores: {version.name} was raced on another machine ({changed}); {AGAIN}")
+    when = f"on another machine ({changed})" if changed else "before there were the engines and rules of now"
+    return Choice(REFERENCE, f"{REFERENCE} scores: {version.name} was raced {when}; {AGAIN}")
 
 
 def find_race(workspace: Workspace, version: ModelVersion, machine: Machine) -> tuple[Race | None, str]:

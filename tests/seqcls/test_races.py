@@ -18,7 +18,7 @@ from seqcls.housekeeping import collect_garbage
 from seqcls.ledger.chunks import done_chunks
 from seqcls.ledger.stages import list_stage
 from seqcls.parquet import read_parquet
-from seqcls.races import KIND, Choice, choose_engine, ensure_race, list_races, read_race
+from seqcls.races import AGAIN, KIND, Choice, choose_engine, ensure_race, list_races, read_race
 from seqcls.registry.versions import champion
 from seqcls.road import ScoreOutcome, score_pipeline, train_pipeline
 from seqcls.scorer import open_scorer
@@ -135,6 +135,20 @@ def test_on_another_machine_pytorch_scores_and_a_line_says_what_is_other(
     note = f"torch scores: pairs@v1 was raced on another machine (processor Other, then {here.processor}); "
     assert dict(told)["engine"] == note + "`seqcls promote CONFIG --version N` races here"
     assert outcome.night.engine == "torch"
+
+
+def test_a_race_by_other_rules_does_not_count_and_promotion_races_again(
+    trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    config = Path(shutil.copytree(trained.parent, tmp_path / "copy")) / trained.name
+    monkeypatch.setattr(seqcls.races, "RULES", 10**6)
+    monkeypatch.setattr(seqcls.races, "run_race", lambda *given: fixed_race("torch-bf16", margin=0.5))
+    with open_workspace(config) as workspace:
+        version = champion(workspace)
+        note = "torch scores: pairs@v1 was raced before there were the engines and rules of now; "
+        assert choose_engine(workspace, version) == Choice("torch", f"{note}{AGAIN}")
+        ensure_race(workspace, version)
+        assert choose_engine(workspace, version) == Choice("torch-bf16", margin=0.5)
 
 
 def test_an_engine_that_is_named_in_the_config_scores_whatever_the_race_said(trained: Path) -> None:
