@@ -23,14 +23,14 @@ def main() -> None:
     from seqcls.encoded_split import EncodedSplit
     from seqcls.models import build_model
     from seqcls.training.optimisation import Objective
-    from seqcls.training.trials import TIMED, WARM_UP, Way, take_turns, times_as_fast
+    from seqcls.training.trials import STEPS, Way, take_turns, times_as_fast
 
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--batch", type=int, default=32)
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
-    device, steps = torch.device("cpu"), WARM_UP + TIMED
+    device, steps = torch.device("cpu"), STEPS
     print("| network | times float32 | range | losses differ by |\n|---|---|---|---|")
     for case in ("dna", "ecg", "text"):
         kind, classes, spec, model = CASES[case]

@@ -87,8 +87,9 @@ class Start:
     def of(
         config: TrainConfig, model: nn.Module, objective: Objective, batches: Batches, team: Team, device: torch.device
     ) -> Start:
-        """Of a team on this process's own share of the first batches."""
-        first = [team.share(batch) for batch in first_batches(batches)]
+        """Of a team on this process's own share of the first batches, made only where something is to be tried."""
+        tried = "auto" in (config.threads, config.precision)
+        first = [team.share(batch) for batch in first_batches(batches)] if tried else []
         return Start(config, model, objective, first, config.epochs * batches.steps, device)
 
     def take_turns(self, *ways: Way) -> list[Taken]:
@@ -163,6 +164,6 @@ def judge_precision(plain: Taken, lower: Taken) -> Precision:
     used: Name = "bfloat16" if ratio >= FASTER and difference <= SAFE else "float32"
     return Precision(
         used=used,
-        why=f"{used}: bfloat16 was {ratio:.2f} times as fast in {TIMED} steps (at least {FASTER} is "
+        why=f"{used}: bfloat16 was {ratio:.2f} times as fast in {TIMED} timed steps (at least {FASTER} is "
         f"asked for), its losses differed by {difference:.2%} (at most {SAFE:.0%})",
     )

@@ -24,10 +24,11 @@ from seqcls.training.optimisation import Objective, Optimiser
 from seqcls.training.precision import Name, in_precision
 from seqcls.training.seeding import random_state, set_random_state
 
-WARM_UP, TIMED = 2, 12  # steps of a way: the first ones choose kernels and allocate
 WORTH = 5  # a training of fewer than so many times the steps of a trial is hardly made shorter by it
 FASTER = 1.1  # as in the race of engines: less is within the noise of a busy machine
 STEPS_A_TURN = 2  # the last one is timed: the first with another number of threads starts or ends some
+WARM_UP, TIMED = 2, 6  # steps of a way: the first ones choose kernels and allocate
+STEPS = WARM_UP + TIMED * STEPS_A_TURN  # of a way in all
 
 
 @dataclass(frozen=True)
@@ -50,15 +51,15 @@ def first_batches(batches: Batches) -> list[Batch]:
     """Those that training begins with, from the next epochs too where one has too few."""
 
     def every() -> Iterator[Batch]:
-        for epoch in range(WARM_UP + TIMED):
+        for epoch in range(STEPS):
             yield from batches.iterate(epoch)
 
-    return list(islice(every(), WARM_UP + TIMED))
+    return list(islice(every(), STEPS))
 
 
 def is_worth(steps: int, ways: int) -> bool:
     """Whether a training of so many steps is long enough for a trial."""
-    return steps >= WORTH * ways * (WARM_UP + TIMED)
+    return steps >= WORTH * ways * STEPS
 
 
 def take_turns(
