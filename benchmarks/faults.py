@@ -27,6 +27,9 @@ SECTIONS: dict[str, list[str]] = {
     "The machine and what runs on it": [f"F{number:02}" for number in range(54, 70)],
     "Several at once": [f"F{number:02}" for number in range(70, 75)],
     "Attacks": [f"A{number:02}" for number in range(1, 13)],
+    "Found by an evening of attacks": [f"N{number:02}" for number in range(1, 29)],
+    "Found in an evening of operation": [f"O{number:02}" for number in range(1, 18)],
+    "Processors and busy machines": [f"M{number:02}" for number in range(1, 4)],
 }
 NUMBERS = [number for numbers in SECTIONS.values() for number in numbers]
 TOP = """# Every fault that is tried
@@ -71,8 +74,8 @@ def read_mark(mark: pytest.Mark, test: str) -> Case:
     texts = [mark.kwargs.get("tried"), mark.kwargs.get("outcome")]
     if len(mark.args) != 1 or unknown or set(mark.kwargs) != {"tried", "outcome"} or not all(texts):
         raise pytest.UsageError(
-            f"{test}: fault{mark.args} {mark.kwargs}; expected one number of F01-F74, A01-A12, "
-            "tried=... and outcome=..."
+            f"{test}: fault{mark.args} {mark.kwargs}; expected one number of F01-F74, A01-A12, N01-N28, "
+            "O01-O17, M01-M03, tried=... and outcome=..."
         )
     return Case(mark.args[0], mark.kwargs["tried"], mark.kwargs["outcome"], test)
 
