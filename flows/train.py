@@ -7,6 +7,7 @@ from typing import Any
 from prefect import flow, get_run_logger
 
 from flows.parameters import RunParams, name_run
+from seqcls.errors import printable
 from seqcls.messages import after_training
 from tasks.encode import encode, split
 from tasks.evaluate import evaluate
@@ -34,5 +35,5 @@ def train_flow(params: RunParams) -> dict[str, Any]:
     inputs = {"table": table.ref, "checked": checked.ref}
     outcome = promote(config, done, inputs, model.ref, evaluation.ref)
 
-    get_run_logger().info(after_training(outcome, config))
+    get_run_logger().info(printable(after_training(outcome, config)))
     return outcome.summary()

@@ -18,14 +18,22 @@ import errno
 import re
 
 LINE_END = "\n"
-# Control characters but the line end, and what turns or breaks lines: from a file name or a cell they could colour the
-# terminal, hide a part of the message or forge a line of a log.
-_UNSEEN = re.compile("[\x00-\x09\x0b-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ufeff]")
+# Control characters but the line end, and what turns, breaks or hides: from a file name or a cell they could colour the
+# terminal, hide a part of the message or forge a line of a log. Surrogates stand for bytes that are no UTF-8: no
+# terminal takes them.
+_UNSEEN = re.compile(
+    "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
+)
 
 
 def printable(text: str) -> str:
     """Text from outside, with what a terminal or a log would obey instead of showing it written as an escape."""
     return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
+
+
+def one_line(value: object) -> str:
+    """A value from outside (a name, an id, a class) as it stands within a line: its line ends are escapes as well."""
+    return printable(str(value)).replace(LINE_END, "\\n")
 
 
 class SeqclsError(Exception):

@@ -7,7 +7,7 @@ import html
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seqcls.errors import printable
+from seqcls.errors import one_line, printable
 
 if TYPE_CHECKING:
     from seqcls.evaluation.tried import Search
@@ -96,9 +96,11 @@ def after_scoring(
     if files.rejects:
         lines.append(f"rejects: {Path(output) / 'rejects'} (each row with its reasons)")
     if night.unfinished:
-        lines.append(f"held by another run, finished by it or by the next: {', '.join(night.unfinished)}")
+        lines.append(
+            f"held by another run, finished by it or by the next: {', '.join(map(one_line, night.unfinished))}"
+        )
     waiting, unusable = (prepared.waiting, prepared.set_aside) if prepared else ((), ())
-    lines += [f"left for the next run: {item}" for item in waiting]
+    lines += [f"left for the next run: {one_line(item)}" for item in waiting]
     lines += [f"set aside since {item.since}, still there: {item.line}" for item in unusable]
     if rows.rows_in:
         lines.append(f"Next: `seqcls lineage {config} ID` follows a score back to its raw row")
@@ -180,7 +182,7 @@ def checks_text(report: CheckReport) -> list[str]:
     ]
     for check in report.checks:
         if check.found:
-            places = ", ".join(check.examples[:3])
+            places = ", ".join(map(one_line, check.examples[:3]))
             lines.append(
                 f"{check.rule} ({check.policy}): {plural(check.found, 'row')}, expected {check.expected}: {places}"
             )

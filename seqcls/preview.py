@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 from seqcls.artefacts import Ref, read_manifest
 from seqcls.config import Pipeline
 from seqcls.config.model import AutoModel, FittedConfig
+from seqcls.errors import one_line
 from seqcls.messages import checks_text, plural
 from seqcls.parquet import iterate, shards
 from seqcls.stages import encode_stage, ingest_stage, split_stage, validate_stage
@@ -32,7 +33,9 @@ def preview(workspace: Workspace, rows: int, config: str) -> str:
         "files:",
     ]
     files = meta["files"]
-    lines += [f"  {file['name']}: {file['rows_in']} rows, {file['rejected']} unreadable" for file in files[:FILES]]
+    lines += [
+        f"  {one_line(file['name'])}: {file['rows_in']} rows, {file['rejected']} unreadable" for file in files[:FILES]
+    ]
     lines += [f"  and {len(files) - FILES} more"] if len(files) > FILES else []
     lines += ["first rows:", *_first_rows(table, rows)]
     checked = validate_stage(workspace, table).ref
@@ -47,8 +50,12 @@ def preview(workspace: Workspace, rows: int, config: str) -> str:
 
 def _first_rows(table: Ref, rows: int) -> list[str]:
     head = next(iterate(shards(table.folder / "rows"))).slice(0, rows).to_pylist()
-    ids, labels = (max((len(str(row[name])) for row in head), default=0) for name in ("id", "label"))
-    return [f"  {row['id']:<{ids}}  {row['label']!s:<{labels}}  {_shorten(row['sequence'])}" for row in head]
+    named = [(one_line(row["id"]), one_line(row["label"])) for row in head]
+    ids, labels = (max((len(pair[place]) for pair in named), default=0) for place in (0, 1))
+    return [
+        f"  {name:<{ids}}  {label:<{labels}}  {one_line(_shorten(row['sequence']))}"
+        for (name, label), row in zip(named, head, strict=True)
+    ]
 
 
 def _shorten(sequence: object) -> str:
@@ -68,7 +75,7 @@ def _splits(counts: dict[str, dict[str, int]]) -> list[str]:
     lines = []
     for name in (name for name in SPLITS if name in counts):
         classes = counts[name]
-        shown = [f"{label} {count}" for label, count in list(classes.items())[:CLASSES]]
+        shown = [f"{one_line(label)} {count}" for label, count in list(classes.items())[:CLASSES]]
         shown += [f"{len(classes) - CLASSES} more classes"] if len(classes) > CLASSES else []
         lines.append(f"  {name:<5} {sum(classes.values()):>6} rows: {', '.join(shown)}")
     return lines

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import difflib
+import io
 import os
 import re
 import sys
@@ -13,7 +14,7 @@ from typing import NoReturn
 from seqcls import __version__
 from seqcls.cli import inspect, models, scores, train_and_score
 from seqcls.cli.interruption import Interruption
-from seqcls.errors import SeqclsError, WorldFailed, remedy
+from seqcls.errors import SeqclsError, WorldFailed, printable, remedy
 
 
 class Parser(argparse.ArgumentParser):
@@ -24,7 +25,8 @@ class Parser(argparse.ArgumentParser):
         if wrong and known:
             near = difflib.get_close_matches(wrong[1], re.findall(r"[\w-]+", known[1]), n=1, cutoff=0.5)
             message += f"; did you mean '{near[0]}'" if near else ""
-        super().error(f"{message}{'?' if 'did you mean' in message else '.'} Next: `{self.prog} --help`")
+        end = "?" if "did you mean" in message else "."
+        super().error(f"{printable(message)}{end} Next: `{self.prog} --help`")
 
 
 def build_parser() -> argparse.ArgumentParser:
@@ -49,6 +51,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a letter that the terminal has not is no reason to stop
     try:
         options.run(options)
         sys.stdout.flush()  # a full disk under the output must not wait for the interpreter's end

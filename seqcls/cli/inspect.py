@@ -7,7 +7,8 @@ import json
 import sys
 from pathlib import Path
 
-from seqcls.errors import ConfigRefused, DataRefused
+from seqcls.cli.show import say
+from seqcls.errors import ConfigRefused, DataRefused, one_line
 from seqcls.workspace import open_workspace
 
 
@@ -41,8 +42,8 @@ def _lineage(options: argparse.Namespace) -> None:
         return
     for item in found:
         for key, value in item.items():
-            print(f"{key:<16} {value}")
-        print()
+            say(f"{key:<16} {one_line(value)}")
+        say("")
 
 
 def _doctor(options: argparse.Namespace) -> None:
@@ -52,7 +53,7 @@ def _doctor(options: argparse.Namespace) -> None:
         _repair(options)
     findings = examine(options.config, _show_progress if sys.stderr.isatty() else None)
     for finding in findings:
-        print(
+        say(
             f"  {'ok ' if finding.healthy else 'NO '} {finding.what}: {finding.found}"
             + ("" if finding.healthy else f". Next: {finding.remedy}")
         )
@@ -64,7 +65,7 @@ def _doctor(options: argparse.Namespace) -> None:
             expected="all well",
             next_step="the lines marked NO say what to do",
         )
-    print(f"{len(findings)} checks, all well")
+    say(f"{len(findings)} checks, all well")
 
 
 def _repair(options: argparse.Namespace) -> None:
@@ -77,7 +78,7 @@ def _repair(options: argparse.Namespace) -> None:
             expected="the file whose store is to be repaired",
             next_step="`seqcls doctor CONFIG --repair`",
         )
-    repair(options.config, lambda line: print(f"  {line}"))
+    repair(options.config, lambda line: say(f"  {line}"))
 
 
 def _show_progress(done: int, total: int) -> None:
@@ -92,11 +93,11 @@ def _clean(options: argparse.Namespace) -> None:
             workspace, keep=options.keep, age_seconds=options.age * DAY, dry_run=options.dry_run
         )  # fmt: skip
     for pipeline, version in result.retired:
-        print(f"  {pipeline}@v{version}: not among the newest {options.keep}, never champion, scored nothing")
+        say(f"  {pipeline}@v{version}: not among the newest {options.keep}, never champion, scored nothing")
     for item in result.garbage:
-        print(f"  {item.ref.kind:<11} {item.ref.digest[:16]}  {item.bytes:>14,} bytes")
+        say(f"  {item.ref.kind:<11} {item.ref.digest[:16]}  {item.bytes:>14,} bytes")
     verb = "would go" if options.dry_run else "deleted"
-    print(
+    say(
         f"{verb}: {len(result.garbage)} artefacts, {result.bytes:,} bytes, {result.left_overs} left by killed runs; "
         f"kept: {result.kept} needed, {result.too_young} younger than {options.age:g} days"
     )

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 import argparse
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 
-from rich.console import Console
-from rich.table import Table
-
-from seqcls.errors import ConfigRefused
+from seqcls.cli.show import say, show_table
+from seqcls.errors import ConfigRefused, one_line
+from seqcls.messages import plural
 from seqcls.workspace import open_workspace
+
+COLUMNS = ("version", "registered", "accuracy", "balanced accuracy", "macro-F1", "MCC", "digest", "")
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -42,28 +42,24 @@ def _models(options: argparse.Namespace) -> None:
         current = get_alias(workspace.ledger, name, CHAMPION).version
         versions = list_models(workspace.ledger, name)
         if not versions:
-            print(f"{name}: no versions yet. Next: `seqcls train {options.config}`")
+            say(f"{name}: no versions yet. Next: `seqcls train {options.config}`")
             return
-        table = Table(title=f"{name}: {len(versions)} version{'s' if len(versions) > 1 else ''}")
-        for column in ("version", "registered", "accuracy", "balanced accuracy", "macro-F1", "MCC", "digest", ""):
-            table.add_column(column)
+        rows = []
         for item in versions:
             figures = [_figure(item.metrics.get(key)) for key in ("accuracy", "balanced_accuracy", "macro_f1", "mcc")]
             mark = CHAMPION if item.version == current else ""
-            table.add_row(f"v{item.version}", _time(item.registered_at), *figures, item.model_digest[:12], mark)
+            rows.append((f"v{item.version}", _time(item.registered_at), *figures, item.model_digest[:12], mark))
         moves = alias_history(workspace.ledger, name, CHAMPION)
         races = [facts for _, facts in list_stage(workspace.ledger, "race")]
-    console = Console(width=None if sys.stdout.isatty() else 140)
-    console.print(table)
+    show_table(f"{name}: {plural(len(versions), 'version')}", COLUMNS, rows)
     for item in versions:
         for race in races:
             if race["model"] == item.model_digest:
-                console.print(f"  v{item.version} {race['line']}", markup=False, highlight=False)
+                say(f"  v{item.version} {one_line(race['line'])}")
     for move in moves:
         before = f"v{move.from_version}" if move.from_version else "none"
-        console.print(
-            f"  {_time(move.changed_at)}  {before} -> v{move.to_version}  by {move.who}: {move.why}", markup=False
-        )
+        said = one_line(f"by {move.who}: {move.why}")
+        say(f"  {_time(move.changed_at)}  {before} -> v{move.to_version}  {said}")
 
 
 def _promote(options: argparse.Namespace) -> None:
@@ -85,10 +81,10 @@ def _promote(options: argparse.Namespace) -> None:
         )
         race = ensure_race(workspace, version)  # of a champion of before, or on a machine of now
     for check in result.decision.checks:
-        print(f"  {'yes' if check.passed else 'no '}  {check.rule}: {check.found} (expected {check.expected})")
+        say(f"  {'yes' if check.passed else 'no '}  {check.rule}: {check.found} (expected {check.expected})")
     if race is not None:
-        print(f"  {race_line(race)}")
-    print(f"{version.name} is champion{'' if result.promoted else ' already'}. Next: `seqcls score {options.config}`")
+        say(f"  {race_line(race)}")
+    say(f"{version.name} is champion{'' if result.promoted else ' already'}. Next: `seqcls score {options.config}`")
 
 
 def _rollback(options: argparse.Namespace) -> None:
@@ -96,7 +92,7 @@ def _rollback(options: argparse.Namespace) -> None:
 
     with open_workspace(options.config) as workspace:
         before, after = rollback(workspace, why=options.why)
-    print(f"champion was {before.name}, is {after.name} now; scoring uses it from its next chunk on")
+    say(f"champion was {before.name}, is {after.name} now; scoring uses it from its next chunk on")
 
 
 def _figure(value: float | None) -> str:

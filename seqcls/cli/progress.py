@@ -8,6 +8,9 @@ from typing import Any
 from rich.console import Console
 from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, TimeRemainingColumn
 from rich.status import Status
+from rich.text import Text
+
+from seqcls.errors import printable
 
 TRAINING = ("ingest", "validate", "split", "encode", "train", "evaluate")
 SCORING = ("discover", "validate", "score", "publish")
@@ -26,13 +29,13 @@ class Teller:
 
     def stage(self, name: str, what: str) -> None:
         self._stop()
-        self.console.print(f"  [bold]{name:<10}[/bold] {what}")
+        self.console.print(Text.assemble("  ", (f"{name:<10}", "bold"), f" {printable(what)}"), soft_wrap=True)
         self._spin(self.stages[self.stages.index(name) + 1 :])
 
     def note(self, line: str) -> None:
         """Something within a stage that is worth a line of its own, such as a trial of a search."""
         self._stop()
-        self.console.print(f"  {'':<10} {line}", markup=False, soft_wrap=True)
+        self.console.print(Text(f"  {'':<10} {printable(line)}"), soft_wrap=True)
 
     def epoch(self, progress: Any) -> None:
         """A training's progress: epochs, loss, rows/s; a family that is fitted in one go has no epochs to tell."""

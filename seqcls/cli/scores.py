@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from rich.console import Console
-from rich.table import Table
-
+from seqcls.cli.show import say, show_table
+from seqcls.errors import one_line
 from seqcls.workspace import open_workspace
+
+NUMBERS = ("rows", "scored", "rejected", "abstained")
+COLUMNS = ("day", "file", "content", "model", *NUMBERS, "scored at", "")
 
 if TYPE_CHECKING:
     from seqcls.scoring.current import Scoring
@@ -37,17 +38,17 @@ def _scores(options: argparse.Namespace) -> None:
             from seqcls.scoring.export import write_current_scores
 
             rows = write_current_scores(workspace, options.write)
-            print(json.dumps({"rows": rows, "file": str(options.write)}) if options.json
-                  else f"{rows} rows, each by its newest scores: {options.write}")  # fmt: skip
+            say(json.dumps({"rows": rows, "file": str(options.write)}) if options.json
+                else f"{rows} rows, each by its newest scores: {one_line(options.write)}")  # fmt: skip
             return
         found = [item for item in list_scorings(workspace) if item.current or not options.current]
         name = workspace.pipeline.name
     if options.json:
         print(json.dumps([_record(item) for item in found]))
     elif found:
-        Console(width=None if sys.stdout.isatty() else 160).print(_table(name, found))
+        show_table(f"{name}: scored files", COLUMNS, map(_row, found), NUMBERS)
     else:
-        print(f"{name}: nothing scored yet. Next: `seqcls score {options.config}`")
+        say(f"{name}: nothing scored yet. Next: `seqcls score {options.config}`")
 
 
 def _record(item: Scoring) -> dict[str, object]:
@@ -57,13 +58,8 @@ def _record(item: Scoring) -> dict[str, object]:
             "state": item.state, "scores": files}  # fmt: skip
 
 
-def _table(name: str, found: list[Scoring]) -> Table:
-    table = Table(title=f"{name}: scored files")
-    for column in ("day", "file", "content", "model", "rows", "scored", "rejected", "abstained", "scored at", ""):
-        table.add_column(column, justify="right" if column in ("rows", "scored", "rejected", "abstained") else "left")
-    for item in found:
-        when = datetime.fromtimestamp(item.scored_at, UTC).strftime("%Y-%m-%d %H:%M")
-        models = ", ".join(f"v{number}" for number in item.models)
-        books = [str(getattr(item, part)) for part in ("rows_in", "scored", "rejected", "abstained")]
-        table.add_row(item.day, item.name, item.input_digest[:12], models, *books, when, item.state)
-    return table
+def _row(item: Scoring) -> tuple[object, ...]:
+    when = datetime.fromtimestamp(item.scored_at, UTC).strftime("%Y-%m-%d %H:%M")
+    models = ", ".join(f"v{number}" for number in item.models)
+    books = (getattr(item, part) for part in ("rows_in", "scored", "rejected", "abstained"))
+    return (item.day, item.name, item.input_digest[:12], models, *books, when, item.state)

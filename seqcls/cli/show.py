@@ -1,14 +1,23 @@
-"""Text for people on standard output: plain when piped; in a terminal the headings and the next step stand out."""
+"""Text for people on standard output: plain when piped; in a terminal the headings and the next step stand out.
+
+Promise: a value from outside (an id, a class, a file name) is shown and does nothing else: what a terminal would obey
+is written as an escape, and nothing is read as markup. Every command prints through here; `--json` has its own escapes.
+"""
 
 from __future__ import annotations
 
 import argparse
 import re
+import sys
+from collections.abc import Iterable, Sequence
 
 from rich.console import Console
+from rich.table import Table
 from rich.text import Text
 
-from seqcls.errors import printable
+from seqcls.errors import one_line, printable
+
+PIPED_WIDTH = 160
 
 STYLES = (
     (re.compile(r"^\S[^:]*:$"), "bold"),
@@ -28,6 +37,23 @@ def show(text: str, console: Console | None = None) -> None:
         for pattern, style in STYLES:
             painted.highlight_regex(pattern, style)
         console.print(painted, soft_wrap=True)
+
+
+def say(text: str) -> None:
+    """The same without colours."""
+    print(printable(text))
+
+
+def show_table(
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], numbers: Iterable[str] = ()
+) -> None:
+    """A table whose cells are text as it stands; `numbers` are the columns set to the right."""
+    table = Table(title=Text(one_line(title)))
+    for column in columns:
+        table.add_column(column, justify="right" if column in set(numbers) else "left")
+    for row in rows:
+        table.add_row(*(Text(one_line(cell)) for cell in row))
+    Console(width=None if sys.stdout.isatty() else PIPED_WIDTH).print(table)
 
 
 def at_least_one(text: str) -> int:

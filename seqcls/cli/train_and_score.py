@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqcls.cli.progress import SCORING, TRAINING, Teller
-from seqcls.cli.show import at_least_one, show
-from seqcls.errors import ConfigRefused
+from seqcls.cli.show import at_least_one, say, show
+from seqcls.errors import ConfigRefused, one_line
 from seqcls.table import KINDS
 from seqcls.workspace import open_workspace
 
@@ -87,7 +87,7 @@ def _init(options: argparse.Namespace) -> None:
             expected="a place for a new file",
             next_step="choose another folder, or mend its permissions",
         ) from None
-    print(f"wrote {options.file}\nNext: put the names of your files into [source], then `seqcls check {options.file}`")
+    say(f"wrote {options.file}\nNext: put the names of your files into [source], then `seqcls check {options.file}`")
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -133,7 +133,10 @@ def _plan(options: argparse.Namespace, request: ScoreRequest) -> None:
 
     with open_workspace(options.config) as workspace:
         plan = plan_scoring(workspace, request)
-    show(plan.model_dump_json() if options.json else "\n".join(plan_lines(plan, str(options.config))))
+    if options.json:
+        print(json.dumps(plan.model_dump(mode="json")))
+    else:
+        show("\n".join(plan_lines(plan, str(options.config))))
 
 
 def _predict(options: argparse.Namespace) -> None:
@@ -144,7 +147,10 @@ def _predict(options: argparse.Namespace) -> None:
     with open_workspace(options.config) as workspace:
         version = find_version(workspace, options.version) if options.version else champion(workspace)
         answer = predict_one(workspace, version, text)
-    print(json.dumps(answer) if options.json else _show_answer(answer))
+    if options.json:
+        print(json.dumps(answer))
+    else:
+        say(_show_answer(answer))
 
 
 def _show_answer(answer: dict[str, Any]) -> str:
@@ -152,8 +158,10 @@ def _show_answer(answer: dict[str, Any]) -> str:
     label = answer["label"]
     if label is None:
         label = f"no label, which takes a confidence of {answer['least_confidence']:.6g}"
-    lines = [f"{label}  ({answer['confidence']:.3f}, {answer['model']})"]
-    lines += [f"  {value:.3f}  {name}" for name, value in sorted(probabilities.items(), key=lambda item: -item[1])]
+    lines = [f"{one_line(label)}  ({answer['confidence']:.3f}, {answer['model']})"]
+    lines += [
+        f"  {value:.3f}  {one_line(name)}" for name, value in sorted(probabilities.items(), key=lambda item: -item[1])
+    ]
     if answer["flags"]:
         lines += [f"  note: {FLAGS.get(flag, flag)}" for flag in answer["flags"]]
     return "\n".join(lines)

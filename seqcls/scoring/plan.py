@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from seqcls.errors import DataRefused
+from seqcls.errors import DataRefused, one_line
 from seqcls.ledger.set_aside import set_aside_since
 from seqcls.scoring.arrivals import NewFile, discover_new
 from seqcls.scoring.request import ScoreRequest, check_request
@@ -74,10 +74,10 @@ def plan_lines(plan: Plan, config: str) -> list[str]:
     usable = [file for file in plan.files if not file.reason]
     again = " again" if plan.rescore else ""
     lines = [f"would score{again}, with {plan.model}: {len(usable)} files, {plan.rows} rows"]
-    lines += [f"  {file.day}  {file.rows:>10,} rows  {file.name}" for file in usable]
+    lines += [f"  {file.day}  {file.rows:>10,} rows  {one_line(file.name)}" for file in usable]
     lines += [f"would refuse: {file.reason}" for file in plan.files if file.reason and not file.set_aside]
     lines += [f"would leave set aside: {file.reason}" for file in plan.files if file.set_aside]
-    lines += [f"would leave for the next run: {name}" for name in plan.waiting]
+    lines += [f"would leave for the next run: {one_line(name)}" for name in plan.waiting]
     scored = f"scored by {plan.model} already" if plan.rescore else "scored before"
     lines.append(f"left alone: {plan.known} {scored}, {plan.outside} of other days")
     return [*lines, f"Next: the same command without --dry-run; `seqcls scores {config}` shows what there is"]
