@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow, get_run_logger
+from prefect import flow
 
 from flows.parameters import ScoreParams, name_run
-from seqcls.errors import printable
 from seqcls.ledger.stages import new_run_id
 from seqcls.messages import after_scoring
 from seqcls.scoring.nightly import require_usable
 from seqcls.workspace import output_folder
 from tasks.score import discover, plan, publish_scores, score_new, validate_new
+from tasks.show import log_last_words
 from tasks.zombies import end_dead_runs
 
 
@@ -30,6 +30,6 @@ def score_flow(params: ScoreParams) -> dict[str, Any]:
     night = score_new(config, prepared, run_id)
     files = publish_scores(config, prepared, night, run_id)
 
-    get_run_logger().info(printable(after_scoring(night, files, output_folder(config), config, prepared)))
+    log_last_words(lambda: after_scoring(night, files, output_folder(config), config, prepared))
     require_usable(prepared)
     return night.rows.model_dump()

@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow, get_run_logger
+from prefect import flow
 
 from flows.parameters import RunParams, name_run
-from seqcls.errors import printable
 from seqcls.messages import after_training
 from tasks.encode import encode, split
 from tasks.evaluate import evaluate
 from tasks.ingest import ingest
 from tasks.promote import promote
+from tasks.show import log_last_words
 from tasks.train import train
 from tasks.validate import validate
 from tasks.zombies import end_dead_runs
@@ -35,5 +35,5 @@ def train_flow(params: RunParams) -> dict[str, Any]:
     inputs = {"table": table.ref, "checked": checked.ref}
     outcome = promote(config, done, inputs, model.ref, evaluation.ref)
 
-    get_run_logger().info(printable(after_training(outcome, config)))
+    log_last_words(lambda: after_training(outcome, config))
     return outcome.summary()

@@ -13,6 +13,7 @@ from pydantic import BaseModel, ConfigDict
 
 from seqcls import stages
 from seqcls.artefacts import Ref, read_manifest
+from seqcls.display import harmless
 from seqcls.evaluation.tried import Search, read_search
 from seqcls.ledger.set_aside import remember_set_aside
 from seqcls.ledger.stages import new_run_id, record_run
@@ -98,6 +99,7 @@ def train_pipeline(
 ) -> TrainOutcome:
     """ingest -> validate -> split -> encode -> train -> evaluate -> promote; `note` hears of a search's trials."""
     run_id = new_run_id()
+    tell = harmless(tell, "a line of progress")
     done: list[stages.StageResult] = []
 
     def step(result: stages.StageResult) -> Ref:
@@ -160,7 +162,7 @@ def score_pipeline(
 ) -> ScoreOutcome:
     """discover -> validate -> score -> publish; refused files are raised after the rest is published."""
     run_id = new_run_id()
-    say = tell or _silent
+    say = harmless(tell or _silent, "a line of progress")
     discovery = nightly.discover(workspace, request)
     say("discover", discovery_line(discovery))
     prepared = nightly.prepare(workspace, discovery)

@@ -20,6 +20,7 @@ from seqcls import __version__
 from seqcls.artefacts import ArtefactStore, Ref, read_manifest
 from seqcls.config import Pipeline, config_digest
 from seqcls.config.model import AutoModel
+from seqcls.display import harmless
 from seqcls.failpoints import failpoint
 from seqcls.ledger.stages import find_stage, record_stage
 from seqcls.memory import enough_memory
@@ -124,6 +125,7 @@ def train_stage(
 ) -> StageResult:
     """`encoded` -> `model`; killed, it goes on from its checkpoint. `tell` hears of trials and what was chosen."""
     pipeline = workspace.pipeline
+    progress, tell = harmless(progress, "the progress of training"), harmless(tell, "a line of the training")
 
     def build() -> Built:
         from seqcls.search.search import train_best

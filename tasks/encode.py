@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from prefect import task
 
 from seqcls.artefacts import Ref, read_manifest
@@ -16,9 +18,9 @@ def split(config: str, checked: Ref) -> StageResult:
     """Divide the rows into train, valid and test."""
     with open_workspace(config) as workspace:
         result = split_stage(workspace, checked)
-        counts = read_manifest(result.ref)["meta"]["counts"]
-        rows = [{"split": name, "rows": sum(classes.values()), **classes} for name, classes in counts.items()]
-        show_table(workspace.pipeline.name, "splits", rows, "Rows of each split, by class")
+        show_table(
+            workspace.pipeline.name, "splits", lambda: _rows_of_splits(result.ref), "Rows of each split, by class"
+        )
         return result
 
 
@@ -27,15 +29,28 @@ def encode(config: str, checked: Ref, splits: Ref) -> StageResult:
     """Fit the encoder on the training split, encode every row."""
     with open_workspace(config) as workspace:
         result = encode_stage(workspace, checked, splits)
-        meta = read_manifest(result.ref)["meta"]
-        rows = [
-            {
-                "split": name,
-                "rows": count,
-                "truncated": meta["truncated"][name],
-                "unknown share": meta["unknown_share"][name],
-            }
-            for name, count in meta["rows"].items()
-        ]
-        show_table(workspace.pipeline.name, "encoded", rows, f"Encoded Parquet: {result.ref.path}")
+        show_table(
+            workspace.pipeline.name,
+            "encoded",
+            lambda: _rows_encoded(result.ref),
+            f"Encoded Parquet: {result.ref.path}",
+        )
         return result
+
+
+def _rows_of_splits(splits: Ref) -> list[dict[str, Any]]:
+    counts = read_manifest(splits)["meta"]["counts"]
+    return [{"split": name, "rows": sum(classes.values()), **classes} for name, classes in counts.items()]
+
+
+def _rows_encoded(encoded: Ref) -> list[dict[str, Any]]:
+    meta = read_manifest(encoded)["meta"]
+    return [
+        {
+            "split": name,
+            "rows": count,
+            "truncated": meta["truncated"][name],
+            "unknown share": meta["unknown_share"][name],
+        }
+        for name, count in meta["rows"].items()
+    ]

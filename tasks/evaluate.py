@@ -21,7 +21,7 @@ def evaluate(config: str, model: Ref, checked: Ref) -> StageResult:
         show_markdown(
             workspace.pipeline.name,
             "model-card",
-            card_with_figures(result.ref),
+            lambda: card_with_figures(result.ref),
             f"Model card; full report: {result.ref.path}/report.html",
         )
         return result

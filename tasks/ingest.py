@@ -16,8 +16,10 @@ def ingest(config: str) -> StageResult:
     """Read every training file; each row becomes a table row or a reject."""
     with open_workspace(config) as workspace:
         result = ingest_stage(workspace)
-        files = read_manifest(result.ref)["meta"]["files"]
         show_table(
-            workspace.pipeline.name, "files", files, f"Files read, rows accepted and rejected: {result.ref.path}"
+            workspace.pipeline.name,
+            "files",
+            lambda: list(read_manifest(result.ref)["meta"]["files"]),
+            f"Files read, rows accepted and rejected: {result.ref.path}",
         )
         return result

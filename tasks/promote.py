@@ -19,5 +19,7 @@ def promote(config: str, done: list[StageResult], inputs: dict[str, Ref], model:
     """Champion only if the gate says so; the decision is shown with every number."""
     with open_workspace(config) as workspace:
         outcome = finish_training(workspace, done, inputs, model, evaluation, new_run_id())
-        show_markdown(workspace.pipeline.name, "decision", decision_table(outcome), "Promotion: what the gate found")
+        show_markdown(
+            workspace.pipeline.name, "decision", lambda: decision_table(outcome), "Promotion: what the gate found"
+        )
         return outcome

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from prefect import task
 
 from seqcls.messages import night_table
@@ -27,13 +29,15 @@ def plan(config: str, request: ScoreRequest) -> Plan:
     """What would be scored; nothing is written."""
     with open_workspace(config) as workspace:
         planned = plan_scoring(workspace, request)
-        rows = [
-            {"file": file.name, "day": file.day, "rows": file.rows, "refused": file.reason} for file in planned.files
-        ]
         show_table(
-            workspace.pipeline.name, "plan", rows or [{"file": "nothing"}], f"Would be scored by {planned.model}"
+            workspace.pipeline.name, "plan", lambda: _rows_planned(planned), f"Would be scored by {planned.model}"
         )
         return planned
+
+
+def _rows_planned(planned: Plan) -> list[dict[str, Any]]:
+    rows = [{"file": file.name, "day": file.day, "rows": file.rows, "refused": file.reason} for file in planned.files]
+    return rows or [{"file": "nothing"}]
 
 
 @task(**STAGE, timeout_seconds=6 * HOUR)
@@ -51,7 +55,7 @@ def score_new(config: str, prepared: nightly.Prepared, run_id: str) -> nightly.N
         show_table(
             workspace.pipeline.name,
             "scored-files",
-            list(night.inputs) or [{"name": "nothing new"}],
+            lambda: list(night.inputs) or [{"name": "nothing new"}],
             f"Rows by file, scored by {night.model}",
         )
         return night
@@ -65,7 +69,7 @@ def publish_scores(config: str, prepared: nightly.Prepared, night: nightly.Night
         show_markdown(
             workspace.pipeline.name,
             "night",
-            night_table(prepared, night, files, workspace.output),
+            lambda: night_table(prepared, night, files, workspace.output),
             "The night: rows, rejects, files",
         )
         return files

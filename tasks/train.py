@@ -11,6 +11,7 @@ from prefect import get_run_logger, task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from seqcls.artefacts import Ref
+from seqcls.display import only_shown
 from seqcls.stages import StageResult, train_stage
 from seqcls.workspace import open_workspace
 from tasks.policy import HOUR, STAGE
@@ -25,13 +26,26 @@ class EpochBar:
     def __init__(self, pipeline: str) -> None:
         self.pipeline, self.artifact, self.epoch = pipeline, None, 0
         self.told = time.monotonic()
+        self.stands = False
 
     artifact: UUID | None
+    stands: bool
+    """Whether the server did not take it: asking again at each epoch would hold up the training."""
 
     def __call__(self, progress: Any) -> None:
         self._tell(progress)
-        if progress.trial or (progress.epoch == self.epoch and progress.rows_done < progress.rows_total):
+        if self.stands or progress.trial:
             return
+        if progress.epoch == self.epoch and progress.rows_done < progress.rows_total:
+            return
+        with only_shown("the bar of epochs", self._stand):
+            self._move(progress)
+
+    def _stand(self, line: str) -> None:
+        self.stands = True
+        get_run_logger().warning(line)
+
+    def _move(self, progress: Any) -> None:
         share = 100.0 * progress.epoch / progress.epochs
         if self.artifact is None:
             self.artifact = create_progress_artifact(

@@ -21,7 +21,7 @@ def validate(config: str, table: Ref) -> StageResult:
         show_markdown(
             workspace.pipeline.name,
             "checks",
-            checks_table(read_checks(result.ref)),
+            lambda: checks_table(read_checks(result.ref)),
             "Checks, and rows set aside by rule",
         )
         return result

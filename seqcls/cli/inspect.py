@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 from seqcls.cli.show import say
+from seqcls.display import harmless
 from seqcls.errors import ConfigRefused, DataRefused, one_line
 from seqcls.workspace import open_workspace
 
@@ -51,7 +52,7 @@ def _doctor(options: argparse.Namespace) -> None:
 
     if options.repair:
         _repair(options)
-    findings = examine(options.config, _show_progress if sys.stderr.isatty() else None)
+    findings = examine(options.config, harmless(_show_progress if sys.stderr.isatty() else None, "the progress"))
     for finding in findings:
         say(
             f"  {'ok ' if finding.healthy else 'NO '} {finding.what}: {finding.found}"
@@ -78,7 +79,7 @@ def _repair(options: argparse.Namespace) -> None:
             expected="the file whose store is to be repaired",
             next_step="`seqcls doctor CONFIG --repair`",
         )
-    repair(options.config, lambda line: say(f"  {line}"))
+    repair(options.config, harmless(lambda line: say(f"  {line}"), "a line of the repair"))
 
 
 def _show_progress(done: int, total: int) -> None:

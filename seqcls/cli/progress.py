@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import os
 from typing import Any
 
 from rich.console import Console
@@ -10,10 +11,22 @@ from rich.progress import BarColumn, Progress, TextColumn, TimeElapsedColumn, Ti
 from rich.status import Status
 from rich.text import Text
 
+from seqcls.display import only_shown
 from seqcls.errors import printable
 
 TRAINING = ("ingest", "validate", "split", "encode", "train", "evaluate")
 SCORING = ("discover", "validate", "score", "publish")
+
+
+class _StandardError(Console):
+    """Rich ends the process where nobody reads its output any more (`seqcls score ... 2>&1 | head`)."""
+
+    def __init__(self, quiet: bool) -> None:
+        super().__init__(stderr=True, highlight=False, quiet=quiet)
+
+    def on_broken_pipe(self) -> None:
+        self.quiet = True
+        os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
 
 
 class Teller:
@@ -21,16 +34,21 @@ class Teller:
 
     def __init__(self, quiet: bool, stages: tuple[str, ...]) -> None:
         self.quiet = quiet
-        self.stages = stages
-        self.console = Console(stderr=True, highlight=False, quiet=quiet)
+        self._ahead = stages
+        self._order = stages
+        self.console = _StandardError(quiet)
         self._bar: Progress | None = None
         self._task: Any = None
         self._spinner: Status | None = None
 
     def stage(self, name: str, what: str) -> None:
+        """A line; a name that is no stage of the road, such as a note about the engine, leaves open what comes next."""
         self._stop()
-        self.console.print(Text.assemble("  ", (f"{name:<10}", "bold"), f" {printable(what)}"), soft_wrap=True)
-        self._spin(self.stages[self.stages.index(name) + 1 :])
+        line = Text.assemble("  ", (f"{name:<10}", "bold"), f" {printable(what)}")
+        self.console.print(line, soft_wrap=True)
+        if name in self._order:
+            self._ahead = self._order[self._order.index(name) + 1 :]
+        self._spin()
 
     def note(self, line: str) -> None:
         """Something within a stage that is worth a line of its own, such as a trial of a search."""
@@ -76,9 +94,9 @@ class Teller:
             self._task = self._bar.add_task(name, total=total, text=text)
         self._bar.update(self._task, completed=done, text=text)
 
-    def _spin(self, ahead: tuple[str, ...]) -> None:
-        if ahead and not self.quiet and self.console.is_terminal:
-            self._spinner = self.console.status(f"[bold]{ahead[0]}[/bold] ...")
+    def _spin(self) -> None:
+        if self._ahead and not self.quiet and self.console.is_terminal:
+            self._spinner = self.console.status(f"[bold]{self._ahead[0]}[/bold] ...")
             self._spinner.start()
 
     def _stop(self) -> None:
@@ -90,8 +108,10 @@ class Teller:
             self._bar = None
 
     def __enter__(self) -> Teller:
-        self._spin(self.stages)
+        with only_shown("the progress"):
+            self._spin()
         return self
 
     def __exit__(self, *_error: object) -> None:
-        self._stop()
+        with only_shown("the progress"):
+            self._stop()

@@ -9,12 +9,13 @@ from __future__ import annotations
 import argparse
 import re
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
+from seqcls.display import only_shown
 from seqcls.errors import one_line, printable
 
 PIPED_WIDTH = 160
@@ -54,6 +55,12 @@ def show_table(
     for row in rows:
         table.add_row(*(Text(one_line(cell)) for cell in row))
     Console(width=None if sys.stdout.isatty() else PIPED_WIDTH).print(table)
+
+
+def last_words(make: Callable[[], str]) -> None:
+    """What a run says when all is committed; a fault of ours in it must not hide that, and `main` tells a full disk."""
+    with only_shown("the last words of the run", but=(OSError,)):
+        show(make())
 
 
 def at_least_one(text: str) -> int:

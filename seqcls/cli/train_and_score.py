@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqcls.cli.progress import SCORING, TRAINING, Teller
-from seqcls.cli.show import at_least_one, say, show
+from seqcls.cli.show import at_least_one, last_words, say, show
 from seqcls.errors import ConfigRefused, one_line
 from seqcls.table import KINDS
 from seqcls.workspace import open_workspace
@@ -106,7 +106,7 @@ def _train(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(outcome.summary()))
     else:
-        show(after_training(outcome, str(options.config)))
+        last_words(lambda: after_training(outcome, str(options.config)))
 
 
 def _score(options: argparse.Namespace) -> None:
@@ -124,7 +124,8 @@ def _score(options: argparse.Namespace) -> None:
     if options.json:
         print(json.dumps(outcome.summary()))
     else:
-        show(after_scoring(outcome.night, outcome.files, outcome.output, str(options.config), outcome.prepared))
+        found, config = outcome, str(options.config)
+        last_words(lambda: after_scoring(found.night, found.files, found.output, config, found.prepared))
     require_usable(outcome.prepared)
 
 

@@ -13,6 +13,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from seqcls.display import harmless
 from seqcls.errors import CheckBroken, DataRefused
 from seqcls.ledger.chunks import list_inputs
 from seqcls.registry.journal import complete_journal
@@ -76,6 +77,7 @@ def score_prepared(
 ) -> Night:
     """Score every prepared input, chunk by chunk: new ones with the champion, old ones with the version asked for."""
     started = time.perf_counter()
+    progress = harmless(progress, "the progress of scoring")
     again = prepared.rescored_with
     version = find_version(workspace, again) if again else None
     rows = {row.input_digest: row for row in list_inputs(workspace.ledger, workspace.pipeline.name, again)}

@@ -13,7 +13,7 @@ from pydantic import ValidationError
 from flows.parameters import ScoreParams
 from flows.score import score_flow
 from seqcls.errors import DataRefused
-from tests.reliability.invariants import Books, count_rescored, digests_of
+from tests.reliability.invariants import Books, count_final, count_rescored, digests_of
 
 pytestmark = pytest.mark.server
 
@@ -54,3 +54,32 @@ def test_a_file_that_is_set_aside_fails_the_flow_once(trained: Path, copy: Calla
     with pytest.raises(DataRefused, match=r"1 file set aside.*\n.*page\.csv"):
         score_flow(ScoreParams(config=str(config)))
     assert score_flow(ScoreParams(config=str(config)))["rows_in"] == 0
+
+
+@pytest.mark.fault(
+    "N01",
+    tried="the score flow while the server takes no artifacts and the last words cannot be made",
+    outcome="a warning in the log for each; no task is run again, everything is scored and published",
+)
+def test_a_flow_whose_artifacts_fail_scores_and_publishes(
+    trained: Path, copy: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = copy(trained)
+    asked: list[str] = []
+
+    def refuse(**given: object) -> None:
+        asked.append(str(given["key"]))
+        raise RuntimeError("no such table: artifact")
+
+    for name in ("create_table_artifact", "create_markdown_artifact"):
+        monkeypatch.setattr(f"tasks.show.{name}", refuse)
+    monkeypatch.setattr("flows.score.after_scoring", lambda *given: str(given[99]))
+    assert score_flow(ScoreParams(config=str(config)))["scored"] == 90
+    assert asked == ["pairs-scored-files", "pairs-night"]
+    assert count_final(config) == Books()
+    said = [record.getMessage() for record in caplog.records if "could not be shown" in record.getMessage()]
+    assert said == [
+        "the artifact scored-files could not be shown (RuntimeError: no such table: artifact); the run goes on",
+        "the artifact night could not be shown (RuntimeError: no such table: artifact); the run goes on",
+        "the last words of the run could not be shown (IndexError: tuple index out of range); the run goes on",
+    ]

@@ -51,3 +51,29 @@ def test_a_fit_without_epochs_has_none_in_the_log(
     with caplog.at_level(logging.INFO, logger="seqcls.test"):
         bar(Step(epoch=1, epochs=1, train_loss=math.nan))
     assert [record.message for record in caplog.records] == ["being fitted, 64 of 417 rows, 80 rows/s"]
+
+
+@pytest.mark.fault(
+    "N01",
+    tried="a training whose bar of epochs the server does not take",
+    outcome="one warning in the log; the training is not held up by asking again",
+)
+def test_a_bar_that_the_server_does_not_take_stands_still(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    asked: list[float] = []
+
+    def refuse(share: float, **given: object) -> None:
+        asked.append(share)
+        raise ConnectionError("connection refused")
+
+    monkeypatch.setattr(train, "create_progress_artifact", refuse)
+    monkeypatch.setattr(train, "get_run_logger", lambda: logging.getLogger("seqcls.test"))
+    bar = train.EpochBar("pairs")
+    with caplog.at_level(logging.WARNING, logger="seqcls.test"):
+        for epoch in (1, 2, 3):
+            bar(Step(epoch=epoch))
+    assert len(asked) == 1
+    assert [record.message for record in caplog.records] == [
+        "the bar of epochs could not be shown (ConnectionError: connection refused); the run goes on"
+    ]
