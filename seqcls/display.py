@@ -31,7 +31,9 @@ def only_shown(
     """A block that makes and shows `what`, and does nothing else; the errors `but` are raised as ever."""
     try:
         yield
-    except (TimeoutError, *but):  # by a TimeoutError Prefect tells a task to stop
+    except TimeoutError:  # by which Prefect tells a task to stop
+        raise
+    except but:
         raise
     except Exception as error:
         tell(f"{what} could not be shown ({type(error).__name__}: {first_line(error)}); the run goes on")
