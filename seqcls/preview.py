@@ -8,6 +8,7 @@ from seqcls.artefacts import Ref, read_manifest
 from seqcls.config import Pipeline
 from seqcls.config.model import AutoModel, FittedConfig
 from seqcls.errors import one_line
+from seqcls.memory import enough_memory
 from seqcls.messages import checks_text, plural
 from seqcls.parquet import iterate, shards
 from seqcls.stages import encode_stage, ingest_stage, split_stage, validate_stage
@@ -112,7 +113,8 @@ def _training(pipeline: Pipeline, encoder: Encoder) -> list[str]:
             f"  network: auto, {classes} classes; would try {names}",
             f"  within {pipeline.train.budget}, then ask the gate",
         ]
-    parameters = sum(p.numel() for p in build_model(pipeline.model, encoder.inputs, classes).parameters())
+    with enough_memory("network", "choose a smaller network in [model]"):
+        parameters = sum(p.numel() for p in build_model(pipeline.model, encoder.inputs, classes).parameters())
     epochs = f"train for at most {pipeline.train.epochs} epochs"
     return [
         f"  network: {pipeline.model.family}, {parameters:,} parameters, {classes} classes",

@@ -38,7 +38,11 @@ def _variable(value: str) -> str:
 Variable = Annotated[str, Field(min_length=1, max_length=200), AfterValidator(_variable)]
 """The name of an environment variable, never what it holds."""
 Share = Annotated[float, Field(ge=0.0, le=1.0, strict=False)]
-Positive = Annotated[int, Field(ge=1)]
+MOST = 2**31 - 1
+"""Largest count: what Arrow, NumPy and the ledger hold in every place, and far beyond any use."""
+Count = Annotated[int, Field(ge=0, le=MOST)]
+Positive = Annotated[int, Field(ge=1, le=MOST)]
+Bytes = Annotated[int, Field(ge=1, le=2**60)]
 Duration = Annotated[str, Field(pattern=r"^([0-9]{1,4}h)?([0-9]{1,6}m)?([0-9]{1,8}s)?$", min_length=2)]
 _SECONDS = {"h": 3600, "m": 60, "s": 1}
 

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
-from seqcls.config.base import Positive, Section
+from seqcls.config.base import MOST, Positive, Section
 
 Cut = Literal["head", "tail", "middle"]
 MIN_BPE_VOCABULARY = 300
@@ -22,7 +22,7 @@ class EncodeConfig(Section):
 class TextEncode(EncodeConfig):
     unit: Literal["words", "characters", "bpe"] = "words"
     """What a position is; left out, words, but characters for the ngrams family."""
-    vocabulary: Annotated[int, Field(ge=10)] = 10_000
+    vocabulary: Annotated[int, Field(ge=10, le=MOST)] = 10_000
     """Most entries of the vocabulary, padding and unknown included."""
     min_count: Positive = 1
     """Fewest training rows' occurrences of a word to enter the vocabulary."""
@@ -54,5 +54,5 @@ class ResidueEncode(EncodeConfig):
 
 
 class TokenEncode(EncodeConfig):
-    vocabulary: Annotated[int, Field(ge=3)] = 50_000
+    vocabulary: Annotated[int, Field(ge=3, le=MOST)] = 50_000
     min_count: Positive = 1

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
 
-from pydantic import BaseModel, ValidationError
+from pydantic import BaseModel
 
 from seqcls.config.model import FAMILIES
 from seqcls.table import KINDS
@@ -15,12 +15,8 @@ from seqcls.table import KINDS
 _UNION_TAGS = frozenset({*KINDS, *FAMILIES})
 
 
-def describe_faults(error: ValidationError, data: dict[str, Any]) -> list[str]:
-    """One sentence for each fault, in the order of the file's places; sections that do not fit give a line each."""
-    return [_describe(fault, data) for fault in error.errors(include_url=False)]
-
-
-def _describe(fault: Any, data: dict[str, Any]) -> str:
+def describe_fault(fault: Any, data: dict[str, Any]) -> str:
+    """A sentence about one of pydantic's faults; sections that do not fit together give a line each."""
     place = _place(fault["loc"], data)
     found = fault.get("input")
     match fault["type"]:

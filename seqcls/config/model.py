@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, get_args
 
 from pydantic import Field, model_validator
 
-from seqcls.config.base import Positive, Section
+from seqcls.config.base import MOST, Count, Positive, Section
 
 Rate = Annotated[float, Field(ge=0.0, lt=1.0, strict=False)]
 Spread = Annotated[float, Field(ge=0.0, le=1.0, strict=False)]
@@ -18,7 +18,7 @@ class NetworkConfig(Section):
     """Width of the vectors that stand for words, letters or tokens (not used for series)."""
     pooling: Pooling = "max"
     """How positions become one vector; padding never counts. `flatten` (cnn) keeps every position."""
-    dense: Annotated[int, Field(ge=0)] = 0
+    dense: Count = 0
     """Width of a hidden layer before the classes; 0 for none."""
     dropout: Rate = 0.2
     """Share of units dropped before the last layer, and between layers."""
@@ -170,9 +170,9 @@ class RocketModel(FittedConfig):
     """What is measured: 9,996 shares of positive values; 49,728 numbers of four kinds; counts of winning kernels."""
     thresholds: Positive | None = None
     """minirocket, multirocket: thresholds of each of the 84 kernels; left out, the papers' 119 and 2 * 74."""
-    groups: Annotated[int, Field(ge=2)] = 64
+    groups: Annotated[int, Field(ge=2, le=MOST)] = 64
     """hydra: groups of kernels that compete; half of them see differences."""
-    kernels: Annotated[int, Field(ge=2)] = 8
+    kernels: Annotated[int, Field(ge=2, le=MOST)] = 8
     """hydra: kernels in a group."""
     most_rows: Positive = 10_000
     """Training rows that are looked at; of more, so many are drawn by the seed."""

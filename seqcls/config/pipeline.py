@@ -9,23 +9,25 @@ import os
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from seqcls.config.base import LocalPath, Section, Variable
 from seqcls.config.encode import EncodeConfig, ResidueEncode, SeriesEncode, TextEncode, TokenEncode
-from seqcls.config.faults import describe_faults
+from seqcls.config.faults import describe_fault
 from seqcls.config.model import AutoModel, FittedConfig, ModelConfig
 from seqcls.config.rules import ResidueRules, RulesConfig, SeriesRules, TextRules, TokenRules
 from seqcls.config.source import FORMATS_FOR_SERIES, SourceConfig
 from seqcls.config.train import PromoteConfig, ScoreConfig, SplitConfig, TrainConfig
-from seqcls.config.unreadable import not_toml, other_file
+from seqcls.config.unreadable import not_toml, other_file, refuse_deep_keys
 from seqcls.errors import OF_THE_WORLD, ConfigRefused, WorldFailed, remedy
 from seqcls.table import KINDS, Kind
 
 PipelineName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 MAX_CONFIG_BYTES = 1_000_000
+MOST_FAULTS = 50
+"""Faults that a message lists; the rest are counted."""
 
 
 class Pipeline(Section):
@@ -188,16 +190,19 @@ def parse_pipeline(data: dict[str, object], where: str) -> Pipeline:
     try:
         return _ADAPTER.validate_python(data)
     except ValidationError as error:
-        described = describe_faults(error, data) + _faults_behind(error, data)
-        faults = [line for fault in described for line in fault.splitlines()]
+        found = [(fault, data) for fault in error.errors(include_url=False)] + _faults_behind(error, data)
+        faults = [line for one in found[:MOST_FAULTS] for line in describe_fault(*one).splitlines()]
+        more = len(found[MOST_FAULTS:])
+        count = len(faults) + more
+        shown = [f"  {fault}" for fault in faults] + ([f"  and {more} more"] if more else [])
         raise ConfigRefused(
-            f"{len(faults)} fault{'s' if len(faults) > 1 else ''}\n" + "\n".join(f"  {fault}" for fault in faults),
+            f"{count} fault{'s' if count > 1 else ''}\n" + "\n".join(shown),
             where=where,
             next_step=f"mend the lines above, then `seqcls check {where}`",
         ) from None
 
 
-def _faults_behind(error: ValidationError, data: dict[str, object]) -> list[str]:
+def _faults_behind(error: ValidationError, data: dict[str, object]) -> list[tuple[Any, dict[str, object]]]:
     """A wrong `kind` stops the reading: read on with the nearest kind, for the sections that it leaves alone."""
     if not any(fault["type"].startswith("union_tag") and not fault["loc"] for fault in error.errors(include_url=False)):
         return []
@@ -209,11 +214,7 @@ def _faults_behind(error: ValidationError, data: dict[str, object]) -> list[str]
         _ADAPTER.validate_python(guess)
     except ValidationError as more:
         # a fault without a place is about how the parts fit together: not to be judged by a guess
-        return [
-            text
-            for fault, text in zip(more.errors(include_url=False), describe_faults(more, guess), strict=True)
-            if fault["loc"][1:]
-        ]
+        return [(fault, guess) for fault in more.errors(include_url=False) if fault["loc"][1:]]
     return []
 
 
@@ -247,6 +248,7 @@ def _read_bytes(path: Path) -> bytes:
 
 
 def _parse_toml(raw: bytes, path: Path) -> dict[str, object]:
+    refuse_deep_keys(raw, path)
     try:
         return tomllib.loads(raw.decode("utf-8-sig"))
     except UnicodeDecodeError as error:

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field
 
-from seqcls.config.base import Positive, Section, Share
+from seqcls.config.base import Count, Positive, Section, Share
 
 Policy = Literal["off", "warn", "reject", "fail"]
 Bound = Annotated[float, Field(strict=False)]
@@ -54,7 +54,7 @@ class RulesConfig(Section):
 
 
 class TextRules(RulesConfig):
-    min_letters: Annotated[int, Field(ge=0)] = 0
+    min_letters: Count = 0
     """Fewest letters or digits in a text."""
     control_characters: Policy = "warn"
     """C0/C1 control characters: often a wrong encoding."""

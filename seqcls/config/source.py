@@ -6,13 +6,15 @@ from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
-from seqcls.config.base import LocalPath, Positive, Section, Variable
+from seqcls.config.base import Bytes, LocalPath, Positive, Section, Variable
 
 Format = Literal[
     "csv", "tsv", "jsonl", "parquet", "folder", "lines", "fasttext",
     "ucr", "ts", "arff", "wide", "long", "fasta", "fastq", "sql",
 ]  # fmt: skip
 FORMATS_FOR_SERIES: frozenset[str] = frozenset({"ucr", "ts", "arff", "wide", "long", "jsonl", "parquet", "csv", "sql"})
+ANY_TEXT = '"A..b",' + 80 * "x" + "\n"
+"""What a file may hold: an encoding that does not read it back is none for files."""
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 FileName = Annotated[LocalPath, Field(min_length=1, max_length=200)]
 
@@ -91,7 +93,7 @@ class SourceConfig(Section):
     """Whether each file comes with FILE.sha256 (as sha256sum writes it); without it, or with another, it is refused."""
     max_row_bytes: Positive = 8_000_000
     """Longest row read, bytes; a longer one is rejected."""
-    max_file_bytes: Positive = 50_000_000_000
+    max_file_bytes: Bytes = 50_000_000_000
     """Largest file read, bytes after unpacking; a larger one is refused."""
 
     @field_validator("encoding")
@@ -101,9 +103,13 @@ class SourceConfig(Section):
 
         try:
             "".encode(value)  # names such as "zlib" are codecs, but of bytes
-            return codecs.lookup(value).name
-        except LookupError:
-            raise ValueError(f"unknown text encoding {value!r}; common ones: utf-8, cp1252, latin-1, utf-16") from None
+            decoder = codecs.getincrementaldecoder(value)()
+            pieces = [decoder.decode(bytes([byte])) for byte in ANY_TEXT.encode(value)] + [decoder.decode(b"", True)]
+            if "".join(pieces) == ANY_TEXT:
+                return codecs.lookup(value).name
+        except (LookupError, UnicodeError):  # idna and punycode write names of the net, and no other text
+            pass
+        raise ValueError(f"unknown text encoding {value!r}; common ones: utf-8, cp1252, latin-1, utf-16")
 
     @field_validator("delimiter")
     @classmethod

@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, PlainValidator, model_validator
 
-from seqcls.config.base import Duration, LocalPath, Positive, Section, Share
+from seqcls.config.base import MOST, Count, Duration, LocalPath, Positive, Section, Share
 from seqcls.config.source import SourceConfig
 
 Number = Annotated[float, Field(strict=False)]
@@ -15,8 +15,8 @@ EngineName = Literal["torch", "torch-folded", "torch-bf16", "openvino", "openvin
 
 def _threads(value: object) -> object:
     whole = isinstance(value, int) and not isinstance(value, bool)
-    if value != "auto" and not (whole and value >= 0):  # type: ignore[operator]
-        raise ValueError(f'{value!r} is neither a whole number from 0 on nor "auto"')
+    if value != "auto" and not (whole and 0 <= value <= MOST):  # type: ignore[operator]
+        raise ValueError(f'{value!r} is neither a whole number from 0 to {MOST} nor "auto"')
     return value
 
 
@@ -34,7 +34,7 @@ class SplitConfig(Section):
     """Share of the rows for the test."""
     leakage: Literal["report", "drop"] = "report"
     """Given splits: training rows that also stand in valid or test are reported, or dropped from training."""
-    seed: Annotated[int, Field(ge=0)] = 0
+    seed: Count = 0
 
     @model_validator(mode="after")
     def _something_to_train_on(self) -> SplitConfig:

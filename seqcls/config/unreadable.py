@@ -8,7 +8,12 @@ import re
 import tomllib
 from pathlib import Path
 
+from seqcls.errors import ConfigRefused
+
 SHOWN_OF_A_LINE = 100
+_PART = rb"""(?:[A-Za-z0-9_-]++|"[^"\n]*+"|'[^'\n]*+')"""
+# A key of a hundred parts: the parser would need minutes and gigabytes for one of a hundred thousand.
+_DEEP_KEY = re.compile(rb"(?<![A-Za-z0-9_-])" + _PART + rb"(?:[ \t]*+\.[ \t]*+" + _PART + rb"){99}")
 
 
 def other_file(path: Path) -> str:
@@ -46,3 +51,12 @@ def not_toml(raw: bytes, error: tomllib.TOMLDecodeError) -> str:
     else:
         hint = ""
     return f"not TOML: {error}{hint}\n  {found[1]} | {line[:SHOWN_OF_A_LINE]}"
+
+
+def refuse_deep_keys(raw: bytes, path: Path) -> None:
+    """ConfigRefused before anything is parsed."""
+    deep = _DEEP_KEY.search(raw)
+    if deep:
+        line = raw.count(b"\n", 0, deep.start()) + 1
+        raise ConfigRefused("a key of a hundred parts or more", where=f"{path}: line {line}",
+                            expected="keys such as model.family", next_step="mend that line")  # fmt: skip

@@ -24,7 +24,10 @@ from seqcls.scoring.publish import place_file
 from seqcls.workspace import Workspace
 
 ENDINGS = (".parquet", ".csv")
-_FORMULA = r"^(?s:([=@\t\r].*|[+-].*[^0-9.eE+-].*))$"
+# What a spreadsheet calculates (owasp.org/www-community/attacks/CSV_Injection): text that begins with a sign of a
+# formula, also a full-width one, also behind blanks, line ends and letters that are not seen; no number, no lone sign.
+_FORMULA = r"^(?:[\t\r\n]|[\pZ\pC]*[=@+\-\x{FF1D}\x{FF20}\x{FF0B}\x{FF0D}])"
+_NUMBER = r"^[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)?$"
 
 
 def read_current(workspace: Workspace) -> Iterator[pa.Table]:
@@ -95,10 +98,15 @@ def write_current_scores(workspace: Workspace, target: Path) -> int:
 
 def _flat(table: pa.Table) -> pa.Table:
     """CSV has no lists: the flags in one cell, by blanks. Text that a spreadsheet would calculate gets a quote before
-    it (owasp.org/www-community/attacks/CSV_Injection); numbers and lone signs stay. Parquet has each cell as it is."""
+    it; numbers and lone signs stay. Parquet has each cell as it is."""
     flags = pc.binary_join(table["flags"], " ")
     table = table.set_column(table.column_names.index("flags"), "flags", flags)
     for index, field in enumerate(table.schema):
         if pa.types.is_string(field.type):
-            table = table.set_column(index, field.name, pc.replace_substring_regex(table[index], _FORMULA, r"'\1"))
+            table = table.set_column(index, field.name, _quote_formulas(table[index]))
     return table
+
+
+def _quote_formulas(cells: pa.ChunkedArray) -> pa.ChunkedArray:
+    is_formula = pc.and_not(pc.match_substring_regex(cells, _FORMULA), pc.match_substring_regex(cells, _NUMBER))
+    return pc.if_else(is_formula, pc.binary_join_element_wise("'", cells, ""), cells)

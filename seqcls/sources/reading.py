@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import fnmatch
+from collections import Counter
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -114,6 +115,13 @@ def add_problem(problems: Problems, index: int, column: str, rule: str, reason: 
 
 def pick_columns(reading: Reading, found: list[str]) -> dict[Role, str]:
     """The same as `role_columns`, once the columns of the sequence are there, and no others where none may be."""
+    twice = [name for name, count in Counter(found).items() if count > 1]
+    if twice:
+        raise reading.refuse(
+            f"{', '.join(map(repr, twice[:30]))} {'stands' if len(twice) == 1 else 'stand'} twice among the columns",
+            expected="one column a name",
+            next_step="rename one of them (in a query: name the columns one by one, with AS)",
+        )
     key = "source.sequence" if len(reading.sequence_columns) == 1 else "source.channels"
     for name in reading.sequence_columns:
         need_column(reading, name, found, key)

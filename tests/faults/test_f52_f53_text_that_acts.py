@@ -19,27 +19,31 @@ from seqcls.workspace import open_workspace
 from tests.faults.travel import GOOD, refusal, travel
 
 FORMULAS = ['=HYPERLINK("http://evil.example","x")', "@SUM(1+1)", "+cmd|' /C calc'!A0", "-2+3+cmd|'x'!A0", "\t=1+1"]
-PLAIN = ["-1", "+1.5e3", "+", "a=b", "x-1"]
+MORE_FORMULAS = ["+1-2", "-1-2", "+49-30-1234", "\n=1+1", "\r=1", "\t=", " =1+1", "\xa0@A1", "\u200b=1", "\ufeff=1",
+                 "＝1+1", "＋1+1", "－1+1", "＠A1", "+1e5-3", "-1..2", "-x"]  # fmt: skip
+ALL = FORMULAS + MORE_FORMULAS
+PLAIN = ["+", "-1", "+1.5e3", "-.5", "-5.", "2026-01-01", "a=b", "x-1", "1-2", "é＝1"]
 RED = "\x1b[31m"
 
 
 @pytest.mark.fault("F52", tried="formulas as ids of scored rows", outcome="quoted in CSV, exact in Parquet")
+@pytest.mark.fault("N26", tried="+1-2, a line end and =, full-width signs, as ids", outcome="quoted; numbers are not")
 def test_a_formula_is_text_in_every_export(trained: Path, copy: Callable[[Path], Path], tmp_path: Path) -> None:
     config = copy(trained)
     with open(config.parent / "incoming" / "formulas.csv", "w", newline="") as file:
         writer = csv.writer(file)
         writer.writerow(["id", "sequence"])
-        writer.writerows([[name, "w1 first w2 second w3"] for name in FORMULAS + PLAIN])
+        writer.writerows([[name, "w1 first w2 second w3"] for name in ALL + PLAIN])
     with open_workspace(config) as workspace:
         score_pipeline(workspace)
         write_current_scores(workspace, tmp_path / "all.csv")
         write_current_scores(workspace, tmp_path / "all.parquet")
     exact = set(pq.read_table(tmp_path / "all.parquet")["id"].to_pylist())
-    assert exact >= {*FORMULAS, *PLAIN}
+    assert exact >= {*ALL, *PLAIN}
     with open(tmp_path / "all.csv", newline="") as file:
         shown = {row["id"] for row in csv.DictReader(file)}
-    assert shown >= {*(f"'{formula}" for formula in FORMULAS), *PLAIN}
-    assert not shown & set(FORMULAS)
+    assert shown >= {*(f"'{formula}" for formula in ALL), *PLAIN}
+    assert not shown & set(ALL)
 
 
 @pytest.mark.fault("F52", tried="formulas as texts and classes on the way in", outcome="accepted, letter for letter")
