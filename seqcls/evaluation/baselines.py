@@ -27,6 +27,8 @@ MAX_TRAIN_POSITIONS = 5_000_000
 """Letters, tokens or values that are fitted on: rows of long sequences are fewer."""
 TEST_POSITIONS_PER_STEP = 2_000_000
 MAX_ITERATIONS = 2_000
+MAX_CLASSES = 200
+"""A thousand classes take the fit minutes and gigabytes: it is as wide as classes times n-grams."""
 
 
 @dataclass(frozen=True)
@@ -56,6 +58,8 @@ def linear(
     rows = sample_rows(sequence_sizes(train_sequences), seed)
     train, labels = train_sequences.take(pa.array(rows)), train_labels[rows]
     seen = np.unique(labels)
+    if len(seen) > MAX_CLASSES:
+        return Skipped(f"fitted for at most {MAX_CLASSES} classes, and there are {len(seen):,}")
     if len(seen) < 2:
         return Skipped(f"the {len(rows)} training rows sampled for it hold fewer than two classes")
     features = SeriesFeatures(train) if kind == "series" else GramFeatures(kind, train)

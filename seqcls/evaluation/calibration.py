@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import beta
 
-from seqcls.evaluation.metrics import Floats, Integers, Record, compute_metrics
+from seqcls.evaluation.metrics import Floats, Integers, Record, confidence_figures
 from seqcls.evaluation.probabilities import softmax
 
 DOUBT = 0.05
@@ -70,15 +70,14 @@ def measure_calibration(
     temperature: float,
     valid: tuple[Integers, Floats] | None,
     test: tuple[Integers, Floats],
-    names: list[str],
 ) -> Calibration | None:
     """From labels and logits of each split; None where the model has no temperature of its own."""
     if temperature == 1.0:
         return None
 
     def gap(split: tuple[Integers, Floats], by: float) -> Gap:
-        found = compute_metrics(split[0], softmax(split[1], by), names)
-        return Gap(ece=found.ece, log_loss=found.log_loss)
+        ece, log_loss = confidence_figures(split[0], softmax(split[1], by))
+        return Gap(ece=ece, log_loss=log_loss)
 
     return Calibration(
         temperature=temperature,

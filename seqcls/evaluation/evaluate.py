@@ -82,7 +82,7 @@ def evaluate(
     raw_test = read_rows(checked, is_split(membership, "test"), names)
     check_same_rows(raw_test, test.ids, test.labels, "test")
     evaluation = build_evaluation(model.digest, test, valid, train, raw_test.sequences, train_labels, names, pipeline)
-    evaluation = evaluation.model_copy(update=judge_confidence(test, valid, temperature, names, pipeline))
+    evaluation = evaluation.model_copy(update=judge_confidence(test, valid, temperature, pipeline))
     inputs = {"model": model, "encoded": encoded, "checked": checked, "splits": splits}
     known = gather_facts(model, encoded, checked, splits, pipeline, facts)
     with store.write("evaluation") as (draft, done):
@@ -123,7 +123,7 @@ def build_evaluation(
 
 
 def judge_confidence(
-    test: Answers, valid: Answers, temperature: float, names: list[str], pipeline: Pipeline
+    test: Answers, valid: Answers, temperature: float, pipeline: Pipeline
 ) -> dict[str, Calibration | Abstention | None]:
     """What the temperature changed, and the threshold of `score.abstain_precision`: None where not asked for."""
     wanted = pipeline.score.abstain_precision
@@ -137,7 +137,7 @@ def judge_confidence(
     kept = [(one.labels, one.probabilities) for one in (valid, test)]
     known = [(one.labels, one.logits) if len(one.labels) and one.logits is not None else None for one in (valid, test)]
     return {
-        "calibration": measure_calibration(temperature, known[0], known[1], names) if known[1] else None,
+        "calibration": measure_calibration(temperature, known[0], known[1]) if known[1] else None,
         "abstention": None if wanted is None else choose_abstention(kept[0], kept[1], wanted),
     }
 

@@ -5,12 +5,14 @@ Promise: the same seed gives the same interval. Rows are drawn with replacement 
 classes: the class shares vary as they would in a new test set of this size, and a class that is absent from a
 resample does not count in it. Rows are taken as independent: with groups (patients, authors) the truth is wider.
 
-Every figure here is a function of the confusion matrix, and drawing N rows with replacement from a table of
-counts is one multinomial draw. So a thousand resamples of a million rows cost no more than of a hundred.
+Every figure here is a function of the filled cells of the confusion matrix, and drawing N rows with replacement from a
+table of counts is one multinomial draw. So a thousand resamples of a million rows of few classes cost no more than of a
+hundred, and many classes cost no more than their filled cells, of which there are at most as many as rows.
 """
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Literal
 
 import numpy as np
@@ -18,7 +20,7 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from seqcls.errors import CheckBroken
-from seqcls.evaluation.metrics import Floats, Integers, Record, check_predictions, confusion_figures, confusion_matrix
+from seqcls.evaluation.metrics import Floats, Integers, Record, check_predictions, count_figures
 
 RESAMPLES = 1000
 PERCENTILES = (2.5, 97.5)
@@ -46,14 +48,14 @@ def bootstrap(
 ) -> dict[str, tuple[float, float]]:
     """95 % intervals (low, high) of accuracy, balanced_accuracy, macro_f1 and mcc."""
     check_predictions(labels, probabilities, len(names))
-    confusion = confusion_matrix(labels, probabilities.argmax(axis=1), len(names)).ravel()
-    filled = np.flatnonzero(confusion)
+    classes = len(names)
+    pairs, counts = np.unique(labels.astype(np.int64) * classes + probabilities.argmax(axis=1), return_counts=True)
+    figures_of = _figures_by_cell(pairs // classes, pairs % classes, classes)
     random = np.random.default_rng(seed)
     parts: list[dict[str, npt.NDArray[np.float64]]] = []
-    for size in _chunks(resamples, confusion.size):
-        drawn = np.zeros((size, confusion.size))
-        drawn[:, filled] = random.multinomial(len(labels), confusion[filled] / len(labels), size=size)
-        parts.append(confusion_figures(drawn.reshape(size, len(names), len(names))))
+    for size in _chunks(resamples, len(pairs) + 3 * classes):
+        drawn = random.multinomial(len(labels), counts / len(labels), size=size).astype(np.float64)
+        parts.append(figures_of(drawn))
     figures = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return {name: _interval(values) for name, values in figures.items()}
 
@@ -73,19 +75,15 @@ def paired_difference(
     triple = (labels.astype(np.int64) * classes + predictions_a) * classes + predictions_b
     cells, counts = np.unique(triple, return_counts=True)
     label, a, b = cells // classes**2, cells // classes % classes, cells % classes
-    to_a, to_b = _to_confusion(label * classes + a, classes), _to_confusion(label * classes + b, classes)
-
-    def figure(drawn: npt.NDArray[np.float64], matrix: csr_array) -> npt.NDArray[np.float64]:
-        return confusion_figures((drawn @ matrix).reshape(-1, classes, classes))[metric]  # (R, cells) -> (R,)
-
+    figures_of_a, figures_of_b = _figures_by_cell(label, a, classes), _figures_by_cell(label, b, classes)
     random = np.random.default_rng(seed)
     differences = []
-    for size in _chunks(resamples, len(cells) + classes**2):
+    for size in _chunks(resamples, len(cells) + 3 * classes):
         drawn = random.multinomial(len(labels), counts / len(labels), size=size).astype(np.float64)
-        differences.append(figure(drawn, to_b) - figure(drawn, to_a))
+        differences.append(figures_of_b(drawn)[metric] - figures_of_a(drawn)[metric])
     difference = np.concatenate(differences)
     whole = counts[None, :].astype(np.float64)
-    score_a, score_b = float(figure(whole, to_a)[0]), float(figure(whole, to_b)[0])
+    score_a, score_b = (float(figures_of(whole)[metric][0]) for figures_of in (figures_of_a, figures_of_b))
     low, high = _interval(difference)
     return Difference(
         metric=metric, a=score_a, b=score_b, estimate=score_b - score_a, low=low, high=high,
@@ -94,10 +92,18 @@ def paired_difference(
     )  # fmt: skip
 
 
-def _to_confusion(target: npt.NDArray[np.int64], classes: int) -> csr_array:
-    """(cells,) -> (cells, K*K): which entry of the confusion matrix each cell counts in."""
-    ones = np.ones(len(target))
-    return csr_array((ones, (np.arange(len(target)), target)), shape=(len(target), classes**2))
+def _figures_by_cell(
+    label: npt.NDArray[np.int64], predicted: npt.NDArray[np.int64], classes: int
+) -> Callable[[npt.NDArray[np.float64]], dict[str, npt.NDArray[np.float64]]]:
+    """A function from rows drawn of each cell (R, cells) to figures (R,); a cell is a true and a predicted class."""
+    cells = np.arange(len(label))
+    right = np.flatnonzero(label == predicted)
+
+    def adds_to(which: npt.NDArray[np.int64], to: npt.NDArray[np.int64]) -> csr_array:
+        return csr_array((np.ones(len(which)), (which, to)), shape=(len(label), classes))
+
+    sums = [adds_to(right, label[right]), adds_to(cells, label), adds_to(cells, predicted)]
+    return lambda drawn: count_figures(*(drawn @ one for one in sums))
 
 
 def _check_pairs(labels: Integers, a: Integers, b: Integers) -> None:

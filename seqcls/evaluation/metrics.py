@@ -1,10 +1,11 @@
 """Labels and probabilities -> figures of merit.
 
 In: labels (N,) as class indices, probabilities (N, K). Out: `Metrics`, JSON without NaN. Promise: every figure is
-defined for every test set: a single class, classes without rows, K = 2 or 50; what has no value is None.
+defined for every test set: a single class, classes without rows, K = 2 or 10,000; what has no value is None. Time and
+size grow with rows and classes, never with the square of the classes: the confusion matrix is kept as its filled cells.
 
 Which definition, where books differ:
-accuracy, balanced_accuracy, macro_f1, mcc come from the confusion matrix, by `confusion_figures`, which the
+accuracy, balanced_accuracy, macro_f1, mcc come from the counts of the classes, by `count_figures`, which the
 intervals use too. balanced_accuracy is the mean recall over the classes that have rows. macro_f1 runs over the
 classes that have rows or predictions, as scikit-learn does. mcc for K classes: Gorodkin 2004, eq. 8.
 auroc is one-vs-rest, unweighted mean over the classes that have rows and are not all rows.
@@ -17,12 +18,12 @@ from __future__ import annotations
 import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
-from sklearn.metrics import roc_auc_score
 
 from seqcls.errors import CheckBroken
 
 CALIBRATION_BINS = 15
 SUM_TOLERANCE = 1e-3
+COLUMNS_AT_ONCE = 64
 Integers = npt.NDArray[np.integer]
 Floats = npt.NDArray[np.floating]
 
@@ -66,8 +67,8 @@ class Metrics(Record):
     ece: float
     brier: float
     classes: list[ClassMetrics]
-    confusion: list[list[int]]
-    """(K, K): row = true class, column = predicted class."""
+    confusions: list[tuple[int, int, int]]
+    """[true class, predicted class, rows] of each pair that occurs, in the order of the classes."""
     calibration: list[CalibrationBin]
 
 
@@ -76,28 +77,42 @@ def compute_metrics(labels: Integers, probabilities: Floats, names: list[str]) -
     check_predictions(labels, probabilities, len(names))
     predicted = probabilities.argmax(axis=1)
     probabilities = probabilities.astype(np.float64)
-    probabilities = probabilities / probabilities.sum(axis=1, keepdims=True)
-    confusion = confusion_matrix(labels, predicted, len(names))
-    classes = _class_metrics(labels, probabilities, confusion, names)
+    probabilities /= probabilities.sum(axis=1, keepdims=True)
+    counts = count_classes(labels, predicted, len(names))
+    classes = _class_metrics(counts, _areas(labels, probabilities), names)
     areas = [one.auroc for one in classes if one.auroc is not None]
     bins = _calibration_bins(predicted == labels, probabilities.max(axis=1))
-    hot = np.eye(len(names))[labels]  # (N,) -> (N, K)
     own = probabilities[np.arange(len(labels)), labels]
+    squares = np.einsum("nk,nk->n", probabilities, probabilities)
     return Metrics(
         rows=len(labels),
-        **{name: float(value) for name, value in confusion_figures(confusion).items()},
+        **{name: float(value) for name, value in count_figures(*counts).items()},
         auroc=float(np.mean(areas)) if areas else None,
-        log_loss=float(-np.log(np.maximum(own, np.finfo(np.float32).eps)).mean()),
-        ece=sum(
-            one.rows * abs(one.accuracy - one.confidence)
-            for one in bins
-            if one.accuracy is not None and one.confidence is not None
-        )
-        / len(labels),
-        brier=float(((probabilities - hot) ** 2).sum(axis=1).mean()),
+        log_loss=_log_loss(own),
+        ece=_calibration_error(bins, len(labels)),
+        brier=float((squares - 2 * own + 1).mean()),  # the true class has 1, all others 0
         classes=classes,
-        confusion=confusion.tolist(),
+        confusions=confusion_cells(labels, predicted, len(names)),
         calibration=bins,
+    )
+
+
+def confidence_figures(labels: Integers, probabilities: Floats) -> tuple[float, float]:
+    """ece and log_loss alone."""
+    check_predictions(labels, probabilities, probabilities.shape[1])
+    sums = probabilities.sum(axis=1, dtype=np.float64)
+    bins = _calibration_bins(probabilities.argmax(axis=1) == labels, probabilities.max(axis=1) / sums)
+    return _calibration_error(bins, len(labels)), _log_loss(probabilities[np.arange(len(labels)), labels] / sums)
+
+
+def _log_loss(own: Floats) -> float:
+    return float(-np.log(np.maximum(own, np.finfo(np.float32).eps)).mean())
+
+
+def _calibration_error(bins: list[CalibrationBin], rows: int) -> float:
+    known = [(one.rows, one.accuracy, one.confidence) for one in bins if one.rows]
+    return (
+        sum(count * abs(right - sure) for count, right, sure in known if right is not None and sure is not None) / rows
     )
 
 
@@ -126,17 +141,21 @@ def check_predictions(labels: Integers, probabilities: Floats, classes: int) -> 
         )
 
 
-def confusion_matrix(labels: Integers, predicted: Integers, classes: int) -> npt.NDArray[np.int64]:
-    """(N,), (N,) -> (K, K): row = true class, column = predicted class."""
-    cells = np.bincount(labels.astype(np.int64) * classes + predicted, minlength=classes * classes)
-    return cells.reshape(classes, classes).astype(np.int64)
+def confusion_cells(labels: Integers, predicted: Integers, classes: int) -> list[tuple[int, int, int]]:
+    """(N,), (N,) -> [true class, predicted class, rows] of each pair that occurs, in ascending order."""
+    cells, rows = np.unique(labels.astype(np.int64) * classes + predicted, return_counts=True)
+    return list(zip((cells // classes).tolist(), (cells % classes).tolist(), rows.tolist(), strict=True))
 
 
-def confusion_figures(confusion: npt.NDArray[np.number]) -> dict[str, npt.NDArray[np.float64]]:
-    """(..., K, K) -> accuracy, balanced_accuracy, macro_f1, mcc, each (...): one matrix or a thousand resamples."""
-    matrix = confusion.astype(np.float64)
-    right = np.diagonal(matrix, axis1=-2, axis2=-1)  # (..., K)
-    support, predicted = matrix.sum(axis=-1), matrix.sum(axis=-2)  # (..., K) each
+def count_classes(labels: Integers, predicted: Integers, classes: int) -> tuple[Floats, Floats, Floats]:
+    """(N,), (N,) -> rows of each class that are right, that there are, that were predicted; (K,) each."""
+    right = np.bincount(labels[labels == predicted], minlength=classes)
+    support, answers = (np.bincount(column, minlength=classes) for column in (labels, predicted))
+    return right.astype(np.float64), support.astype(np.float64), answers.astype(np.float64)
+
+
+def count_figures(right: Floats, support: Floats, predicted: Floats) -> dict[str, npt.NDArray[np.float64]]:
+    """(..., K) each -> accuracy, balanced_accuracy, macro_f1, mcc, each (...): one table or a thousand resamples."""
     rows = support.sum(axis=-1)
     correct = right.sum(axis=-1)
     recall = _divide(right, support)
@@ -157,9 +176,9 @@ def _divide(upper: Floats, lower: Floats) -> npt.NDArray[np.float64]:
 
 
 def _class_metrics(
-    labels: Integers, probabilities: Floats, confusion: npt.NDArray[np.int64], names: list[str]
+    counts: tuple[Floats, Floats, Floats], areas: list[float | None], names: list[str]
 ) -> list[ClassMetrics]:
-    right, support, predicted = np.diagonal(confusion).astype(np.float64), confusion.sum(axis=1), confusion.sum(axis=0)
+    right, support, predicted = counts
     precision, recall, f1 = _divide(right, predicted), _divide(right, support), _divide(2 * right, support + predicted)
     return [
         ClassMetrics(
@@ -169,10 +188,34 @@ def _class_metrics(
             precision=float(precision[k]),
             recall=float(recall[k]),
             f1=float(f1[k]),
-            auroc=float(roc_auc_score(labels == k, probabilities[:, k])) if 0 < support[k] < len(labels) else None,
+            auroc=areas[k],
         )
         for k, name in enumerate(names)
     ]
+
+
+def _areas(labels: Integers, probabilities: Floats) -> list[float | None]:
+    """(N,), (N, K) -> AUROC of each class against all others; None for a class that has no rows, or all."""
+    rows, classes = probabilities.shape
+    order, support = np.argsort(labels, kind="stable"), np.bincount(labels, minlength=classes)
+    ends = np.cumsum(support)
+    areas: list[float | None] = []
+    for start in range(0, classes, COLUMNS_AT_ONCE):
+        columns = np.ascontiguousarray(probabilities[:, start : start + COLUMNS_AT_ONCE].T)
+        for k, column in enumerate(columns, start):
+            own = column[order[ends[k] - support[k] : ends[k]]]
+            areas.append(_area(own, column) if 0 < len(own) < rows else None)
+    return areas
+
+
+def _area(own: Floats, column: Floats) -> float:
+    """Chance that one of `own` is above one of the others of `column`, ties half: by ranks (Mann and Whitney 1947)."""
+    ordered = np.sort(column)
+    ranks = (
+        np.searchsorted(ordered, own, "left") + np.searchsorted(ordered, own, "right") + 1
+    ) / 2  # from 1, ties mean
+    above = ranks.sum() - len(own) * (len(own) + 1) / 2
+    return float(above / (len(own) * (len(column) - len(own))))
 
 
 def _calibration_bins(correct: npt.NDArray[np.bool_], confidence: Floats) -> list[CalibrationBin]:

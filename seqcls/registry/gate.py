@@ -16,6 +16,7 @@ import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
 from seqcls.config.train import PromoteConfig
+from seqcls.errors import one_line
 from seqcls.ledger.models import ModelVersion
 from seqcls.parquet import iterate, read_parquet, shards
 from seqcls.workspace import Workspace
@@ -85,14 +86,13 @@ def floor_checks(rules: PromoteConfig, metrics: dict[str, Any]) -> list[Check]:
 
 
 def class_checks(rules: PromoteConfig, metrics: dict[str, Any]) -> list[Check]:
-    confusion = np.array(metrics["test"]["confusion"])
-    names = [item["name"] for item in metrics["test"]["classes"]]
-    absent = [name for name, rows in zip(names, confusion.sum(axis=1), strict=True) if rows == 0]
-    silent = [name for name, rows in zip(names, confusion.sum(axis=0), strict=True) if rows == 0]
-    found = f"none of {', '.join(absent)}" if absent else "all"
+    classes = metrics["test"]["classes"]
+    absent = [item["name"] for item in classes if not item["support"]]
+    silent = [item["name"] for item in classes if not item["predicted"]]
+    found = f"none of {_listed(absent)}" if absent else "all"
     checks = [Check(rule="every class has test rows", passed=not absent, found=found, expected="all")]
     if rules.every_class_predicted:
-        found = f"never {', '.join(silent)}" if silent else "all"
+        found = f"never {_listed(silent)}" if silent else "all"
         checks.append(Check(rule="every class is predicted", passed=not silent, found=found, expected="all"))
     return checks
 
@@ -161,6 +161,11 @@ def _predict_labels(workspace: Workspace, version: ModelVersion, rows: pa.Table)
     scorer = open_scorer(workspace, version, "torch")  # both alike, whatever engine the champion scores with
     best = scorer.probabilities(rows).argmax(axis=1)
     return [scorer.labels[position] for position in best]
+
+
+def _listed(names: list[str], most: int = 10) -> str:
+    more = f" and {len(names) - most} more" if len(names) > most else ""
+    return ", ".join(map(one_line, names[:most])) + more
 
 
 def _number(value: float | None) -> str:

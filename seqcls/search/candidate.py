@@ -19,7 +19,7 @@ from seqcls.config.model import FittedConfig
 from seqcls.config.pipeline import Pipeline
 from seqcls.dealing import Integers
 from seqcls.evaluation.intervals import Figure, paired_difference
-from seqcls.evaluation.metrics import confusion_figures, confusion_matrix
+from seqcls.evaluation.metrics import count_classes, count_figures
 from seqcls.evaluation.probabilities import softmax
 from seqcls.evaluation.tried import Tried
 from seqcls.search.folds import Judging
@@ -140,7 +140,7 @@ def pin(pipeline: Pipeline, *, split: bool = False) -> str:
 
 
 def _figure(labels: Integers, predicted: npt.NDArray[np.int64], classes: int, metric: Figure) -> float:
-    return float(confusion_figures(confusion_matrix(labels, predicted, classes))[metric])
+    return float(count_figures(*count_classes(labels, predicted, classes))[metric])
 
 
 def _repeats(judging: Judging) -> list[int]:

@@ -63,11 +63,11 @@ def test_rows_without_finite_logits_are_left_out() -> None:
 def test_calibration_lowers_error_and_log_loss_on_rows_it_has_not_seen() -> None:
     valid, test = too_sure(1500, 3.0, 1), too_sure(1500, 3.0, 2)
     temperature = fit_temperature(*valid)
-    found = measure_calibration(temperature, (valid[1], valid[0]), (test[1], test[0]), ["a", "b", "c"])
+    found = measure_calibration(temperature, (valid[1], valid[0]), (test[1], test[0]))
     assert found is not None
     assert found.test_after.ece < 0.05 < found.test_before.ece
     assert found.test_after.log_loss < found.test_before.log_loss
-    assert measure_calibration(1.0, None, (test[1], test[0]), ["a", "b", "c"]) is None
+    assert measure_calibration(1.0, None, (test[1], test[0])) is None
 
 
 def test_the_bound_is_that_of_clopper_and_pearson() -> None:

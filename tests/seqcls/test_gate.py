@@ -14,15 +14,17 @@ GOOD = {
         "accuracy": 0.9,
         "balanced_accuracy": 0.85,
         "auroc": None,
-        "classes": [{"name": "a"}, {"name": "b"}],
-        "confusion": [[9, 1], [2, 8]],
+        "classes": [{"name": "a", "support": 10, "predicted": 11}, {"name": "b", "support": 10, "predicted": 9}],
     },
     "baselines": {"trivial": {"balanced_accuracy": 0.5}},
 }
 
 
-def with_confusion(confusion: list[list[int]]) -> dict[str, Any]:
-    return {**GOOD, "test": {**GOOD["test"], "confusion": confusion}}
+def with_counts(*counts: tuple[int, int]) -> dict[str, Any]:
+    """Test rows and predictions of each class."""
+    pairs = zip("abcdefghijklmn", counts, strict=False)
+    classes = [{"name": name, "support": rows, "predicted": answers} for name, (rows, answers) in pairs]
+    return {**GOOD, "test": {**GOOD["test"], "classes": classes}}
 
 
 @pytest.mark.parametrize(("at_least", "passed"), [(0.89, True), (0.9, True), (0.91, False)])
@@ -38,18 +40,23 @@ def test_a_figure_without_value_reaches_no_floor() -> None:
 
 
 def test_a_class_without_test_rows_keeps_the_model_out() -> None:
-    present, predicted = class_checks(PromoteConfig(), with_confusion([[9, 1], [0, 0]]))
+    present, predicted = class_checks(PromoteConfig(), with_counts((10, 9), (0, 1)))
     assert (present.passed, present.found) == (False, "none of b")
     assert predicted.passed
 
 
 def test_a_class_that_is_never_predicted_keeps_the_model_out_unless_that_is_allowed() -> None:
-    silent = with_confusion([[10, 0], [10, 0]])
+    silent = with_counts((10, 20), (10, 0))
     _present, predicted = class_checks(PromoteConfig(), silent)
     assert (predicted.passed, predicted.found) == (False, "never b")
     assert [check.rule for check in class_checks(PromoteConfig(every_class_predicted=False), silent)] == [
         "every class has test rows"
     ]
+
+
+def test_many_classes_without_rows_are_counted() -> None:
+    present, _ = class_checks(PromoteConfig(), with_counts(*[(0, 1)] * 14))
+    assert present.found == "none of a, b, c, d, e, f, g, h, i, j and 4 more"
 
 
 @pytest.mark.parametrize(("trivial", "passed"), [(0.5, True), (0.85, False), (0.9, False)])

@@ -9,7 +9,7 @@ import pytest
 
 from seqcls.errors import CheckBroken
 from seqcls.evaluation.intervals import bootstrap, paired_difference
-from seqcls.evaluation.metrics import compute_metrics, confusion_figures, confusion_matrix
+from seqcls.evaluation.metrics import compute_metrics, count_classes, count_figures
 
 
 def predictions(rows: int, classes: int, seed: int, right: float = 0.7):
@@ -40,7 +40,7 @@ def test_counts_of_the_confusion_matrix_stand_for_rows_drawn_one_by_one():
     labels, predicted = predictions(150, 4, seed=1)
     random = np.random.default_rng(5)
     drawn = random.integers(0, 150, (2000, 150))
-    slow = [confusion_figures(confusion_matrix(labels[rows], predicted[rows], 4)) for rows in drawn]
+    slow = [count_figures(*count_classes(labels[rows], predicted[rows], 4)) for rows in drawn]
     fast = bootstrap(labels, one_hot(predicted, 4), names(4), resamples=2000)
     for figure, (low, high) in fast.items():
         expected = np.percentile([float(one[figure]) for one in slow], [2.5, 97.5])

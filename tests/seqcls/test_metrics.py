@@ -11,7 +11,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqcls.errors import CheckBroken
-from seqcls.evaluation.metrics import compute_metrics, confusion_figures, confusion_matrix
+from seqcls.evaluation.metrics import compute_metrics, confusion_cells, count_classes, count_figures
 
 
 def random_predictions(rows: int, classes: int, seed: int, skill: float = 1.0):
@@ -30,7 +30,7 @@ def test_four_rows_worked_out_by_hand():
     labels = np.array([0, 0, 0, 1])
     probabilities = np.array([[0.9, 0.1], [0.6, 0.4], [0.2, 0.8], [0.3, 0.7]])
     m = compute_metrics(labels, probabilities, ["no", "yes"])
-    assert m.confusion == [[2, 1], [0, 1]]
+    assert m.confusions == [(0, 0, 2), (0, 1, 1), (1, 1, 1)]
     assert m.accuracy == pytest.approx(3 / 4)
     assert m.balanced_accuracy == pytest.approx((2 / 3 + 1) / 2)
     assert m.macro_f1 == pytest.approx((4 / 5 + 2 / 3) / 2)
@@ -60,7 +60,10 @@ def test_figures_agree_with_scikit_learn(classes):
         scores /= scores.sum(axis=1, keepdims=True)
     assert m.auroc == pytest.approx(reference.roc_auc_score(labels, scores, multi_class="ovr"), abs=1e-6)
     assert m.log_loss == pytest.approx(reference.log_loss(labels, probabilities), rel=1e-5)
-    assert m.confusion == reference.confusion_matrix(labels, predicted, labels=range(classes)).tolist()
+    matrix = reference.confusion_matrix(labels, predicted, labels=range(classes))
+    assert m.confusions == [(*cell, rows) for cell, rows in np.ndenumerate(matrix) if rows]
+    areas = [reference.roc_auc_score(labels == k, probabilities[:, k]) for k in range(classes)]
+    assert [one.auroc for one in m.classes] == pytest.approx(areas, abs=1e-6)
     table = reference.precision_recall_fscore_support(labels, predicted, labels=range(classes), zero_division=0)
     ours = [[one.precision for one in m.classes], [one.recall for one in m.classes], [one.f1 for one in m.classes]]
     assert np.allclose(ours, table[:3])
@@ -106,16 +109,26 @@ def test_the_order_of_rows_and_the_names_of_classes_do_not_matter(classes, rows,
     assert sum(b.rows for b in one.calibration) == rows == sum(c.support for c in one.classes)
 
 
-def test_many_confusion_matrices_at_once_give_the_figures_of_each():
-    matrices = np.random.default_rng(0).integers(0, 9, (7, 4, 4))
-    together = confusion_figures(matrices)
-    for place, matrix in enumerate(matrices):
-        for name, value in confusion_figures(matrix).items():
+def test_ties_count_half_in_the_area():
+    labels = np.array([0, 0, 1, 1, 1])
+    probabilities = np.array([[0.5, 0.5], [0.9, 0.1], [0.5, 0.5], [0.5, 0.5], [0.1, 0.9]])
+    m = compute_metrics(labels, probabilities, names(2))
+    assert m.classes[1].auroc == pytest.approx(reference.roc_auc_score(labels, probabilities[:, 1]))
+
+
+def test_many_tables_of_counts_at_once_give_the_figures_of_each():
+    matrices = np.random.default_rng(0).integers(0, 9, (7, 4, 4)).astype(float)
+    counts = np.diagonal(matrices, axis1=1, axis2=2), matrices.sum(axis=2), matrices.sum(axis=1)
+    together = count_figures(*counts)
+    for place in range(len(matrices)):
+        for name, value in count_figures(*(column[place] for column in counts)).items():
             assert together[name][place] == pytest.approx(float(value)), name
 
 
-def test_rows_of_the_confusion_matrix_are_the_true_classes():
-    assert confusion_matrix(np.array([0, 0, 2]), np.array([1, 1, 2]), 3).tolist() == [[0, 2, 0], [0, 0, 0], [0, 0, 1]]
+def test_pairs_are_true_class_then_predicted_class():
+    labels, predicted = np.array([0, 0, 2]), np.array([1, 1, 2])
+    assert confusion_cells(labels, predicted, 3) == [(0, 1, 2), (2, 2, 1)]
+    assert [column.tolist() for column in count_classes(labels, predicted, 3)] == [[0, 0, 1], [2, 0, 1], [0, 2, 1]]
 
 
 @pytest.mark.parametrize(

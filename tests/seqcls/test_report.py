@@ -165,9 +165,10 @@ def test_many_classes_are_all_in_the_matrix_with_their_counts():
     evaluation = example_evaluation(names, rows=2000, skill=6.0)
     page = write_page(evaluation, example_facts(names), drawn_once())
     assert 'class="matrix dense"' in page
-    for k, one in enumerate(evaluation.test.confusion):
-        share = one[k] / sum(one)
-        assert f'title="class {k} → class {k}: {share:.1%}">{one[k]}<' in page
+    right = {true: rows for true, predicted, rows in evaluation.test.confusions if true == predicted}
+    for k, one in enumerate(evaluation.test.classes):
+        share = right[k] / one.support
+        assert f'title="class {k} → class {k}: {share:.1%}">{right[k]}<' in page
 
 
 def test_without_a_linear_baseline_or_a_history_the_page_says_so():

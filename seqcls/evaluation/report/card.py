@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from seqcls.evaluation.report.facts import Evaluation, Facts, NoBaseline
 from seqcls.evaluation.report.search import HEAD, rows_of, spent
 from seqcls.evaluation.report.tables import FIGURES, HEADLINE, linear_figures, number
+from seqcls.evaluation.report.tables import MOST_CLASSES as MOST_ROWS
 from seqcls.evaluation.report.words import LIMITS, confidence_lines, spoken, verdict
 from seqcls.evaluation.tried import Search
 from seqcls.table import SPLITS
@@ -105,11 +106,13 @@ def _figures(evaluation: Evaluation) -> str:
 
 
 def _classes(evaluation: Evaluation) -> str:
-    classes = sorted(evaluation.test.classes, key=lambda one: -one.support)
+    classes = sorted(evaluation.test.classes, key=lambda one: -one.support)[:MOST_ROWS]
+    left = len(evaluation.test.classes) - len(classes)
     rows = [
         (one.name, f"{one.support:,}", f"{one.precision:.3f}", f"{one.recall:.3f}", f"{one.f1:.3f}") for one in classes
     ]
-    return _table(("class", "test rows", "precision", "recall", "F1"), rows)
+    more = f"\n\n{left:,} smaller classes stand in metrics.json." if left else ""
+    return _table(("class", "test rows", "precision", "recall", "F1"), rows) + more
 
 
 def _search(found: Search) -> str:

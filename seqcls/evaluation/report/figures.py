@@ -20,6 +20,7 @@ from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
 
 from seqcls.evaluation.metrics import Metrics
+from seqcls.evaluation.report.tables import MOST_IN_MATRIX, dense_confusions
 from seqcls.evaluation.tried import Search
 
 INK, MUTED, GRID, PAPER = "#1f2430", "#69707d", "#e3e6eb", "#ffffff"
@@ -126,10 +127,11 @@ def confidence_histogram(metrics: Metrics) -> str:
 
 
 def confusion(metrics: Metrics) -> str:
-    """Confusion matrix: colour is the share of the true class; counts where there is room."""
-    names = [shorten(one.name) for one in metrics.classes]
-    counts = np.array(metrics.confusion)
-    share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
+    """Confusion matrix of the largest classes: colour is the share of the true class; counts where there is room."""
+    chosen = sorted(largest(metrics))
+    names = [shorten(metrics.classes[k].name) for k in chosen]
+    counts = dense_confusions(metrics, chosen)
+    share = counts / np.maximum([[metrics.classes[k].support] for k in chosen], 1)
     size = float(np.clip(2.2 + 0.32 * len(names), 3.4, 9.0))
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(size + 0.4, size), layout="constrained")
@@ -140,6 +142,8 @@ def confusion(metrics: Metrics) -> str:
         axes.set_xticks(range(len(names)), names, rotation=90, fontsize=small)
         axes.set_yticks(range(len(names)), names, fontsize=small)
         axes.set(xlabel="predicted", ylabel="true")
+        if len(names) < len(metrics.classes):
+            axes.set_title(_of_many(metrics), loc="left", fontsize=8, color=MUTED)
         if len(names) <= MOST_ANNOTATED:
             for (row, column), count in np.ndenumerate(counts):
                 colour = (
@@ -149,9 +153,19 @@ def confusion(metrics: Metrics) -> str:
         return _to_svg(figure, "confusion")
 
 
+def largest(metrics: Metrics) -> list[int]:
+    """The classes that a figure has room for, the largest first."""
+    order = sorted(range(len(metrics.classes)), key=lambda k: -metrics.classes[k].support)
+    return order[:MOST_IN_MATRIX]
+
+
+def _of_many(metrics: Metrics) -> str:
+    return f"the {MOST_IN_MATRIX} largest of {len(metrics.classes):,} classes"
+
+
 def class_scores(metrics: Metrics) -> str:
     """Precision, recall and F1 of each class, the largest class on top."""
-    classes = sorted(metrics.classes, key=lambda one: -one.support)[::-1]
+    classes = [metrics.classes[k] for k in largest(metrics)][::-1]
     place = np.arange(len(classes))
     with mpl.rc_context(_STYLE):
         figure = Figure(figsize=(6.0, float(np.clip(1.0 + 0.42 * len(classes), 2.0, 12.0))), layout="constrained")
@@ -164,6 +178,8 @@ def class_scores(metrics: Metrics) -> str:
         axes.set_yticks(place, [f"{shorten(one.name)} ({one.support})" for one in classes], fontsize=small)
         axes.grid(False, axis="y")
         axes.set(xlim=(0, 1), ylim=(-0.6, len(classes) - 0.4))
+        if len(classes) < len(metrics.classes):
+            axes.set_xlabel(_of_many(metrics))
         handles, labels = axes.get_legend_handles_labels()
         figure.legend(handles[::-1], labels[::-1], fontsize=8, ncols=3, loc="outside upper left")
         return _to_svg(figure, "classes")

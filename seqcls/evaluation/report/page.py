@@ -110,6 +110,8 @@ def _classes(evaluation: Evaluation) -> str:
 
 
 def _mistakes(evaluation: Evaluation) -> str:
+    if len(evaluation.test.classes) > tables.MOST_IN_MATRIX:
+        return f"<p>The most frequent mistakes.</p>{tables.confusion_list(evaluation.test)}"
     layout = "pair" if len(evaluation.test.classes) <= tables.ROOMY_TO else "stack"
     return (
         "<p>Rows are true classes, columns what the network said. Colour is the share of the true class: "

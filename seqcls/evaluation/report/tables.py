@@ -5,10 +5,11 @@ In: metrics and facts. Out: HTML text. Promise: whatever comes from the data goe
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from html import escape
 
 import numpy as np
+import numpy.typing as npt
 
 from seqcls.evaluation.metrics import ClassMetrics, Metrics
 from seqcls.evaluation.report.facts import Baselines, Evaluation, Facts
@@ -29,7 +30,11 @@ LOWER_IS_BETTER = frozenset({"log_loss", "ece", "brier"})
 DENSE_FROM = 13
 """Number of classes from which the matrix drops the shares and shrinks."""
 ROOMY_TO = 5
-MOST_CONFUSIONS = 12
+MOST_CONFUSIONS, CONFUSIONS_OF_MANY = 12, 50
+MOST_IN_MATRIX = 60
+"""Classes up to which every pair stands in the matrix; of more, the most frequent confusions are listed."""
+MOST_CLASSES = 200
+"""Classes that a table shows, the largest first; metrics.json has all."""
 
 
 def text(value: object) -> str:
@@ -98,9 +103,17 @@ def figures_table(evaluation: Evaluation) -> str:
 
 def class_table(metrics: Metrics) -> str:
     """Precision, recall, F1 and AUROC of each class, the largest first."""
-    rows = [_class_row(one) for one in sorted(metrics.classes, key=lambda one: -one.support)]
+    rows = [_class_row(one) for one in sorted(metrics.classes, key=lambda one: -one.support)[:MOST_CLASSES]]
     head = "".join(f"<th>{title}</th>" for title in ("Test rows", "Predicted", "Precision", "Recall", "F1", "AUROC"))
-    return table(f"<th>Class</th>{head}", rows, tall=True)
+    return table(f"<th>Class</th>{head}", rows, tall=True) + smaller_classes(len(metrics.classes))
+
+
+def smaller_classes(classes: int) -> str:
+    """A note where a table of classes ends before all are shown."""
+    left = classes - MOST_CLASSES
+    return (
+        f'<p class="note">{left:,} smaller classes stand in metrics.json, beside this report.</p>' if left > 0 else ""
+    )
 
 
 def _class_row(one: ClassMetrics) -> str:
@@ -123,7 +136,7 @@ def _bar(value: float, colour: str, is_defined: bool) -> str:
 
 def confusion_table(metrics: Metrics) -> str:
     """Counts and, for few classes, shares of the true class; colour grows with it, so that rare mistakes show."""
-    counts = np.array(metrics.confusion)
+    counts = dense_confusions(metrics, range(len(metrics.classes)))
     share = counts / np.maximum(counts.sum(axis=1, keepdims=True), 1)
     dense = len(metrics.classes) >= DENSE_FROM
     size = "dense" if dense else "roomy" if len(metrics.classes) <= ROOMY_TO else ""
@@ -145,19 +158,27 @@ def confusion_table(metrics: Metrics) -> str:
     )
 
 
+def dense_confusions(metrics: Metrics, chosen: Sequence[int]) -> npt.NDArray[np.int64]:
+    """Counts between the chosen classes: row = true class, column = predicted class."""
+    place = {k: number for number, k in enumerate(chosen)}
+    counts = np.zeros((len(place), len(place)), np.int64)
+    for true, predicted, rows in metrics.confusions:
+        if true in place and predicted in place:
+            counts[place[true], place[predicted]] = rows
+    return counts
+
+
 def confusion_list(metrics: Metrics) -> str:
     """The most frequent mistakes."""
-    counts = np.array(metrics.confusion)
-    support, wrong = counts.sum(axis=1), counts.copy()
-    np.fill_diagonal(wrong, 0)
-    order = [cell for cell in np.argsort(-wrong, axis=None, kind="stable")[:MOST_CONFUSIONS] if wrong.flat[cell]]
-    if not order:
+    most = MOST_CONFUSIONS if len(metrics.classes) <= MOST_IN_MATRIX else CONFUSIONS_OF_MANY
+    wrong = sorted((cell for cell in metrics.confusions if cell[0] != cell[1]), key=lambda cell: -cell[2])[:most]
+    if not wrong:
         return '<p class="note">No test row was put into a wrong class.</p>'
     rows = []
-    for true, predicted in (divmod(int(cell), len(counts)) for cell in order):
-        share = wrong[true, predicted] / support[true]
+    for true, predicted, count in wrong:
+        share = count / metrics.classes[true].support
         names = "".join(f'<td class="name">{text(metrics.classes[k].name)}</td>' for k in (true, predicted))
-        rows.append(f"<tr>{names}<td>{wrong[true, predicted]:,}</td>{_bar(share, 'orange', True)}</tr>")
+        rows.append(f"<tr>{names}<td>{count:,}</td>{_bar(share, 'orange', True)}</tr>")
     head = '<th class="name">True</th><th class="name">Predicted as</th><th>Rows</th><th>Share of the true class</th>'
     return table(head, rows)
 
@@ -166,13 +187,16 @@ def split_table(facts: Facts) -> str:
     """Rows of each class in each split."""
     names = list(dict.fromkeys(name for split in SPLITS for name in facts.class_rows.get(split, {})))
     head = "".join(f"<th>{title}</th>" for title in ("Train", "Valid", "Test"))
-    lines = [(text(name), [facts.class_rows.get(split, {}).get(name, 0) for split in SPLITS]) for name in names]
+    books = [(name, [facts.class_rows.get(split, {}).get(name, 0) for split in SPLITS]) for name in names]
+    if len(books) > MOST_CLASSES:
+        books = sorted(books, key=lambda book: -sum(book[1]))[:MOST_CLASSES]
+    lines = [(text(name), counts) for name, counts in books]
     total = ("<b>All</b>", [sum(facts.class_rows.get(split, {}).values()) for split in SPLITS])
     rows = [
         f'<tr><td class="name">{name}</td>{"".join(f"<td>{n:,}</td>" for n in counts)}</tr>'
         for name, counts in [*lines, total]
     ]
-    return table(f"<th>Class</th>{head}", rows, tall=True)
+    return table(f"<th>Class</th>{head}", rows, tall=True) + smaller_classes(len(names))
 
 
 def fact_list(title: str, facts: Mapping[str, object], empty: str = "none") -> str:
