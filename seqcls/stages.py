@@ -16,7 +16,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from seqcls import __version__
 from seqcls.artefacts import ArtefactStore, Ref, read_manifest
 from seqcls.config import Pipeline, config_digest
 from seqcls.config.model import AutoModel
@@ -27,6 +26,7 @@ from seqcls.memory import enough_memory
 from seqcls.sources.discover import source_files
 from seqcls.space import enough_space
 from seqcls.table import InputFile
+from seqcls.version import __version__
 from seqcls.workspace import Workspace
 
 # Raise a stage's number when its code changes what it writes: old artefacts are then made again.

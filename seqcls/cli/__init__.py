@@ -11,10 +11,10 @@ import sys
 from collections.abc import Sequence
 from typing import NoReturn
 
-from seqcls import __version__
 from seqcls.cli import inspect, models, scores, train_and_score
 from seqcls.cli.interruption import Interruption
 from seqcls.errors import SeqclsError, WorldFailed, printable, remedy
+from seqcls.version import __version__
 
 
 class Parser(argparse.ArgumentParser):

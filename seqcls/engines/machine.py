@@ -10,8 +10,8 @@ import importlib.metadata
 import torch
 from pydantic import BaseModel, ConfigDict
 
-from seqcls import __version__
 from seqcls.models.bf16 import BF16_INSTRUCTIONS
+from seqcls.version import __version__
 
 
 class Machine(BaseModel):

@@ -1,16 +1,18 @@
-"""One sequence from the command line. In: its text form. Out: label, probabilities, flags. Nothing is recorded.
+"""Sequences from memory or from the command line. In: sequences. Out: a `Prediction` each. Nothing is recorded.
 
-Promise: the answer is the row that `seqcls score` would write of this sequence if no rule rejected it: made by the same
-code, and without a label where its confidence is too small for one (scoring/abstaining.py).
+Promise: each answer is the row that `seqcls score` would write of this sequence if no rule rejected it: made by the
+same code, and without a label where its confidence is too small for one (scoring/abstaining.py).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Any
 
 import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
 
 from seqcls.errors import DataRefused
 from seqcls.ledger.models import ModelVersion
@@ -24,25 +26,96 @@ PLACE = "command line"
 MISSING = frozenset({"", "?", "nan", "null"})
 
 
-def predict_one(workspace: Workspace, version: ModelVersion, text: str) -> dict[str, Any]:
-    """Classify one sequence written as text (see `parse_sequence`); `label` is None where the row abstains."""
-    kind = workspace.pipeline.kind
-    sequence = pa.array([parse_sequence(kind, text)], table_schema(kind).field("sequence").type)
-    rows = pa.table({"id": ["1"], "sequence": sequence, "source_file": [PLACE], "source_row": [1]})
+class Prediction(BaseModel):
+    """The answer of a model for one sequence."""
+
+    model_config = ConfigDict(frozen=True, use_attribute_docstrings=True)
+
+    label: str | None
+    """The class; None where `confidence` is below `least_confidence`."""
+    confidence: float
+    """Probability of the most likely class."""
+    least_confidence: float
+    """The confidence that a label takes; 0 where `score.abstain_precision` is not set."""
+    probabilities: dict[str, float]
+    """By class; they add up to 1."""
+    model: str
+    """Name of the version, such as `ecg@v3`."""
+    flags: list[str]
+    """Such as `truncated` and `many_unknown`."""
+
+
+def predict_sequences(
+    workspace: Workspace, version: ModelVersion, sequences: Sequence[Any], where: str = "sequences"
+) -> list[Prediction]:
+    """Classify sequences in the form of the table (`as_column`); DataRefused names the first that has no answer."""
+    count = len(sequences)
+    rows = pa.table(
+        {
+            "id": [str(number) for number in range(1, count + 1)],
+            "sequence": as_column(workspace.pipeline.kind, sequences, where),
+            "source_file": [where] * count,
+            "source_row": list(range(1, count + 1)),
+        }
+    )
     scorer, least = open_scorer(workspace, version, "torch"), least_confidence(workspace, version)
     scores, rejects = score_rows(rows, scorer, least, "", datetime.now(UTC))
     if rejects.num_rows:
-        raise DataRefused("the network gave no finite numbers for this sequence", where=version.name,
+        raise DataRefused("the network gave no finite numbers for this sequence",
+                          where=f"{version.name}, {where}: row {rejects['source_row'][0]}",
                           expected="finite logits", next_step="look for extreme values in it")  # fmt: skip
-    [row] = scores.to_pylist()
-    return {
-        "label": row["label"],
-        "confidence": row["confidence"],
-        "least_confidence": least,
-        "probabilities": {name: row[f"p_{name}"] for name in scorer.labels},
-        "model": version.name,
-        "flags": row["flags"],
-    }
+    return [
+        Prediction(
+            label=row["label"], confidence=row["confidence"], least_confidence=least,
+            probabilities={name: row[f"p_{name}"] for name in scorer.labels}, model=version.name, flags=row["flags"],
+        )
+        for row in scores.to_pylist()
+    ]  # fmt: skip
+
+
+def predict_one(workspace: Workspace, version: ModelVersion, text: str) -> dict[str, Any]:
+    """Classify one sequence written as text (see `parse_sequence`); `label` is None where the row abstains."""
+    sequence = parse_sequence(workspace.pipeline.kind, text)
+    [answer] = predict_sequences(workspace, version, [sequence], PLACE)
+    return answer.model_dump()
+
+
+def as_column(kind: Kind, sequences: Sequence[Any], where: str = "sequences") -> pa.Array:
+    """Sequences as Python has them -> the column of the table.
+
+    text, dna and protein: a string each; tokens: a list of strings each; series: (T,) numbers, or (C, T) for C
+    channels, as lists or NumPy arrays, NaN or None for a missing value.
+    """
+    column_type = table_schema(kind).field("sequence").type
+    found = []
+    for number, sequence in enumerate(sequences, 1):
+        try:
+            if isinstance(sequence, str) and kind in ("series", "tokens"):  # Arrow would take its letters one by one
+                raise TypeError("text")
+            [item] = pa.array([_channels(sequence) if kind == "series" else sequence], column_type, from_pandas=True)
+        except (pa.ArrowException, TypeError, ValueError) as error:
+            raise _no_sequence(kind, sequence, f"{where}: row {number}") from error
+        values = item.as_py()
+        if not values or not values[0]:  # nothing, no letters, no channels, or no values
+            raise _no_sequence(kind, sequence, f"{where}: row {number}")
+        found.append(values)
+    return pa.array(found, column_type)
+
+
+def _channels(sequence: Any) -> list[Any]:
+    """(T,) or (C, T) -> C lists."""
+    outer = sequence.tolist() if hasattr(sequence, "tolist") else list(sequence)
+    return outer if outer and hasattr(outer[0], "__len__") else [outer]
+
+
+def _no_sequence(kind: Kind, found: object, where: str) -> DataRefused:
+    expected = {
+        "tokens": "a list of strings",
+        "series": "numbers (T,), or channels of numbers (C, T); None or NaN where a value is missing",
+    }.get(kind, "a string")
+    text = repr(found)
+    return DataRefused(f"{text[:60]}{'...' if len(text) > 60 else ''} is no {kind} sequence", where=where,
+                       expected=expected, next_step="give the sequence in this form")  # fmt: skip
 
 
 def parse_sequence(kind: Kind, text: str) -> object:
