@@ -21,7 +21,7 @@ from typing import Any
 
 from seqcls.ahead import Behind
 from seqcls.durable import fsync_folder, fsync_tree, make_folder
-from seqcls.errors import Corrupted, WorldFailed, remedy
+from seqcls.errors import NO_SPACE, Corrupted, NotEnough, WorldFailed, remedy
 from seqcls.failpoints import failpoint
 from seqcls.manifest import MANIFEST, Ref, file_digest, read_manifest, verify, write_json, write_manifest
 from seqcls.temporary import STALE_SECONDS, remove_left_over, temporary_name
@@ -58,7 +58,8 @@ class ArtefactStore:
             yield draft, done
             done.append(self._publish(kind, draft))
         except OSError as error:
-            raise WorldFailed(
+            failure = NotEnough if error.errno in NO_SPACE else WorldFailed
+            raise failure(
                 f"{error.strerror or error} while writing a {kind} artefact{self._room(error)}",
                 where=str(error.filename or draft.folder),
                 expected="a disk and limits that let it be written",

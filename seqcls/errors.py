@@ -7,6 +7,8 @@
     |   `-- GateRefused      the model may not be promoted
     |-- CheckBroken      a check of ours does not add up: a bug       never retried   exit code 4
     `-- WorldFailed      disk, database, network                      retried         exit code 5
+        |-- InputFailed      one input file cannot be read; of new files the others are scored
+        |-- NotEnough        memory or space; where it is enough for others, one new file needs too much
         `-- Corrupted        bytes on disk differ from their digest   never retried
 
 Each message tells four things: what was found, where, what was expected, what to do next.
@@ -89,6 +91,14 @@ class WorldFailed(SeqclsError):
     retryable = True
 
 
+class InputFailed(WorldFailed):
+    """One input file cannot be read as it lies there. Scoring refuses it by name and goes on with the others."""
+
+
+class NotEnough(WorldFailed):
+    """Memory, or space on a disk, does not suffice. Scoring takes it for the fault of the file where others fit."""
+
+
 class Corrupted(WorldFailed):
     """Bytes on disk are not the bytes that were written."""
 
@@ -112,6 +122,11 @@ _REMEDIES = {
     errno.ELOOP: "remove that link",
     errno.ENOMEM: "give the run more memory",
 }
+
+NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
+STRIKES_ANY_FILE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR})
+"""Errors in reading a file that would strike at any other file as well."""
 
 OF_THE_WORLD = frozenset({errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.EINTR, errno.ESTALE})
 """Errors of the operating system that say nothing about the file at which they struck."""

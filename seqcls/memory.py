@@ -1,6 +1,6 @@
 """Too little memory, or too few threads: what Python, Arrow and torch raise for it becomes one message.
 
-In: a block of work. Out: the same, or `WorldFailed`. Promise: only errors that say so themselves are taken for a lack
+In: a block of work. Out: the same, or `NotEnough`. Promise: only errors that say so themselves are taken for a lack
 of memory; the threads that Arrow will want are tried first, since Arrow ends the process where it cannot start one.
 A process that the kernel ends for lack of memory (SIGKILL) says nothing: the next run goes on where it stood.
 """
@@ -13,7 +13,7 @@ from contextlib import contextmanager
 
 import pyarrow as pa
 
-from seqcls.errors import WorldFailed, first_line
+from seqcls.errors import NotEnough, WorldFailed, first_line
 
 # torch raises RuntimeError for it (DefaultCPUAllocator, CUDA), libraries in C++ pass on std::bad_alloc, and Python has
 # no room for the stack of a thread that reads ahead or writes behind.
@@ -41,7 +41,7 @@ def enough_memory(doing: str, smaller: str) -> Iterator[None]:
     except (MemoryError, RuntimeError, OSError) as error:
         if not is_lack_of_memory(error):
             raise
-        raise WorldFailed(
+        raise NotEnough(
             f"the memory does not suffice ({first_line(error)})",
             where=doing,
             expected="room for one batch and the network",

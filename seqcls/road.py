@@ -172,6 +172,7 @@ def score_pipeline(
     say("score", f"{night.rows.scored} rows in {night.seconds:.1f} s")
     if night.note:
         say("engine", night.note)
+    prepared = nightly.with_refused(prepared, night)
     files = finish_scoring(workspace, prepared, night, run_id)
     say("publish", f"{len(files.scores)} files")
     return ScoreOutcome(

@@ -1,6 +1,6 @@
 """Free space, looked at before a long read: what cannot fit is said in a second, not after an hour.
 
-In: a folder and the input files. Out: nothing, or `WorldFailed` with what is needed and what is free. Promise: nothing
+In: a folder and the input files. Out: nothing, or `NotEnough` with what is needed and what is free. Promise: nothing
 that would have fitted is refused: half of the bytes of the files is less than what ingest, validation and encoding were
 seen to write for any kind (reviews 0.95 of the CSV, DNA 3.7 of the gzipped FASTA, ECG 1.3 of the CSV). A disk that
 fills up later is noticed where it is written.
@@ -12,7 +12,7 @@ import shutil
 from collections.abc import Iterable
 from pathlib import Path
 
-from seqcls.errors import WorldFailed
+from seqcls.errors import NotEnough
 from seqcls.table import InputFile
 
 SHARE = 0.5
@@ -24,7 +24,7 @@ def enough_space(folder: Path, files: Iterable[InputFile]) -> None:
     there = next(place for place in (folder.absolute(), *folder.absolute().parents) if place.exists())
     free = shutil.disk_usage(there).free
     if free < needed:
-        raise WorldFailed(
+        raise NotEnough(
             f"{free / 1e6:.1f} MB free, and at least {needed / 1e6:.1f} MB needed for what is made of the input",
             where=str(folder),
             expected=f"free space of half of the input files ({needed / SHARE / 1e6:.1f} MB)",

@@ -88,7 +88,9 @@ def open_input(database: Database, pipeline: str, digest: str, checked_digest: s
     def work(connection: Connection) -> Row[Any]:
         mine = _input(pipeline, digest, 0)
         unset = and_(mine, inputs.c.checked_digest.is_(None))
-        connection.execute(update(inputs).where(unset).values(checked_digest=checked_digest, chunk_rows=chunk_rows))
+        connection.execute(
+            update(inputs).where(unset).values(checked_digest=checked_digest, chunk_rows=chunk_rows, detail="")
+        )
         refused = and_(mine, inputs.c.state == "refused")
         connection.execute(update(inputs).where(refused).values(state="open", detail=""))
         return connection.execute(select(inputs).where(mine)).one()

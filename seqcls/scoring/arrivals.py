@@ -1,19 +1,23 @@
 """Which files are new: by content, of the days asked for, and no longer being written.
 
-In: the score folders. Out: `Discovery`. Promise: every file that a pattern names is in exactly one of new, known,
-waiting, outside; a file in motion waits for the next run and stops no other.
+In: the score folders. Out: `Discovery`. Promise: every entry that a pattern names is in exactly one of new, known,
+waiting, outside, unusable; a file in motion waits for the next run, what is no file that can be read is named, and
+neither stops the others.
 """
 
 from __future__ import annotations
 
+import hashlib
+import os
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
 from seqcls.config.train import ScoreConfig
-from seqcls.errors import ConfigRefused
+from seqcls.errors import ConfigRefused, SeqclsError, one_line
 from seqcls.failpoints import failpoint
 from seqcls.ledger.chunks import list_inputs, see_input
 from seqcls.scoring.days import day_of
@@ -52,6 +56,14 @@ class NewFile(_Record):
         return InputFile(Path(self.path), self.name, self.digest, self.size)
 
 
+class Unusable(_Record):
+    """An entry that is no file that can be read: it has no content, so `digest` stands for its name and the reason."""
+
+    name: str
+    digest: str
+    reason: str
+
+
 class Discovery(_Record):
     """What the score folders hold."""
 
@@ -62,6 +74,12 @@ class Discovery(_Record):
     """Names that are perhaps still being written, each with the sign of it."""
     outside: tuple[str, ...] = ()
     """Names of new files whose day is not asked for."""
+    unusable: tuple[Unusable, ...] = ()
+
+    def only(self, files: tuple[NewFile, ...]) -> Discovery:
+        """The same with some of the new files, or in another order."""
+        return self.model_copy(update={"new": files})
+
     rescored_with: int = 0
     """The version that scores again what is in `new`; 0 = new files, scored by the champion."""
     request: ScoreRequest = EVERYTHING
@@ -69,7 +87,7 @@ class Discovery(_Record):
 
 def discover_new(workspace: Workspace, request: ScoreRequest = EVERYTHING, *, note: bool = True) -> Discovery:
     """List the score folders and tell new content from known; `note` writes down what was seen."""
-    files, waiting = list_files(workspace)
+    files, waiting, unusable = list_files(workspace)
     known = {row.input_digest for row in list_inputs(workspace.ledger, workspace.pipeline.name) if row.state == "done"}
     new: dict[str, NewFile] = {}
     seen: list[str] = []
@@ -90,13 +108,26 @@ def discover_new(workspace: Workspace, request: ScoreRequest = EVERYTHING, *, no
         else:
             found = NewFile(name=file.name, path=str(file.path), digest=file.digest, size=file.size, day=str(day))
             new[file.digest] = found
+    for item in unusable if note else ():
+        see_input(workspace.ledger, workspace.pipeline.name, item.digest, item.name)
     return Discovery(
-        new=tuple(new.values()), known=tuple(seen), waiting=tuple(waiting), outside=tuple(outside), request=request
-    )
+        new=tuple(new.values()), known=tuple(seen), waiting=tuple(waiting), outside=tuple(outside),
+        unusable=tuple(unusable), request=request,
+    )  # fmt: skip
 
 
-def list_files(workspace: Workspace) -> tuple[list[InputFile], list[str]]:
-    """The files that are whole, and sentences about those that perhaps are not."""
+class Listing(NamedTuple):
+    """What lies in the score folders."""
+
+    files: list[InputFile]
+    """Those that are whole."""
+    waiting: list[str]
+    """Sentences about those that perhaps are not."""
+    unusable: list[Unusable]
+
+
+def list_files(workspace: Workspace) -> Listing:
+    """Every entry that score.files names."""
     settings = workspace.pipeline.score
     if not settings.files:
         raise ConfigRefused(
@@ -107,18 +138,32 @@ def list_files(workspace: Workspace) -> tuple[list[InputFile], list[str]]:
         )
     source, folder = workspace.pipeline.score_source, workspace.folder
     if source.format == "sql":
-        return find_files(source, folder), []
+        return Listing(find_files(source, folder), [], [])
     marker = settings.done_marker
-    paths = [
-        path
-        for path in sorted(find_paths(folder, list(settings.files), allow_none=True))
-        if marker is None or not path.name.endswith(marker)
-    ]
-    files, moving = read_settled(source, folder, paths, _settled(settings))
+    unusable: dict[str, Unusable] = {}
+
+    def refuse(path: Path, error: SeqclsError) -> None:
+        item = _unusable(_relative(path, folder), error)
+        unusable.setdefault(item.name, item)
+
+    found = sorted(find_paths(folder, list(settings.files), allow_none=True, refuse=refuse))
+    paths = [path for path in found if marker is None or not path.name.endswith(marker)]
+    files, moving = read_settled(source, folder, paths, _settled(settings), refuse)
     sign = f"no {marker} beside it, or changing" if marker else "changed a moment ago"
-    unfinished = [path.relative_to(folder) if path.is_relative_to(folder) else path
-                  for path in find_unfinished(folder, list(settings.files))]  # fmt: skip
-    return files, [*(f"{name} ({sign})" for name in moving), *(f"{name} (a temporary name)" for name in unfinished)]
+    unfinished = [_relative(path, folder) for path in find_unfinished(folder, list(settings.files))]
+    waiting = [*(f"{name} ({sign})" for name in moving), *(f"{name} (a temporary name)" for name in unfinished)]
+    return Listing(files, [one_line(item) for item in waiting], list(unusable.values()))
+
+
+def _relative(path: Path, folder: Path) -> str:
+    return str(path.relative_to(folder) if path.is_relative_to(folder) else path)
+
+
+def _unusable(name: str, error: SeqclsError) -> Unusable:
+    """Under a name that can be written down, whatever bytes the real one has."""
+    told = type(error)(error.found, where=name, expected=error.expected, next_step=error.next_step)
+    shown = one_line(name)
+    return Unusable(name=shown, digest=hashlib.sha256(f"{shown}\n{told}".encode()).hexdigest(), reason=str(told))
 
 
 def _settled(settings: ScoreConfig) -> Callable[[Path], bool]:
@@ -136,6 +181,6 @@ def _settled(settings: ScoreConfig) -> Callable[[Path], bool]:
 def _changed(path: Path) -> float:
     """When a file was last changed; a query has no such time: now."""
     try:
-        return path.stat().st_mtime if path.is_file() else time.time()
+        return path.stat().st_mtime if os.path.isfile(path) else time.time()
     except FileNotFoundError:
         return time.time()

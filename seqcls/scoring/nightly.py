@@ -12,23 +12,27 @@ from collections.abc import Callable
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
+from sqlalchemy import Row
 
 from seqcls.display import harmless
-from seqcls.errors import CheckBroken, DataRefused
+from seqcls.errors import CheckBroken, DataRefused, NotEnough
 from seqcls.ledger.chunks import list_inputs
+from seqcls.ledger.stages import new_run_id
+from seqcls.ledger.tries import cut_off
+from seqcls.owner import is_gone
 from seqcls.registry.journal import complete_journal
 from seqcls.registry.versions import CHAMPION, champion, find_version
 from seqcls.scoring.arrivals import EVERYTHING, Discovery, discover_new
-from seqcls.scoring.chunks import ScorerCache, score_input
-from seqcls.scoring.preparing import Prepared, prepare_new
-from seqcls.scoring.publish import remove_traces
+from seqcls.scoring.chunks import ScoredInput, ScorerCache, score_input
+from seqcls.scoring.preparing import Prepared, Refusal, prepare_new, told_before
+from seqcls.scoring.publish import publish, remove_traces
 from seqcls.scoring.request import ScoreRequest, check_request
 from seqcls.scoring.rescore import find_history, prepare_history
 from seqcls.workspace import Workspace
 
 __all__ = [
     "EVERYTHING", "Discovery", "Night", "Prepared", "ScoreRequest", "discover", "discover_new", "prepare",
-    "prepare_new", "require_usable", "score_prepared",
+    "prepare_new", "require_usable", "score_prepared", "with_refused",
 ]  # fmt: skip
 
 
@@ -57,19 +61,37 @@ class Night(BaseModel):
     """What computed; empty when nothing was to score."""
     note: str = ""
     """Why it was this engine, where that is not what the race of the version says."""
+    refused: tuple[Refusal, ...] = ()
+    """Inputs for whose chunks memory or space did not suffice, while it did for others."""
+    set_aside: tuple[Refusal, ...] = ()
+    """The same, for which a run has failed before."""
 
 
 def discover(workspace: Workspace, request: ScoreRequest = EVERYTHING) -> Discovery:
-    """What there is to score, once what killed runs left is cleared; no champion (or no such version), no scoring."""
+    """What there is to score, once what killed runs left is cleared; no champion (or no such version), no scoring.
+
+    What they committed is published first: a run that a file of the inbox ends (the kernel, for lack of memory) would
+    not come to it either.
+    """
     version = check_request(workspace, request)
     remove_traces(workspace.store, workspace.output)
     complete_journal(workspace, CHAMPION)
+    publish(workspace)
     return find_history(workspace, request, version) if request.rescore else discover_new(workspace, request)
 
 
 def prepare(workspace: Workspace, discovery: Discovery) -> Prepared:
-    """Make the rows of every input ready."""
-    return prepare_history(workspace, discovery) if discovery.rescored_with else prepare_new(workspace, discovery)
+    """Make the rows of every input ready. Files that a run did not live to read come when all else is published."""
+    if discovery.rescored_with:
+        return prepare_history(workspace, discovery)
+    fatal = cut_off(workspace.ledger, workspace.pipeline.name, is_gone)
+    suspects = tuple(file for file in discovery.new if file.digest in fatal)
+    if suspects and len(suspects) < len(discovery.new):
+        others = tuple(file for file in discovery.new if file.digest not in fatal)
+        score_prepared(workspace, prepare_new(workspace, discovery.only(others)), new_run_id())
+        publish(workspace)
+        discovery = discovery.only((*others, *suspects))
+    return prepare_new(workspace, discovery)
 
 
 def score_prepared(
@@ -82,7 +104,16 @@ def score_prepared(
     version = find_version(workspace, again) if again else None
     rows = {row.input_digest: row for row in list_inputs(workspace.ledger, workspace.pipeline.name, again)}
     scorers = ScorerCache(workspace, version)
-    results = [score_input(workspace, rows[digest], scorers, run_id, progress) for digest in prepared.inputs]
+    results: list[ScoredInput] = []
+    short: list[tuple[Row[Any], NotEnough]] = []
+    for digest in prepared.inputs:
+        try:
+            results.append(score_input(workspace, rows[digest], scorers, run_id, progress))
+        except NotEnough as error:
+            short.append((rows[digest], error))
+    refused, told = _too_large(workspace, short)
+    if refused and not results:
+        raise short[0][1]
     seconds = time.perf_counter() - started
     totals = NightRows(
         rows_in=sum(r.rows_in for r in results),
@@ -102,7 +133,23 @@ def score_prepared(
         unfinished=tuple(r.name for r in results if not r.complete),
         engine=last.engine.name if last else "",
         note=last.note if last else "",
+        refused=refused,
+        set_aside=told,
     )
+
+
+def _too_large(
+    workspace: Workspace, short: list[tuple[Row[Any], NotEnough]]
+) -> tuple[tuple[Refusal, ...], tuple[Refusal, ...]]:
+    """Inputs whose chunks ask for more memory or space than there is; they stay open, and come after new ones."""
+    found = [Refusal(name=row.name, reason=f"{row.name}: {error}", digest=row.input_digest) for row, error in short]
+    return told_before(workspace, found)
+
+
+def with_refused(prepared: Prepared, night: Night) -> Prepared:
+    """What was prepared, with the inputs that could not be scored among those that could not be used."""
+    refused, told = (*prepared.refused, *night.refused), (*prepared.set_aside, *night.set_aside)
+    return prepared.model_copy(update={"refused": refused, "set_aside": told})
 
 
 def require_usable(prepared: Prepared) -> None:

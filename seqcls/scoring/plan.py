@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from pydantic import BaseModel, ConfigDict
 
-from seqcls.errors import DataRefused, one_line
+from seqcls.errors import DataRefused, InputFailed, NotEnough, one_line
 from seqcls.ledger.set_aside import set_aside_since
+from seqcls.memory import enough_memory
 from seqcls.scoring.arrivals import NewFile, discover_new
 from seqcls.scoring.request import ScoreRequest, check_request
 from seqcls.scoring.rescore import find_history
@@ -52,6 +53,10 @@ def plan_scoring(workspace: Workspace, request: ScoreRequest) -> Plan:
     sets_aside = workspace.pipeline.score.unusable == "set_aside"
     told = set_aside_since(workspace.ledger, workspace.pipeline.name) if sets_aside else {}
     files = [_planned(workspace, file, all((name, file.digest) in told for name in file.names)) for file in found.new]
+    files += [
+        PlannedFile(name=item.name, day="", rows=0, reason=item.reason, set_aside=(item.name, item.digest) in told)
+        for item in found.unusable
+    ]
     return Plan(
         model=version.name, rescore=request.rescore, files=tuple(sorted(files, key=lambda file: (file.day, file.name))),
         known=len(found.known), outside=len(found.outside), waiting=found.waiting,
@@ -63,9 +68,10 @@ def _planned(workspace: Workspace, file: NewFile, told: bool) -> PlannedFile:
         return PlannedFile(name=file.name, day=file.day, rows=file.rows)
     source, kind = workspace.pipeline.score_source, workspace.pipeline.kind
     try:
-        batches = read_file(file.as_input(), source, kind, labelled=False, folder=workspace.folder)
-        return PlannedFile(name=file.name, day=file.day, rows=sum(batch.rows_in for batch in batches))
-    except DataRefused as error:
+        with enough_memory(file.name, "make the file smaller"):
+            batches = read_file(file.as_input(), source, kind, labelled=False, folder=workspace.folder)
+            return PlannedFile(name=file.name, day=file.day, rows=sum(batch.rows_in for batch in batches))
+    except (DataRefused, InputFailed, NotEnough) as error:
         return PlannedFile(name=file.name, day=file.day, rows=0, reason=str(error), set_aside=told)
 
 

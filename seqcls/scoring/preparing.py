@@ -1,8 +1,9 @@
 """Discovered files -> inputs that are ready to score. In: `Discovery`. Out: `Prepared`, and `checked` artefacts.
 
 Promise: each file is ingested and validated by itself; one that cannot be used is refused by name, one that changes
-meanwhile is left for the next run, and neither stops the others. With `score.unusable = "set_aside"` a file fails one
-run; the next ones try it again, and only say so while it cannot be used.
+meanwhile is left for the next run, and neither stops the others. Memory or space that does not suffice is the fault of
+the file where it suffices for another, and of the world where it does not. With `score.unusable = "set_aside"` a file
+fails one run; the next ones try it again, and only say so while it cannot be used.
 """
 
 from __future__ import annotations
@@ -12,10 +13,12 @@ from datetime import UTC, datetime
 from pydantic import BaseModel, ConfigDict
 
 from seqcls.artefacts import Ref
-from seqcls.errors import DataRefused
+from seqcls.errors import DataRefused, InputFailed, NotEnough, SeqclsError
 from seqcls.failpoints import failpoint
 from seqcls.ledger.chunks import close_input, list_inputs, open_input
 from seqcls.ledger.set_aside import set_aside_since
+from seqcls.ledger.tries import trying
+from seqcls.owner import this_process
 from seqcls.scoring.arrivals import Discovery, NewFile
 from seqcls.scoring.days import day_of_input
 from seqcls.sources.arriving import is_unchanged
@@ -69,16 +72,19 @@ class Prepared(BaseModel):
 def prepare_new(workspace: Workspace, discovery: Discovery) -> Prepared:
     """Ingest and validate each new file; also take up inputs that an earlier run left open."""
     ready: list[str] = []
-    refused: list[Refusal] = []
+    refused = [Refusal(name=item.name, reason=item.reason, digest=item.digest) for item in discovery.unusable]
+    short: list[NotEnough] = []
     waiting = list(discovery.waiting)
-    for file in discovery.new:
+    for file in _refused_last(workspace, discovery.new):
         try:
-            checked = check_file(workspace, file)
-        except DataRefused as error:
+            with trying(workspace.ledger, workspace.pipeline.name, file.digest, this_process()):
+                checked = check_file(workspace, file)
+        except (DataRefused, InputFailed, NotEnough) as error:
+            short += [error] if isinstance(error, NotEnough) else []
             close_input(workspace.ledger, workspace.pipeline.name, file.digest, "refused", detail=str(error))
             if is_unchanged(file.as_input(), workspace.pipeline.score_source, workspace.folder):
                 refused.append(
-                    Refusal(name=file.name, reason=str(error), digest=file.digest, copies=file.copies)
+                    Refusal(name=file.name, reason=_about(file, error), digest=file.digest, copies=file.copies)
                 )  # fmt: skip
             else:
                 waiting.append(f"{file.name} (changed while being read)")
@@ -93,14 +99,28 @@ def prepare_new(workspace: Workspace, discovery: Discovery) -> Prepared:
         for row in list_inputs(workspace.ledger, workspace.pipeline.name)
         if row.state == "open" and row.checked_digest and discovery.request.covers(day_of_input(row))
     ]
-    news, told = _told_before(workspace, refused)
+    news, told = told_before(workspace, refused)
+    if short and not ready and not left and news:
+        raise short[0]
     return Prepared(
         inputs=tuple(dict.fromkeys([*ready, *left])), refused=news, waiting=tuple(waiting), set_aside=told,
         fails_once=workspace.pipeline.score.unusable == "set_aside",
     )  # fmt: skip
 
 
-def _told_before(workspace: Workspace, refused: list[Refusal]) -> tuple[tuple[Refusal, ...], tuple[Refusal, ...]]:
+def _refused_last(workspace: Workspace, files: tuple[NewFile, ...]) -> list[NewFile]:
+    """What an earlier run could not use is tried again when all else is ready."""
+    rows = list_inputs(workspace.ledger, workspace.pipeline.name)
+    refused = {row.input_digest for row in rows if row.state == "refused"}
+    return sorted(files, key=lambda file: file.digest in refused)
+
+
+def _about(file: NewFile, error: SeqclsError) -> str:
+    """A lack of memory or space names the stage, not the file."""
+    return f"{file.name}: {error}" if isinstance(error, NotEnough) else str(error)
+
+
+def told_before(workspace: Workspace, refused: list[Refusal]) -> tuple[tuple[Refusal, ...], tuple[Refusal, ...]]:
     """(those that fail the run, those that a run has failed for under every name that they have now).
 
     Whatever was set aside has been tried again: a mended config or rule takes it up.

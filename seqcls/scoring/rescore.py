@@ -78,7 +78,7 @@ def prepare_history(workspace: Workspace, discovery: Discovery) -> Prepared:
 
 def _places(workspace: Workspace) -> dict[str, InputFile]:
     """Where each content lies in the score folders now."""
-    return {file.digest: file for file in list_files(workspace)[0]}
+    return {file.digest: file for file in list_files(workspace).files}
 
 
 def _fixed_rows(workspace: Workspace, row: FirstScoring, version: int) -> str | None:

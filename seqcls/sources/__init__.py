@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from seqcls.config.source import SourceConfig
-from seqcls.errors import CheckBroken
+from seqcls.errors import NO_SPACE, STRIKES_ANY_FILE, CheckBroken, InputFailed, NotEnough, remedy
 from seqcls.sources.arff import read_arff
 from seqcls.sources.checksums import check_checksum
 from seqcls.sources.columnar import read_parquet_source
@@ -59,7 +59,7 @@ def read_file(
     if file.size == 0 and source.format not in _MAYBE_EMPTY:
         raise reading.refuse("no rows: the file is empty", expected="at least one record", next_step=_AGAIN)
     rows_in = 0
-    for batch in FORMATS[source.format](reading):
+    for batch in _read(reading):
         if batch.table.num_rows + batch.rejects.num_rows != batch.rows_in:
             raise CheckBroken(
                 f"{batch.rows_in} records became {batch.table.num_rows} rows and {batch.rejects.num_rows} rejects",
@@ -70,3 +70,21 @@ def read_file(
             yield batch
     if rows_in == 0:
         raise reading.refuse("no rows", expected="at least one record", next_step=_AGAIN)
+
+
+def _read(reading: Reading) -> Iterator[SourceBatch]:
+    """An error of the disk while the file is read is one of this file, as long as it would not strike at any other."""
+    try:
+        yield from FORMATS[reading.source.format](reading)
+    except OSError as error:
+        if error.errno in STRIKES_ANY_FILE or reading.source.format == "sql":
+            raise
+        if error.errno in NO_SPACE:  # of measurements that are sorted on disk
+            raise NotEnough(
+                f"no room for temporary files ({error.strerror})", where=reading.file.name,
+                expected="room in the folder for temporary files (TMPDIR)", next_step=remedy(error),
+            ) from error  # fmt: skip
+        raise InputFailed(
+            f"cannot be read ({error.strerror or error})", where=reading.file.name, expected="a file on a sound disk",
+            next_step=f"{remedy(error)}, or fetch the file again",
+        ) from error  # fmt: skip

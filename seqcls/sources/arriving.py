@@ -7,25 +7,36 @@ one that moves meanwhile is named and left for the next run, and never stops the
 from __future__ import annotations
 
 import fnmatch
+import os
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
 
 from seqcls.config.source import SourceConfig
-from seqcls.errors import WorldFailed
-from seqcls.sources.discover import UNFINISHED, before_wildcard, digest_file, with_unique_names
+from seqcls.errors import STRIKES_ANY_FILE, DataRefused, InputFailed, WorldFailed, remedy
+from seqcls.sources.discover import before_wildcard, digest_file, with_unique_names
+from seqcls.sources.entries import UNFINISHED, Refuse, check_name
 from seqcls.table import InputFile
 
 
 def read_settled(
-    source: SourceConfig, folder: Path, paths: list[Path], is_settled: Callable[[Path], bool]
+    source: SourceConfig, folder: Path, paths: list[Path], is_settled: Callable[[Path], bool], refuse: Refuse
 ) -> tuple[list[InputFile], list[str]]:
-    """Files with their digests, sorted by name; names of those that are not settled, or changed while being read."""
+    """Files with their digests, sorted by name; names of those that are not settled, or changed while being read.
+
+    `refuse` is told of those that cannot be read.
+    """
     named = with_unique_names([InputFile(path, path.name, "", 0) for path in paths], folder)
     files: list[InputFile] = []
     moving: list[str] = []
     for item in sorted(named, key=lambda file: file.name):
-        found = _digest_of_settled(item.path, source, folder, is_settled)
+        try:
+            check_name(item.name)
+            found = _digest_of_settled(item.path, source, folder, is_settled)
+        except (DataRefused, InputFailed) as error:
+            refuse(item.path, error)
+            continue
         if found is None:
             moving.append(item.name)
         else:
@@ -37,7 +48,10 @@ def is_unchanged(file: InputFile, source: SourceConfig, folder: Path) -> bool:
     """Whether a file still is what it was when it was found; tells a file in motion from a bad one."""
     if source.format == "sql":
         return True
-    found = _digest_of_settled(file.path, source, folder, Path.is_file)
+    try:
+        found = _digest_of_settled(file.path, source, folder, Path.is_file)
+    except InputFailed:
+        return True  # it lies there still, and cannot be read
     return found is not None and found.digest == file.digest
 
 
@@ -47,9 +61,15 @@ def _digest_of_settled(
     try:
         return digest_file(path, source, folder) if is_settled(path) else None
     except (WorldFailed, FileNotFoundError):
-        if path.is_file():
+        if os.path.lexists(path):
             raise
         return None  # moved away while we looked
+    except OSError as error:
+        if error.errno in STRIKES_ANY_FILE:
+            raise
+        raise InputFailed(
+            f"cannot be looked at ({error.strerror})", where=str(path), next_step=f"{remedy(error)}, then run again"
+        ) from error
 
 
 def find_unfinished(folder: Path, patterns: list[str]) -> list[Path]:
@@ -60,7 +80,8 @@ def find_unfinished(folder: Path, patterns: list[str]) -> list[Path]:
         base = Path(pattern) if Path(pattern).is_absolute() else folder / pattern
         wanted = "*" if base.is_dir() else base.name
         for path in _beside(base):
-            if path.is_file() and any(fnmatch.fnmatchcase(name, wanted) for name in _final_names(path.name, wanted)):
+            names = _final_names(path.name, wanted)
+            if os.path.isfile(path) and any(fnmatch.fnmatchcase(name, wanted) for name in names):
                 found.add(path)
     return sorted(found)
 
@@ -72,8 +93,9 @@ def _beside(base: Path) -> Iterator[Path]:
         return
     fixed = Path(*before_wildcard(base.parent))
     for folder in [fixed] if fixed == base.parent else sorted(fixed.glob(str(base.parent.relative_to(fixed)))):
-        if folder.is_dir():
-            yield from folder.iterdir()
+        if os.path.isdir(folder):
+            with suppress(PermissionError):  # told of where the files are found
+                yield from folder.iterdir()
 
 
 def _final_names(name: str, wanted: str) -> list[str]:

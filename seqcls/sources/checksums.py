@@ -11,7 +11,7 @@ import re
 
 from seqcls.artefacts import file_digest
 from seqcls.errors import WorldFailed
-from seqcls.sources.discover import CHECKSUM
+from seqcls.sources.entries import CHECKSUM
 from seqcls.sources.reading import Reading
 
 _DIGEST = re.compile(r"\\?([0-9a-fA-F]{64})(?:\s|$)")  # sha256sum writes a backslash before names that it escapes

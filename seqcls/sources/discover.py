@@ -9,19 +9,19 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
-import stat
 from dataclasses import replace
 from pathlib import Path
 
 from seqcls.artefacts import file_digest
 from seqcls.config.source import SourceConfig
-from seqcls.errors import DataRefused, WorldFailed
+from seqcls.errors import STRIKES_ANY_FILE, DataRefused, InputFailed, WorldFailed, remedy
+from seqcls.sources.entries import Refuse, check_name, is_hidden, raise_it, take, walk
 from seqcls.table import InputFile, Split
 
-UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload")
 EXPECTED_FILES = "at least one file (hidden ones and names ending in .tmp, .part and the like are left out)"
-CHECKSUM = ".sha256"  # of another file: never data (checksums.py)
 _WILD = frozenset("*?[")
+NOTHING = hashlib.sha256().hexdigest()
+"""Digest of a file without bytes, which is not opened: some that the kernel shows so wait for ever (/proc/kmsg)."""
 
 
 def source_files(source: SourceConfig, folder: Path) -> list[InputFile]:
@@ -74,16 +74,18 @@ def find_files(
 
         return [find_query(source)]
     paths = sorted(find_paths(folder, source.files if patterns is None else patterns, allow_none=allow_none))
-    files = [_input_file(path, source, folder, split) for path in paths]
-    return sorted(with_unique_names(files, folder), key=lambda file: file.name)
+    files = with_unique_names([_input_file(path, source, folder, split) for path in paths], folder)
+    for file in files:
+        check_name(file.name)
+    return sorted(files, key=lambda file: file.name)
 
 
-def find_paths(folder: Path, patterns: list[str], *, allow_none: bool = False) -> list[Path]:
-    """Paths in the order of the patterns, those of one pattern sorted; each once."""
+def find_paths(folder: Path, patterns: list[str], *, allow_none: bool = False, refuse: Refuse = raise_it) -> list[Path]:
+    """Paths in the order of the patterns, those of one pattern sorted; each once. `refuse` is told what is no file."""
     found: dict[Path, None] = {}
     for pattern in patterns:
         try:
-            matches = _match(folder, pattern)
+            matches = _match(folder, pattern, refuse)
             if not matches and not allow_none:
                 raise _nothing_found(folder, pattern)
         except OSError as error:
@@ -115,22 +117,28 @@ def content_digest(source: SourceConfig, folder: Path, path: Path, digest: str) 
     return digest if labels is None else hashlib.sha256(f"{digest} {file_digest(labels)}".encode()).hexdigest()
 
 
-def _match(folder: Path, pattern: str) -> list[Path]:
+def _match(folder: Path, pattern: str, refuse: Refuse) -> list[Path]:
     base = Path(pattern) if Path(pattern).is_absolute() else folder / pattern
     # A real name such as a[1].csv wins over its reading as a glob; a file that somebody named *.csv hides no other.
     if not set("*?") & set(pattern) and os.path.lexists(base):
-        return _walk(base) if base.is_dir() else [_plain(base)]
+        if base.is_dir():
+            os.scandir(base).close()  # a folder that is asked for by its name is no entry among others
+        return take(base, refuse)
     fixed = Path(*before_wildcard(base))
     if fixed == base or not fixed.is_dir():
         return []
     os.scandir(fixed).close()  # raises where glob would silently see nothing
-    matches: list[Path] = []
-    for path in sorted(fixed.glob(str(base.relative_to(fixed)))):
-        if path.is_dir():
-            matches += [] if _is_hidden(path, fixed) else _walk(path)
-        elif not _is_hidden(path, fixed):
-            matches.append(_plain(path))
-    return matches
+    _see_folders_on_the_way(fixed, base.parent, refuse)
+    found = sorted(fixed.glob(str(base.relative_to(fixed))))
+    return [path for match in found if not is_hidden(match, fixed) for path in take(match, refuse)]
+
+
+def _see_folders_on_the_way(fixed: Path, parent: Path, refuse: Refuse) -> None:
+    """Those that a pattern looks into and that cannot be looked into: glob passes over them without a word."""
+    if parent != fixed:
+        for folder in sorted(fixed.glob(str(parent.relative_to(fixed)))):
+            if folder.is_dir() and not is_hidden(folder, fixed):
+                walk(folder, refuse, deep=False)
 
 
 def before_wildcard(path: Path) -> list[str]:
@@ -140,37 +148,6 @@ def before_wildcard(path: Path) -> list[str]:
             break
         parts.append(part)
     return parts
-
-
-def _walk(base: Path) -> list[Path]:
-    os.scandir(base).close()  # raises where rglob would silently see nothing
-    return sorted(_plain(path) for path in base.rglob("*") if not path.is_dir() and not _is_hidden(path, base))
-
-
-def _is_hidden(path: Path, base: Path) -> bool:
-    parts = path.relative_to(base).parts
-    return any(part.startswith(".") for part in parts) or path.name.endswith((*UNFINISHED, CHECKSUM))
-
-
-def _plain(path: Path) -> Path:
-    """Links are followed, to plain files only."""
-    try:
-        mode = path.stat().st_mode
-    except OSError as error:
-        raise DataRefused(
-            f"cannot be looked at ({error.strerror})",
-            where=str(path),
-            expected="a plain file",
-            next_step="remove the broken link",
-        ) from None
-    if not stat.S_ISREG(mode):
-        raise DataRefused(
-            "not a plain file",
-            where=str(path),
-            expected="a regular file, no pipe, socket or device",
-            next_step="narrow the pattern",
-        )
-    return path
 
 
 def _input_file(path: Path, source: SourceConfig, folder: Path, split: Split | None) -> InputFile:
@@ -187,15 +164,26 @@ def digest_file(path: Path, source: SourceConfig, folder: Path) -> InputFile | N
     """The file with its digest; None when it changed while it was read, by size, time or place."""
     try:
         before = path.stat()
-        digest = content_digest(source, folder, path, file_digest(path))
+        _refuse_endless(path, before.st_size, source.max_file_bytes)
+        digest = content_digest(source, folder, path, file_digest(path) if before.st_size else NOTHING)
         after = path.stat()
     except OSError as error:
-        raise WorldFailed(
-            f"cannot read the file ({error.strerror})", where=str(path), next_step="mend its permissions"
+        failure = WorldFailed if error.errno in STRIKES_ANY_FILE else InputFailed
+        raise failure(
+            f"cannot read the file ({error.strerror})", where=str(path), next_step=f"{remedy(error)}, then run again"
         ) from error
     if (before.st_size, before.st_mtime_ns, before.st_ino) != (after.st_size, after.st_mtime_ns, after.st_ino):
         return None
     return InputFile(path=path, name=path.name, digest=digest, size=after.st_size)
+
+
+def _refuse_endless(path: Path, size: int, most: int) -> None:
+    """Not a byte is read of what is too large anyway, such as a link to /proc/kcore (128 TB)."""
+    if size > most:
+        raise DataRefused(
+            f"{size} bytes", where=str(path), expected=f"at most {most} (source.max_file_bytes)",
+            next_step="split the file, or raise source.max_file_bytes if its size is right",
+        )  # fmt: skip
 
 
 def with_unique_names(files: list[InputFile], folder: Path) -> list[InputFile]:

@@ -16,7 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from seqcls.errors import DataRefused, WorldFailed
+from seqcls.errors import STRIKES_ANY_FILE, DataRefused, InputFailed, WorldFailed, remedy
 from seqcls.sources.discover import content_digest
 from seqcls.sources.reading import Reading
 
@@ -135,10 +135,11 @@ def open_regular(reading: Reading) -> io.FileIO:
     except FileNotFoundError:
         raise reading.refuse("the file is gone since it was found", next_step="deliver it again") from None
     except OSError as error:
-        raise WorldFailed(
+        failure = WorldFailed if error.errno in STRIKES_ANY_FILE else InputFailed
+        raise failure(
             f"cannot open the file ({error.strerror})",
             where=reading.file.name,
-            next_step="mend the permissions, then run again",
+            next_step=f"{remedy(error)}, then run again",
         ) from error
     facts = os.fstat(file.fileno())
     if not stat.S_ISREG(facts.st_mode):

@@ -97,14 +97,19 @@ class Nursery:
 
     def start(
         self, *arguments: str | Path, failpoint: str = "", patches: dict[str, Any] | None = None,
-        limits: dict[str, int] | None = None,
+        limits: dict[str, int] | None = None, without_rights: bool = False,
     ) -> Command:  # fmt: skip
-        """Begin `seqcls ARGUMENTS`; `patches` are constants of modules that the child changes in itself."""
+        """Begin `seqcls ARGUMENTS`; `patches` are constants of modules that the child changes in itself.
+
+        `without_rights`: permissions count, also where the tests run as root.
+        """
         self.count += 1
         output = self.folder / f"{self.count}.txt"
         patches = {"seqcls.failpoints:_SETTING": failpoint, **(patches or {})}
         question = {"arguments": [str(a) for a in arguments], "output": str(output), "patches": patches}
-        command = Command(self, self.ask({**question, "limits": limits or {}}), output)
+        command = Command(
+            self, self.ask({**question, "limits": limits or {}, "without_rights": without_rights}), output
+        )
         self.running = [other for other in self.running if other.status is None] + [command]
         return command
 
@@ -170,6 +175,8 @@ def _become(question: dict[str, Any]) -> None:
 
             for name, value in question["limits"].items():
                 resource.setrlimit(getattr(resource, name), (value, value))
+        if question["without_rights"]:
+            _give_up_rights()
         from seqcls.cli import main
 
         code = main(question["arguments"])
@@ -183,6 +190,15 @@ def _become(question: dict[str, Any]) -> None:
         sys.stdout.flush()
         sys.stderr.flush()
         os._exit(code)
+
+
+def _give_up_rights() -> None:
+    """Root without its capabilities may do what the owner of a file may do (capabilities(7))."""
+    import ctypes
+
+    header, none = (ctypes.c_uint32 * 2)(0x20080522, 0), (ctypes.c_uint32 * 6)()
+    if ctypes.CDLL(None, use_errno=True).capset(header, none):
+        raise OSError(ctypes.get_errno(), "capset")
 
 
 def _open(question: dict[str, Any]) -> int:

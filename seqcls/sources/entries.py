@@ -1,0 +1,102 @@
+"""Entries of folders -> plain files that can be read under a name that can be written down.
+
+In: paths. Out: those of plain files (links are followed); every other entry is told to `refuse` with what it is: a link
+that leads nowhere or in a circle, a device, a pipe, a socket, a folder that may not be looked into, a name that is no
+UTF-8. Promise: no entry stops the others, unless `refuse` raises; hidden and unfinished files are no entries.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import NoReturn
+
+from seqcls.errors import STRIKES_ANY_FILE, DataRefused, SeqclsError, remedy
+
+UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload")
+CHECKSUM = ".sha256"  # of another file: never data (checksums.py)
+
+Refuse = Callable[[Path, SeqclsError], None]
+"""Told of an entry that cannot be used, and why."""
+
+
+def raise_it(_path: Path, error: SeqclsError) -> NoReturn:
+    """Of training files the first that cannot be used ends the run."""
+    raise error
+
+
+def is_hidden(path: Path, base: Path) -> bool:
+    """By its name, or that of a folder between."""
+    parts = path.relative_to(base).parts
+    return any(part.startswith(".") for part in parts) or path.name.endswith((*UNFINISHED, CHECKSUM))
+
+
+def take(path: Path, refuse: Refuse) -> list[Path]:
+    """A file itself; of a folder all files below it."""
+    try:
+        mode = path.stat().st_mode
+        if stat.S_ISDIR(mode):
+            return walk(path, refuse)
+    except OSError as error:
+        if error.errno in STRIKES_ANY_FILE:
+            raise
+        refuse(path, _unseen(path, error))
+        return []
+    if not stat.S_ISREG(mode):
+        refuse(path, _no_file(path, mode))
+        return []
+    return [path]
+
+
+def walk(top: Path, refuse: Refuse, *, deep: bool = True) -> list[Path]:
+    """All files below a folder, sorted; links to folders are not followed here, or a circle would have no end.
+
+    Without `deep` nothing is taken: the folder is looked into, and refused where that cannot be done.
+    """
+    found: list[Path] = []
+    folders = [top]
+    while folders:
+        folder = folders.pop()
+        try:
+            with os.scandir(folder) as entries:
+                inside = sorted(entries, key=lambda entry: entry.name)
+        except OSError as error:
+            if error.errno in STRIKES_ANY_FILE:
+                raise
+            refuse(folder, _unseen(folder, error))
+            continue
+        for entry in inside if deep else []:
+            path = Path(entry.path)
+            if entry.is_dir(follow_symlinks=False):
+                folders += [] if entry.name.startswith(".") else [path]
+            elif not is_hidden(path, top) and not (entry.is_symlink() and os.path.isdir(path)):
+                found += take(path, refuse)
+    return sorted(found)
+
+
+def _unseen(path: Path, error: OSError) -> DataRefused:
+    step = "remove the broken link" if path.is_symlink() else remedy(error)
+    return DataRefused(
+        f"cannot be looked at ({error.strerror})", where=str(path), expected="a plain file", next_step=step
+    )
+
+
+def _no_file(path: Path, mode: int) -> DataRefused:
+    kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
+    return DataRefused(
+        f"not a plain file but {kinds.get(stat.S_IFMT(mode), 'something else')}", where=str(path),
+        expected="a regular file, no pipe, socket or device", next_step="remove it, or narrow the pattern",
+    )  # fmt: skip
+
+
+def check_name(name: str) -> None:
+    """A name stands in the ledger and beside each score: bytes that are no UTF-8 cannot."""
+    try:
+        name.encode()
+    except UnicodeEncodeError:
+        raise DataRefused(
+            "the name is no UTF-8", where=name, expected="a name that can be written down in the scores",
+            next_step="rename the file",
+        ) from None  # fmt: skip
