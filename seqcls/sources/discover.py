@@ -181,7 +181,7 @@ def _refuse_endless(path: Path, size: int, most: int) -> None:
     """Not a byte is read of what is too large anyway, such as a link to /proc/kcore (128 TB)."""
     if size > most:
         raise DataRefused(
-            f"more than {most} bytes ({size})", where=path.name, expected="at most source.max_file_bytes",
+            f"more than {most} bytes", where=path.name, expected="at most source.max_file_bytes",
             next_step="split the file, or raise source.max_file_bytes if its size is right",
         )  # fmt: skip
 

@@ -86,7 +86,7 @@ ENTRIES: dict[Callable[[Path], None], str] = {
     loop: "cannot be looked at (Too many levels of symbolic links)",
     device: "not a plain file but a device",
     waiting_for_ever: "no rows: the file is empty",
-    endless: "more than 50000000000 bytes (60000000000)",
+    endless: "more than 50000000000 bytes; expected at most source.max_file_bytes",
     pipe: "not a plain file but a pipe",
     socket: "not a plain file but a socket",
     closed: "cannot read the file (Permission denied)",
