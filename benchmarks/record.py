@@ -24,8 +24,15 @@ def _git(*arguments: str) -> str:
     return subprocess.run(["git", *arguments], cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
 
 
+def _commit() -> str:
+    """The commit of the code; an unpacked source archive has none."""
+    if not (ROOT / ".git").exists():
+        return "source archive"
+    return _git("rev-parse", "--short=12", "HEAD") + ("+changes" if _git("status", "--porcelain", "seqcls") else "")
+
+
 # Asked when the code is loaded: a trial may take an hour, and what is tried is what was there when it began.
-COMMIT = _git("rev-parse", "--short=12", "HEAD") + ("+changes" if _git("status", "--porcelain", "seqcls") else "")
+COMMIT = _commit()
 
 
 def record(section: str, figures: dict[str, Any]) -> None:
