@@ -17,6 +17,7 @@ from seqcls.config.base import LocalPath, Section, Variable
 from seqcls.config.encode import EncodeConfig, ResidueEncode, SeriesEncode, TextEncode, TokenEncode
 from seqcls.config.faults import describe_fault
 from seqcls.config.model import AutoModel, FittedConfig, ModelConfig
+from seqcls.config.places import place_faults
 from seqcls.config.rules import ResidueRules, RulesConfig, SeriesRules, TextRules, TokenRules
 from seqcls.config.source import FORMATS_FOR_SERIES, SourceConfig
 from seqcls.config.train import PromoteConfig, ScoreConfig, SplitConfig, TrainConfig
@@ -222,7 +223,10 @@ def load_pipeline(path: Path | str) -> LoadedPipeline:
     """Read one TOML file."""
     path = Path(path)
     data = _parse_toml(_read_bytes(path), path)
-    return LoadedPipeline(pipeline=parse_pipeline(data, str(path)), folder=path.resolve().parent, path=path.resolve())
+    pipeline, folder = parse_pipeline(data, str(path)), path.resolve().parent
+    if faults := list(place_faults(pipeline, folder)):
+        raise ConfigRefused("; ".join(faults), where=str(path), next_step=f"mend it, then `seqcls check {path}`")
+    return LoadedPipeline(pipeline=pipeline, folder=folder, path=path.resolve())
 
 
 def _read_bytes(path: Path) -> bytes:

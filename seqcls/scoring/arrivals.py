@@ -17,7 +17,7 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from seqcls.config.train import ScoreConfig
-from seqcls.errors import ConfigRefused, SeqclsError, one_line
+from seqcls.errors import ConfigRefused, DataRefused, SeqclsError, one_line
 from seqcls.failpoints import failpoint
 from seqcls.ledger.chunks import list_inputs, see_input
 from seqcls.scoring.days import day_of
@@ -28,6 +28,8 @@ from seqcls.table import InputFile
 from seqcls.workspace import Workspace
 
 EVERYTHING = ScoreRequest()
+CLOCKS_APART = 60.0
+"""Seconds: what a disk's clock may be ahead of ours before a file that waits for it is refused."""
 
 
 class _Record(BaseModel):
@@ -172,10 +174,22 @@ def _settled(settings: ScoreConfig) -> Callable[[Path], bool]:
     def is_settled(path: Path) -> bool:
         marked = settings.done_marker is None or path.with_name(path.name + settings.done_marker).is_file()
         # a time in the future (another machine's clock) is no reason to wait when nobody asked for waiting
-        quiet = settings.stable_seconds == 0 or time.time() - path.stat().st_mtime >= settings.stable_seconds
-        return marked and quiet
+        return marked and (settings.stable_seconds == 0 or _is_quiet(path, settings.stable_seconds))
 
     return is_settled
+
+
+def _is_quiet(path: Path, seconds: float) -> bool:
+    """Whether a file was left alone for so long; a time that its writer made up counts for less than the disk's own."""
+    facts, now = path.stat(), time.time()
+    changed = facts.st_mtime if facts.st_mtime <= now else facts.st_ctime
+    if changed > now + max(seconds, CLOCKS_APART):
+        raise DataRefused(
+            f"its times are in the future ({day_of('', changed)})", where=path.name,
+            expected="clocks that agree, since score.stable_seconds asks when it was last changed",
+            next_step="correct the clock of this machine, or write the file again",
+        )  # fmt: skip
+    return now - changed >= seconds
 
 
 def _changed(path: Path) -> float:
