@@ -28,6 +28,7 @@ install: $(VENV)/.installed
 
 $(VENV)/.installed: pyproject.toml constraints.txt requirements.lock
 	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "seqcls needs Python 3.11 or newer: make PYTHON=python3.11 ...")'
+	@echo "making $(VENV): fetches about 1 GB, unpacks 2 GB; some minutes, longer on a busy machine ..."
 	$(PYTHON) -m venv $(VENV)
 	$(if $(HASHES),$(INSTALL_HASHED),$(INSTALL))
 	touch $@

@@ -71,7 +71,7 @@ class DataRefused(SeqclsError):
 
 
 class BudgetExceeded(DataRefused):
-    """More rows were rejected than `rules.reject_budget` allows."""
+    """More rows were rejected than `rules.reject_budget`, or `score.reject_budget` for new files, allows."""
 
 
 class GateRefused(DataRefused):

@@ -46,6 +46,7 @@ def gather(store: ArtefactStore, tell: Callable[[str], None]) -> Evidence:
                 _add_version(store, ref, manifest, evidence)
         except (SeqclsError, KeyError, ValueError, OSError) as error:
             evidence.unusable.append(f"{ref.kind} {ref.digest[:16]}: {error}")
+    _date_versions(evidence)
     evidence.chunks.sort(key=lambda item: (item[1]["meta"]["scored_at"], item[0].digest))
     return evidence
 
@@ -62,6 +63,19 @@ def _add_version(store: ArtefactStore, ref: Ref, manifest: dict[str, Any], evide
         "metrics": json.dumps({name: metrics[name] for name in HEADLINE}),
         "registered_at": (ref.folder / MANIFEST).stat().st_mtime,
     }
+
+
+def _date_versions(evidence: Evidence) -> None:
+    """A store that was copied has the times of the copy: a version was there before it moved an alias, or scored."""
+    uses = []
+    for item in evidence.moves:
+        uses.append(((item.move.pipeline, item.model_digest, item.evaluation_digest), item.move.changed_at))
+    for _, manifest in evidence.chunks:
+        meta, made_of = manifest["meta"], manifest["inputs"]
+        uses.append(((meta["pipeline"], made_of["model"], made_of["evaluation"]), meta["scored_at"]))
+    for key, when in uses:
+        if key in evidence.versions:
+            evidence.versions[key]["registered_at"] = min(evidence.versions[key]["registered_at"], float(when))
 
 
 def number_versions(evidence: Evidence) -> dict[Version, int]:

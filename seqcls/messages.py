@@ -8,13 +8,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seqcls.errors import one_line, printable
+from seqcls.validation.look_alikes import look_alikes
 
 if TYPE_CHECKING:
     from seqcls.evaluation.tried import Search
     from seqcls.road import TrainOutcome
     from seqcls.scoring.nightly import Night, Prepared
     from seqcls.scoring.publish import Published
-    from seqcls.validation.checks import CheckReport
+    from seqcls.validation.checks import CheckReport, CheckResult
 
 
 def escape(text: object) -> str:
@@ -42,11 +43,14 @@ def after_training(outcome: TrainOutcome, config: str) -> str:
         f"rows: {outcome.rows['in']} in, {outcome.rows['accepted']} accepted, {outcome.rows['rejected']} rejected",
         *_beside_the_baseline(outcome.metrics.get("against_linear")),
         *_what_auto_chose(outcome.search),
+        *(f"warning: {warning}" for warning in outcome.warnings),
         f"report:  {outcome.report}",
         f"rejects: {outcome.rejects}",
     ]
     if outcome.champion:
-        lines.append(f"{outcome.model} is champion. Next: `seqcls score {config}`")
+        first = f'name new files under [score] in {config}, files = ["incoming/*.csv"], then '
+        first = "" if outcome.score_files else first
+        lines.append(f"{outcome.model} is champion. Next: {first}`seqcls score {config}`")
     else:
         lines.append("not promoted: " + "; ".join(outcome.decision.refusals or ["promotion is by hand here"]))
         version = outcome.model.rpartition("v")[2]
@@ -165,14 +169,27 @@ def checks_table(report: CheckReport) -> str:
         "|---|---|---|---|---|---|---|---|",
     ]
     for check in report.checks:
-        cells = (check.rule, check.column, check.policy, check.expected, check.found, f"{check.share:.2%}")
+        cells = (check.rule, check.column, check.policy, check.expected, _found(check), f"{check.share:.2%}")
         places = ", ".join(check.examples[:3])
-        lines.append(
-            "| " + " | ".join(escape(cell) for cell in ("ok" if check.success else "NO", *cells, places)) + " |"
-        )
+        lines.append("| " + " | ".join(escape(cell) for cell in (_state(check), *cells, places)) + " |")
     lines += ["", "Classes: " + ", ".join(f"{escape(name)} {rows}" for name, rows in report.classes.items())]
     lines += [f"- {escape(warning)}" for warning in _other_warnings(report)]
     return "\n".join(lines)
+
+
+def _state(check: CheckResult) -> str:
+    if not check.success:
+        return "NO"
+    return {"warn": "warned", "reject": "set aside"}.get(check.policy, "ok") if check.found else "ok"
+
+
+def _found(check: CheckResult) -> str:
+    """What breaks the rule: of rows, of classes, or of the table as a whole."""
+    if check.rule == "min_rows":
+        return "fewer" if check.found else "enough"
+    if check.rule == "min_class_rows":
+        return f"{check.found} of the classes"
+    return plural(check.found, "row")
 
 
 def checks_text(report: CheckReport) -> list[str]:
@@ -192,4 +209,5 @@ def checks_text(report: CheckReport) -> list[str]:
 def _other_warnings(report: CheckReport) -> list[str]:
     """Those that no line of a rule says already."""
     said = tuple(f"{check.rule}: {check.found} rows (" for check in report.checks if check.found)
-    return [warning for warning in report.warnings if not warning.startswith(said)]
+    others = [warning for warning in report.warnings if not warning.startswith(said)]
+    return others + look_alikes(report.classes)

@@ -21,6 +21,8 @@ from seqcls.registry import versions as registry
 from seqcls.registry.gate import Decision, read_metrics
 from seqcls.scoring import nightly
 from seqcls.scoring.publish import Published, publish
+from seqcls.validation.checks import read_checks
+from seqcls.validation.look_alikes import look_alikes
 from seqcls.workspace import Workspace
 
 Tell = Callable[[str, str], None]
@@ -43,6 +45,10 @@ class TrainOutcome(BaseModel):
     train_rows_per_second: float
     report: str
     rejects: str
+    score_files: bool = True
+    """Whether the config names files to score."""
+    warnings: tuple[str, ...] = ()
+    """What a person should look at in the data."""
     search: Search | None = None
     """With `family = "auto"`: what was tried and why this model was chosen."""
 
@@ -148,6 +154,8 @@ def finish_training(
         report=str(evaluation.folder / "report.html"),
         rejects=str(inputs["checked"].folder / "rejects.parquet"),
         search=read_search(model.folder),
+        score_files=bool(workspace.pipeline.score.files),
+        warnings=tuple(look_alikes(read_checks(inputs["checked"]).classes)),
     )
     record_run(workspace.ledger, run_id, workspace.pipeline.name, "train", outcome.summary())
     return outcome

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import PurePath
 from typing import Annotated, Any, Final, Literal, get_args, get_origin
 
 from pydantic.fields import FieldInfo
@@ -154,11 +155,18 @@ def template(kind: Kind) -> str:
             *_section("model", "the network: cnn, rnn, lstm, gru or hybrid", start.model_class, start.model),
             *_section("train", "how it is trained", TrainConfig, {"epochs": 30}),
             *_section("promote", "when a model becomes champion", PromoteConfig, {"beat_baseline": True}),
-            *_section("score", "new data, and where its scores go", ScoreConfig, {"output": "scores"}, ("source",)),
+            *_section("score", "new data, and where its scores go", ScoreConfig, _scoring(start), ("source",)),
             "# [score.source]  a second [source], where new data is written differently",
             "",
         ]
     )
+
+
+def _scoring(start: _Start) -> Values:
+    """New files are expected in a folder of their own, called as those of the training."""
+    endings = start.source["files"]
+    assert isinstance(endings, list)
+    return {"files": [f"incoming/{PurePath(name).name}" for name in endings], "output": "scores"}
 
 
 def _section(

@@ -14,9 +14,9 @@ from seqcls.workspace import open_workspace
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    lineage = commands.add_parser("lineage", help="from a score row back to the raw file and the training data")
+    lineage = commands.add_parser("lineage", help="from a row back to its raw file, and from a score to what made it")
     lineage.add_argument("config", type=Path)
-    lineage.add_argument("id", help="the id of a scored, abstained or rejected row")
+    lineage.add_argument("id", help="the id of a row that was scored, rejected or trained on")
     lineage.add_argument("--json", action="store_true")
     lineage.set_defaults(run=_lineage)
 

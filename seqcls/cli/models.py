@@ -6,7 +6,7 @@ import argparse
 from datetime import UTC, datetime
 from pathlib import Path
 
-from seqcls.cli.show import say, show_table
+from seqcls.cli.show import say, show_table, version_number
 from seqcls.errors import ConfigRefused, one_line
 from seqcls.messages import plural
 from seqcls.workspace import open_workspace
@@ -21,7 +21,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
     promote = commands.add_parser("promote", help="make a version champion, if the gate agrees")
     promote.add_argument("config", type=Path)
-    promote.add_argument("--version", type=int, help="version number (default: the newest)")
+    promote.add_argument("--version", type=version_number, help="such as 2 or v2 (default: the newest)")
     promote.add_argument("--force", action="store_true", help="go against the gate; needs --why")
     promote.add_argument("--why", default="", help="reason, kept in the ledger")
     promote.set_defaults(run=_promote)

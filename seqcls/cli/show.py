@@ -63,6 +63,14 @@ def last_words(make: Callable[[], str]) -> None:
         show(make())
 
 
+def version_number(text: str) -> int:
+    """A version of an option: 2 and v2 are the same."""
+    number = text.removeprefix("v")
+    if not (number.isascii() and number.isdecimal()) or len(number) > 9:
+        raise argparse.ArgumentTypeError(f"{text!r}; expected a version such as v2")
+    return int(number)
+
+
 def at_least_one(text: str) -> int:
     """A whole number of an option, 1 or more."""
     if not text.isdecimal() or int(text) < 1:

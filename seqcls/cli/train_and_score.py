@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqcls.cli.progress import SCORING, TRAINING, Teller
-from seqcls.cli.show import at_least_one, last_words, say, show
+from seqcls.cli.show import at_least_one, last_words, say, show, version_number
 from seqcls.errors import ConfigRefused, one_line
 from seqcls.table import KINDS
 from seqcls.workspace import open_workspace
@@ -47,7 +47,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
                        "else that of its last change)")  # fmt: skip
     score.add_argument("--until", type=_day, metavar="DAY", help="last day, included")
     score.add_argument("--rescore", action="store_true", help="score again what was scored before; old scores are kept")
-    score.add_argument("--model", metavar="VERSION", help="re-score with this version, such as v2, not the champion")
+    score.add_argument(
+        "--model", metavar="VERSION", help="re-score with this version, such as 2 or v2, not the champion"
+    )
     score.add_argument("--dry-run", action="store_true", help="say what would be scored, do nothing")
     score.add_argument("--json", action="store_true", help="one line of JSON instead of text")
     score.set_defaults(run=_score)
@@ -58,7 +60,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
         "sequence",
         help="the text, the letters, or numbers separated by commas (channels by ';'); - reads standard input",
     )
-    predict.add_argument("--version", type=int, help="model version (default: the champion)")
+    predict.add_argument("--version", type=version_number, help="such as 2 or v2 (default: the champion)")
     predict.add_argument("--json", action="store_true")
     predict.set_defaults(run=_predict)
 
@@ -146,7 +148,7 @@ def _predict(options: argparse.Namespace) -> None:
 
     text = sys.stdin.read() if options.sequence == "-" else options.sequence
     with open_workspace(options.config) as workspace:
-        version = find_version(workspace, options.version) if options.version else champion(workspace)
+        version = find_version(workspace, options.version) if options.version is not None else champion(workspace)
         answer = predict_one(workspace, version, text)
     if options.json:
         print(json.dumps(answer))

@@ -3,19 +3,19 @@ reported at once, with its place and the nearest known name; nothing in it is ex
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import os
 import tomllib
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Literal
 
 from pydantic import Field, TypeAdapter, ValidationError, model_validator
 
 from seqcls.config.base import LocalPath, Section, Variable
 from seqcls.config.encode import EncodeConfig, ResidueEncode, SeriesEncode, TextEncode, TokenEncode
 from seqcls.config.faults import describe_fault
+from seqcls.config.hidden import faults_behind, faults_hidden
 from seqcls.config.model import AutoModel, FittedConfig, ModelConfig
 from seqcls.config.places import place_faults
 from seqcls.config.rules import ResidueRules, RulesConfig, SeriesRules, TextRules, TokenRules
@@ -23,7 +23,7 @@ from seqcls.config.source import FORMATS_FOR_SERIES, SourceConfig
 from seqcls.config.train import PromoteConfig, ScoreConfig, SplitConfig, TrainConfig
 from seqcls.config.unreadable import not_toml, other_file, refuse_deep_keys
 from seqcls.errors import OF_THE_WORLD, ConfigRefused, WorldFailed, remedy
-from seqcls.table import KINDS, Kind
+from seqcls.table import Kind
 
 PipelineName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 MAX_CONFIG_BYTES = 1_000_000
@@ -191,7 +191,8 @@ def parse_pipeline(data: dict[str, object], where: str) -> Pipeline:
     try:
         return _ADAPTER.validate_python(data)
     except ValidationError as error:
-        found = [(fault, data) for fault in error.errors(include_url=False)] + _faults_behind(error, data)
+        found = [(fault, data) for fault in error.errors(include_url=False)]
+        found += faults_behind(error, data, _ADAPTER) or faults_hidden(error, data, _ADAPTER)
         faults = [line for one in found[:MOST_FAULTS] for line in describe_fault(*one).splitlines()]
         more = len(found[MOST_FAULTS:])
         count = len(faults) + more
@@ -201,22 +202,6 @@ def parse_pipeline(data: dict[str, object], where: str) -> Pipeline:
             where=where,
             next_step=f"mend the lines above, then `seqcls check {where}`",
         ) from None
-
-
-def _faults_behind(error: ValidationError, data: dict[str, object]) -> list[tuple[Any, dict[str, object]]]:
-    """A wrong `kind` stops the reading: read on with the nearest kind, for the sections that it leaves alone."""
-    if not any(fault["type"].startswith("union_tag") and not fault["loc"] for fault in error.errors(include_url=False)):
-        return []
-    near = difflib.get_close_matches(str(data.get("kind", "")), KINDS, n=1)
-    guess = {**data, "kind": near[0] if near else "text"}
-    if not near:
-        guess = {key: value for key, value in guess.items() if key not in ("encode", "rules")}
-    try:
-        _ADAPTER.validate_python(guess)
-    except ValidationError as more:
-        # a fault without a place is about how the parts fit together: not to be judged by a guess
-        return [(fault, guess) for fault in more.errors(include_url=False) if fault["loc"][1:]]
-    return []
 
 
 def load_pipeline(path: Path | str) -> LoadedPipeline:

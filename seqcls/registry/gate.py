@@ -139,7 +139,7 @@ def _compare(workspace: Workspace, rules: PromoteConfig, challenger: ModelVersio
         rule=f"not worse than {champion.name} on {rules.compare}, {len(truth)} test rows",
         passed=difference.estimate >= -rules.tolerance,
         found=f"{difference.estimate:+.4f} (95 % {difference.low:+.4f} to {difference.high:+.4f})",
-        expected=f"at least {-rules.tolerance:+.4f}",
+        expected=f"at least {0.0 - rules.tolerance:+.4f}",
     )
 
 

@@ -15,6 +15,7 @@ from seqcls.ledger.chunks import done_chunks, list_inputs
 from seqcls.parquet import read_parquet
 from seqcls.registry.versions import find_version
 from seqcls.scoring.current import list_scorings
+from seqcls.scoring.origins import find_origins
 from seqcls.workspace import Workspace
 
 
@@ -35,11 +36,12 @@ def find_lineage(workspace: Workspace, row_id: str) -> list[dict[str, Any]]:
             for row in table.filter(pc.equal(table["id"], row_id)).to_pylist():
                 state = states[(chunk.input_digest, chunk.scores_digest)]
                 found.append(_describe(workspace, row, outcome, chunk, inputs[chunk.input_digest], state))
+    found = found or find_origins(workspace, row_id)
     if not found:
         raise DataRefused(
-            f"no row with id {row_id!r} was scored or rejected",
+            f"no row with id {row_id!r} was scored, rejected or trained on",
             where=workspace.pipeline.name,
-            expected="an id of a score file",
+            expected="an id of a score file, or FILE:ROW where rows have no ids of their own",
             next_step="ids stand in the first column of the score files",
         )
     return found

@@ -1,16 +1,25 @@
-"""`--dry-run`: what a scoring run would do. In: a request. Out: `Plan`. Promise: nothing is written, nothing scored."""
+"""`--dry-run`: what a scoring run would do. In: a request. Out: `Plan`.
+
+Promise: every rule is applied, so that what the run would refuse is refused here; nothing is written to the store,
+nothing scored."""
 
 from __future__ import annotations
 
+import tempfile
+from pathlib import Path
+from typing import Any
+
 from pydantic import BaseModel, ConfigDict
 
+from seqcls.artefacts import ArtefactStore, read_manifest
 from seqcls.errors import DataRefused, InputFailed, NotEnough, one_line
+from seqcls.ingest import ingest
 from seqcls.ledger.set_aside import set_aside_since
 from seqcls.memory import enough_memory
 from seqcls.scoring.arrivals import NewFile, discover_new
 from seqcls.scoring.request import ScoreRequest, check_request
 from seqcls.scoring.rescore import find_history
-from seqcls.sources import read_file
+from seqcls.validation.validate import validate
 from seqcls.workspace import Workspace
 
 
@@ -22,6 +31,8 @@ class PlannedFile(BaseModel):
     name: str
     day: str
     rows: int
+    rejected: int = 0
+    """Of the rows, those that the rules would set aside."""
     reason: str = ""
     set_aside: bool = False
     """Whether an earlier run failed for it, so that this one would not."""
@@ -66,13 +77,32 @@ def plan_scoring(workspace: Workspace, request: ScoreRequest) -> Plan:
 def _planned(workspace: Workspace, file: NewFile, told: bool) -> PlannedFile:
     if not file.path:
         return PlannedFile(name=file.name, day=file.day, rows=file.rows)
-    source, kind = workspace.pipeline.score_source, workspace.pipeline.kind
     try:
         with enough_memory(file.name, "make the file smaller"):
-            batches = read_file(file.as_input(), source, kind, labelled=False, folder=workspace.folder)
-            return PlannedFile(name=file.name, day=file.day, rows=sum(batch.rows_in for batch in batches))
+            counts = _try(workspace, file)
+        return PlannedFile(name=file.name, day=file.day, rows=counts["rows_in"], rejected=counts["rejected"])
     except (DataRefused, InputFailed, NotEnough) as error:
         return PlannedFile(name=file.name, day=file.day, rows=0, reason=str(error), set_aside=told)
+
+
+def _try(workspace: Workspace, file: NewFile) -> dict[str, Any]:
+    """Read and check a file in a folder that is gone afterwards; the books, or DataRefused as of the run."""
+    pipeline = workspace.pipeline
+    with tempfile.TemporaryDirectory(prefix="seqcls-dry-run-") as folder:
+        store = ArtefactStore(Path(folder))
+        try:
+            table = ingest([file.as_input()], pipeline.score_source, pipeline.kind, store, labelled=False,
+                           folder=workspace.folder)  # fmt: skip
+            checked = validate(table, pipeline, store, labelled=False, budget=pipeline.score.reject_budget)
+        except DataRefused as error:
+            if folder in error.next_step:
+                error.next_step = (
+                    "the run itself keeps each rejected row with its reasons and says where; "
+                    + (error.next_step.partition("; ")[2])
+                )
+            raise
+        meta: dict[str, Any] = read_manifest(checked)["meta"]
+        return meta
 
 
 def plan_lines(plan: Plan, config: str) -> list[str]:
@@ -80,7 +110,11 @@ def plan_lines(plan: Plan, config: str) -> list[str]:
     usable = [file for file in plan.files if not file.reason]
     again = " again" if plan.rescore else ""
     lines = [f"would score{again}, with {plan.model}: {len(usable)} files, {plan.rows} rows"]
-    lines += [f"  {file.day}  {file.rows:>10,} rows  {one_line(file.name)}" for file in usable]
+    lines += [
+        f"  {file.day}  {file.rows:>10,} rows  {one_line(file.name)}"
+        + (f" ({file.rejected} of them would be rejected)" if file.rejected else "")
+        for file in usable
+    ]
     lines += [f"would refuse: {file.reason}" for file in plan.files if file.reason and not file.set_aside]
     lines += [f"would leave set aside: {file.reason}" for file in plan.files if file.set_aside]
     lines += [f"would leave for the next run: {one_line(name)}" for name in plan.waiting]

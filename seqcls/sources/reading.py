@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import fnmatch
 from collections import Counter
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Literal
@@ -123,8 +123,9 @@ def pick_columns(reading: Reading, found: list[str]) -> dict[Role, str]:
             next_step="rename one of them (in a query: name the columns one by one, with AS)",
         )
     key = "source.sequence" if len(reading.sequence_columns) == 1 else "source.channels"
-    for name in reading.sequence_columns:
-        need_column(reading, name, found, key)
+    wanted = [(name, key) for name in reading.sequence_columns]
+    wanted += [(name, f"source.{role}") for role, name in _named_roles(reading, found).items()]
+    need_columns(reading, wanted, found)
     roles = role_columns(reading, found)
     refuse_others(reading, found, [*reading.sequence_columns, *roles.values()])
     return roles
@@ -146,31 +147,42 @@ def refuse_others(reading: Reading, found: list[str], used: Iterable[str]) -> No
 
 def role_columns(reading: Reading, found: list[str]) -> dict[Role, str]:
     """Role -> column for label, id, time and group; a column that is named but missing is refused."""
+    roles = _named_roles(reading, found)
+    need_columns(reading, [(name, f"source.{role}") for role, name in roles.items()], found)
+    return roles
+
+
+def _named_roles(reading: Reading, found: list[str]) -> dict[Role, str]:
+    """Role -> column as the config names it; new data need not have the column of the class."""
     source = reading.source
-    roles: dict[Role, str] = {}
     named: dict[Role, str | None] = {
         "label": reading.column_label(),
         "id": source.id,
         "time": source.time,
         "group": source.group,
     }
-    for role, name in named.items():
-        if name is None or (role == "label" and not reading.labelled and name not in found):
-            continue
-        need_column(reading, name, found, f"source.{role}")
-        roles[role] = name
-    return roles
+    return {
+        role: name
+        for role, name in named.items()
+        if name is not None and (role != "label" or reading.labelled or name in found)
+    }
 
 
 def need_column(reading: Reading, name: str, found: list[str], key: str) -> None:
     """Refuse a file without the column, naming the nearest one."""
-    if name in found:
+    need_columns(reading, [(name, key)], found)
+
+
+def need_columns(reading: Reading, wanted: Sequence[tuple[str, str]], found: list[str]) -> None:
+    """Refuse a file that lacks any of the columns, each with the key that names it: all of them at once."""
+    missing = [(name, key) for name, key in wanted if name not in found]
+    if not missing:
         return
-    near = difflib.get_close_matches(name, found, n=1, cutoff=0.5)
+    near = [(name, difflib.get_close_matches(name, found, n=1, cutoff=0.5)) for name, _ in missing]
     raise reading.refuse(
-        f"no column {name!r}" + (f"; the nearest is {near[0]!r}" if near else ""),
-        expected=f"it among the columns found: {_listed(found) or 'none'}",
-        next_step=f"correct {key} in the config, or the file",
+        "; ".join(f"no column {name!r}" + (f"; the nearest is {close[0]!r}" if close else "") for name, close in near),
+        expected=f"{'it' if len(missing) == 1 else 'them'} among the columns found: {_listed(found) or 'none'}",
+        next_step=f"correct {' and '.join(dict.fromkeys(key for _, key in missing))} in the config, or the file",
     )
 
 

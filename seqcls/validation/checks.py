@@ -15,6 +15,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from seqcls.artefacts import Ref
 from seqcls.config.rules import Policy
 from seqcls.errors import BudgetExceeded, Corrupted, DataRefused
+from seqcls.validation.look_alikes import look_alikes
 
 CHECKS = "checks.json"
 SHOWN = 10
@@ -78,10 +79,17 @@ class Stop:
     where: str
     expected: str
     advice: str
+    rejected: int = 0
+    """Rows that were rejected and are not what stops the run; 0 where they are."""
 
     def as_error(self, rejects: Path) -> DataRefused:
-        return self.error(self.found, where=self.where, expected=self.expected,
-                          next_step=f"see each rejected row with its reasons in {rejects}; {self.advice}")  # fmt: skip
+        step = f"see each rejected row with its reasons in {rejects}; {self.advice}"
+        if self.error is not BudgetExceeded:  # what stops the run is not among the rejects
+            others = (
+                f" (the {self.rejected} rejected rows stand with their reasons in {rejects})" if self.rejected else ""
+            )
+            step = self.advice + others
+        return self.error(self.found, where=self.where, expected=self.expected, next_step=step)
 
 
 def read_checks(ref: Ref) -> CheckReport:
@@ -106,37 +114,39 @@ def find_stop(
                 ", ".join(check.examples),
                 check.expected,
                 "mend the rows, or set the policy to reject",
+                report.rejected,
             )
     share = report.rejected / report.rows_in if report.rows_in else 0.0
     if share > budget:
         rules = ", ".join(f"{name} {count}" for name, count in reasons.most_common(SHOWN))
+        setting = "rules.reject_budget" if labelled else "score.reject_budget"
         return Stop(BudgetExceeded, f"{report.rejected} of {report.rows_in} rows ({share:.2%}) are rejected: {rules}",
-                    "first " + ", ".join(first), f"at most {budget:.2%} (rules.reject_budget)",
-                    _advice(reasons))  # fmt: skip
+                    "first " + ", ".join(first), f"at most {budget:.2%} ({setting})",
+                    _advice(reasons, report.rows_in, setting))  # fmt: skip
     return _too_little(report) if labelled else None
 
 
-def _advice(reasons: Counter[str]) -> str:
+def _advice(reasons: Counter[str], rows_in: int, setting: str) -> str:
     """What is mostly wrong where most rows break the same rule: a setting rather than the rows."""
     [(rule, count)] = reasons.most_common(1)
-    usual = USUAL_CAUSES.get(rule) if 2 * count > reasons.total() else None
-    return f"{usual}; mend it, or raise the budget" if usual else "mend the source, or raise the budget"
+    usual = USUAL_CAUSES.get(rule) if 2 * count > rows_in else None
+    return f"{usual}; mend it, or raise {setting}" if usual else f"mend these rows in the source, or raise {setting}"
 
 
 def _too_little(report: CheckReport) -> Stop | None:
     where = "the rows that are left"
     if report.accepted == 0:
         return Stop(DataRefused, f"no row is left of {report.rows_in}", where, "rows to train on",
-                    "look at the files named in [source]")  # fmt: skip
+                    "look at the files named in [source]", report.rejected)  # fmt: skip
     if len(report.classes) < 2:
         return Stop(DataRefused, f"one class only: {next(iter(report.classes))!r}, {report.accepted} rows", where,
-                    "two classes at least", "look at source.label and rules.label_set")  # fmt: skip
+                    "two classes at least", "look at source.label and rules.label_set", report.rejected)  # fmt: skip
     for check in report.checks:
         if not check.found:
             continue
         if check.rule == "min_rows":
             return Stop(DataRefused, f"{report.accepted} rows are left", where, check.expected,
-                        "add rows, or lower rules.min_rows")  # fmt: skip
+                        "add rows, or lower rules.min_rows", report.rejected)  # fmt: skip
         if check.rule == "min_class_rows":
             named = ", ".join(f"{name!r} {report.classes[name]}" for name in check.examples)
             more = f" and {check.found - len(check.examples)} more" if check.found > len(check.examples) else ""
@@ -145,6 +155,8 @@ def _too_little(report: CheckReport) -> Stop | None:
                 f"classes with too few rows: {named}{more}",
                 where,
                 check.expected,
-                "add rows, name the classes to keep in rules.label_set, or lower rules.min_class_rows",
+                "add rows, name the classes to keep in rules.label_set, or lower rules.min_class_rows"
+                + "".join(f"; {line}" for line in look_alikes(report.classes)),
+                report.rejected,
             )
     return None

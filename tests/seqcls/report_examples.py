@@ -50,6 +50,7 @@ def example_facts(names: list[str], *, history: bool = True) -> Facts:
         rejects={"length": 8, "duplicate_id": 2},
         found={"length": 8, "control_characters": 5},
         encoding={"truncated.test": "3", "unknown_share": "0.0213"},
+        alike=[],
         leakage={"train_and_test": "2"},
         inputs={"checked": "c" * 64, "model": "ab" * 32},
         settings={"train.epochs": "6"},

@@ -31,7 +31,7 @@ def write_card(evaluation: Evaluation, facts: Facts) -> str:
         "## Figures",
         "\n\n".join([_figures(evaluation), *(plain(line) for line in confidence_lines(evaluation))]),
         "## Classes",
-        _classes(evaluation),
+        "\n\n".join([*(f"Warning: {plain(line)}." for line in facts.alike), _classes(evaluation)]),
         *(["## What auto tried", _search(facts.search)] if facts.search else []),
         "## Data",
         _data(facts),

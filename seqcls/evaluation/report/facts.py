@@ -7,6 +7,7 @@ same report, byte for byte.
 from __future__ import annotations
 
 import json
+from collections import Counter
 from typing import Any
 
 import pyarrow.compute as pc
@@ -20,6 +21,7 @@ from seqcls.evaluation.metrics import Metrics, Record
 from seqcls.evaluation.tried import Search, read_search
 from seqcls.parquet import read_parquet
 from seqcls.table import Kind, Split
+from seqcls.validation.look_alikes import look_alikes
 
 SETTINGS = ("split", "encode", "train")
 ENCODING = ("left_out", "truncated", "unknown_share")
@@ -69,10 +71,12 @@ class Facts(Record):
     class_rows: dict[Split, dict[str, int]]
     rejects: dict[str, int]
     """Rule -> rejected rows; a row with two reasons counts at both."""
-    found: dict[str, float]
+    found: dict[str, int]
     """Rule -> what its check found, rows that were only warned of included; rules that found nothing are left out."""
     encoding: dict[str, str]
     leakage: dict[str, str]
+    alike: list[str]
+    """Sentences about classes that a person cannot tell apart."""
     inputs: dict[str, str]
     """Artefact -> digest."""
     settings: dict[str, str]
@@ -103,6 +107,7 @@ def gather_facts(
         found={rule: count for rule, count in checked_meta.get("checks", {}).items() if count},
         encoding=_flatten({name: encoded_meta[name] for name in ENCODING if name in encoded_meta}),
         leakage=_flatten(splits_meta.get("leakage", {}) | _named_warnings(splits_meta)),
+        alike=look_alikes(_all_rows(splits_meta["counts"])),
         inputs={name: ref.digest for name, ref in refs.items()},
         settings={"seed": str(pipeline.seed)}
         | _flatten({part: getattr(pipeline, part).model_dump() for part in SETTINGS})
@@ -111,6 +116,14 @@ def gather_facts(
         history=read_history(model),
         search=read_search(model.folder),
     )
+
+
+def _all_rows(counts: dict[str, dict[str, int]]) -> Counter[str]:
+    """Rows of each class, all splits together."""
+    together: Counter[str] = Counter()
+    for classes in counts.values():
+        together.update(classes)
+    return together
 
 
 def read_history(model: Ref) -> list[dict[str, float]]:

@@ -33,7 +33,7 @@ def write_page(evaluation: Evaluation, facts: Facts, drawn: dict[str, str]) -> s
     bodies = {
         "figures": _figures(evaluation),
         "learning": _learning(facts, drawn),
-        "classes": _classes(evaluation),
+        "classes": _classes(evaluation, facts),
         "mistakes": _mistakes(evaluation),
         "trust": _trust(evaluation, drawn),
         "data": _data(facts),
@@ -105,8 +105,9 @@ def _fitted(facts: Facts) -> str:
     )
 
 
-def _classes(evaluation: Evaluation) -> str:
-    return f"<p>Every class by itself, the largest first.</p>{tables.class_table(evaluation.test)}"
+def _classes(evaluation: Evaluation, facts: Facts) -> str:
+    alike = "".join(f'<p class="note"><b>Warning:</b> {text(line)}.</p>' for line in facts.alike)
+    return f"<p>Every class by itself, the largest first.</p>{alike}{tables.class_table(evaluation.test)}"
 
 
 def _mistakes(evaluation: Evaluation) -> str:

@@ -1,0 +1,47 @@
+"""Classes that a person cannot tell apart: they differ only by case, blanks, the Unicode form, or letters not seen.
+
+In: the rows of each class. Out: sentences. Promise: nothing is joined: `Pos` and `pos` stay two classes, and the words
+show what differs.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections import defaultdict
+from collections.abc import Mapping
+
+MOST_GROUPS = 10
+
+
+def look_alikes(classes: Mapping[str, int]) -> list[str]:
+    """A sentence for each group of classes that look alike, the largest groups first."""
+    groups: defaultdict[str, list[str]] = defaultdict(list)
+    for name in classes:
+        groups[_plain(name)].append(name)
+    alike = [sorted(names, key=lambda name: -classes[name]) for names in groups.values() if len(names) > 1]
+    alike.sort(key=lambda names: -sum(classes[name] for name in names))
+    said = [
+        f"{len(names)} classes look alike: {', '.join(f'{_shown(name)} {classes[name]} rows' for name in names)}; "
+        f"they differ in case, blanks, Unicode form or letters not seen: if they are one class, write it in one way"
+        for names in alike[:MOST_GROUPS]
+    ]
+    more = len(alike) - MOST_GROUPS
+    return said + ([f"{more} more groups of classes look alike"] if more > 0 else [])
+
+
+def _plain(name: str) -> str:
+    """What is left without case, blanks, marks of the Unicode form and what is not seen."""
+    folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
+    return "".join(letter for letter in folded if unicodedata.category(letter)[0] not in "ZC")
+
+
+def _shown(name: str) -> str:
+    """In quotes; marks that stand on another letter, and all but letters, signs and plain blanks, as escapes."""
+    letters = (
+        letter if letter == " " or unicodedata.category(letter)[0] not in "ZCM" else _escape(letter) for letter in name
+    )
+    return f"'{''.join(letters)}'"
+
+
+def _escape(letter: str) -> str:
+    return letter.encode("unicode_escape").decode("ascii")
