@@ -29,7 +29,8 @@ def run(line: str, folder: Path) -> str:
 
 
 def test_the_commands_for_own_data_run_in_their_order(tmp_path: Path) -> None:
-    init, edit, check, train, score = OWN_DATA.strip().splitlines()
+    install, init, edit, check, train, score = OWN_DATA.strip().splitlines()
+    assert install.startswith("make install ")
     run(init, tmp_path)
     assert (tmp_path / "my.toml").is_file()
     assert edit.startswith("$EDITOR my.toml")

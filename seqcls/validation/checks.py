@@ -79,16 +79,14 @@ class Stop:
     where: str
     expected: str
     advice: str
-    rejected: int = 0
-    """Rows that were rejected and are not what stops the run; 0 where they are."""
+    others: int | None = None
+    """Rows that were rejected and are not what stops the run; None where the rejected rows do."""
 
     def as_error(self, rejects: Path) -> DataRefused:
         step = f"see each rejected row with its reasons in {rejects}; {self.advice}"
-        if self.error is not BudgetExceeded:  # what stops the run is not among the rejects
-            others = (
-                f" (the {self.rejected} rejected rows stand with their reasons in {rejects})" if self.rejected else ""
-            )
-            step = self.advice + others
+        if self.others is not None:
+            told = f" (the {self.others} rejected rows stand with their reasons in {rejects})" if self.others else ""
+            step = self.advice + told
         return self.error(self.found, where=self.where, expected=self.expected, next_step=step)
 
 
@@ -114,7 +112,6 @@ def find_stop(
                 ", ".join(check.examples),
                 check.expected,
                 "mend the rows, or set the policy to reject",
-                report.rejected,
             )
     share = report.rejected / report.rows_in if report.rows_in else 0.0
     if share > budget:
@@ -137,7 +134,7 @@ def _too_little(report: CheckReport) -> Stop | None:
     where = "the rows that are left"
     if report.accepted == 0:
         return Stop(DataRefused, f"no row is left of {report.rows_in}", where, "rows to train on",
-                    "look at the files named in [source]", report.rejected)  # fmt: skip
+                    "look at the files named in [source]")  # fmt: skip
     if len(report.classes) < 2:
         return Stop(DataRefused, f"one class only: {next(iter(report.classes))!r}, {report.accepted} rows", where,
                     "two classes at least", "look at source.label and rules.label_set", report.rejected)  # fmt: skip

@@ -186,5 +186,5 @@ def test_a_json_error_is_no_table(tmp_path: Path) -> None:
     assert error.found == "looks like JSON"
     assert 'source.format = "jsonl"' in error.next_step
     error = refusal(tmp_path, b'{"error": "not found", "status": 404}\n', format="jsonl")
-    assert error.found == "no column 'sequence'"
-    assert error.expected == "it among the columns found: 'error', 'status'"
+    assert error.found == "no column 'sequence'; no column 'label'"
+    assert error.expected == "them among the columns found: 'error', 'status'"

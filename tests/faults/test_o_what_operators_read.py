@@ -200,6 +200,9 @@ def test_a_small_class_is_not_looked_for_among_the_rejects() -> None:
     assert error.next_step.startswith("add rows, name the classes to keep")
     assert "2 classes look alike: 'B' 90 rows, 'b' 1 rows" in error.next_step
     assert error.next_step.endswith("(the 60 rejected rows stand with their reasons in rejects.parquet)")
+    stop = find_stop(report(few, classes={"a": 150, "b": 1}, rejected=0), Counter(), [], 0.5, True)
+    assert stop is not None
+    assert "rejected" not in stop.as_error(Path("rejects.parquet")).next_step
 
 
 @pytest.mark.fault(
