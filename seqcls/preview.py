@@ -40,7 +40,7 @@ def preview(workspace: Workspace, rows: int, config: str) -> str:
     lines += [f"  and {len(files) - FILES} more"] if len(files) > FILES else []
     lines += ["first rows:", *_first_rows(table, rows)]
     checked = validate_stage(workspace, table).ref
-    lines += ["checks:", *_checks(checked)]
+    lines += ["checks (FILE and number of the record, a header not counted):", *_checks(checked)]
     splits = split_stage(workspace, checked).ref
     lines += ["splits:", *_splits(read_manifest(splits)["meta"]["counts"])]
     encoded = encode_stage(workspace, checked, splits).ref

@@ -38,8 +38,10 @@ def _scores(options: argparse.Namespace) -> None:
             from seqcls.scoring.export import write_current_scores
 
             rows = write_current_scores(workspace, options.write)
-            say(json.dumps({"rows": rows, "file": str(options.write)}) if options.json
-                else f"{rows} rows, each by its newest scores: {one_line(options.write)}")  # fmt: skip
+            if options.json:
+                print(json.dumps({"rows": rows, "file": str(options.write)}))
+            else:
+                say(f"{rows} rows, each by its newest scores: {one_line(options.write)}")
             return
         found = [item for item in list_scorings(workspace) if item.current or not options.current]
         name = workspace.pipeline.name

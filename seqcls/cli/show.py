@@ -46,12 +46,12 @@ def say(text: str) -> None:
 
 
 def show_table(
-    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], numbers: Iterable[str] = ()
+    title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], numbers: Sequence[str] = ()
 ) -> None:
     """A table whose cells are text as it stands; `numbers` are the columns set to the right."""
     table = Table(title=Text(one_line(title)))
     for column in columns:
-        table.add_column(column, justify="right" if column in set(numbers) else "left")
+        table.add_column(column, justify="right" if column in numbers else "left")
     for row in rows:
         table.add_row(*(Text(one_line(cell)) for cell in row))
     Console(width=None if sys.stdout.isatty() else PIPED_WIDTH).print(table)

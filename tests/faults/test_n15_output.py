@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import csv
 import json
 import os
@@ -15,6 +16,7 @@ import pytest
 
 from seqcls.cli import main
 from seqcls.errors import one_line
+from tests.conftest import ROOT
 
 RED = "\x1b[31m"
 ID = f"{RED}[red]row\nscored at forged\u202e"
@@ -98,3 +100,22 @@ def test_the_installed_command_shows_names_that_the_terminal_has_no_letters_for(
     assert (done.returncode, done.stderr) == (0, b"")
     assert b"\\xe9.csv" in done.stdout
     assert b"\x1b" not in done.stdout
+
+
+def test_no_command_prints_past_the_one_place_that_escapes() -> None:
+    """Text goes through cli/show.py; what else is printed is JSON, or an error, which escapes itself."""
+    calls = [
+        (path.name, ast.unparse(node))
+        for path in sorted((ROOT / "seqcls" / "cli").glob("*.py"))
+        if path.name != "show.py"
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) in ("print", "console.print", "Console().print")
+    ]
+    assert len(calls) > 5, "the search itself is broken"
+    allowed = (
+        "print(json.dumps(",
+        "file=sys.stderr",
+        "self.console.print(line, soft_wrap=True)",
+        "console.print(Text(",
+    )
+    assert [call for call in calls if not any(part in call[1] for part in allowed)] == []
