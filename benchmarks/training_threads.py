@@ -15,7 +15,7 @@ from benchmarks.network_rows import make_rows
 from benchmarks.speed import BATCH, EPOCHS
 from benchmarks.speed_ours import CASES, plain_pipeline, write_tables
 from seqcls.artefacts import ArtefactStore
-from seqcls.training.seeding import processors
+from seqcls.processors.allowed import processors
 
 PRECISIONS = ("float32", "bfloat16")
 

@@ -10,12 +10,15 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from seqcls.processors.waiting import wait_passively
 from seqcls.version import __version__
 
 if TYPE_CHECKING:
     from seqcls.api import predict, score, train
 
 __all__ = ["__version__", "predict", "score", "train"]
+
+wait_passively()  # here, since every road to PyTorch leads through here: the command, flows, notebooks, benchmarks
 
 
 def __getattr__(name: str) -> Any:

@@ -3,6 +3,8 @@
 In: a version. Out: `Race`, or `Choice`: the engine that is to score and, in a line, why. Promise: the model artefact
 stays as it is; a race is an artefact of its own (`race.json`, and `race.md` for people) that is never changed; it
 counts only for the model, the machine and the engines that it was run with; without one, PyTorch in float32 scores.
+One that was run while the machine was busy counts until a quieter moment: promotion, or a scoring run whose threads
+have not waited for processors so far, races again.
 """
 
 from __future__ import annotations
@@ -23,27 +25,30 @@ from seqcls.errors import Corrupted
 from seqcls.ledger.models import ModelVersion
 from seqcls.ledger.stages import find_stage, list_stage, record_stage
 from seqcls.models.package import load_model
+from seqcls.processors.load import is_busy, waited_so_far
 from seqcls.workspace import Workspace
 
 KIND = "race"
 FEWEST_ROWS = 256
 """Validation rows: with fewer a lap is no whole batch, and one row in a thousand could not be seen."""
 AGAIN = "`seqcls promote CONFIG --version N` races here"
+BUSY_NOTE = "{} scores: {} was raced while the machine was busy; the next scoring run on a quiet machine races again"
 
 
 def ensure_race(workspace: Workspace, version: ModelVersion) -> Race | None:
-    """The race of a version on this machine, run now if there is none; None where none is wanted or possible."""
+    """The race of a version on this machine, run now if there is none, or if the machine was busy when it was run;
+    None where none is wanted or possible."""
     if workspace.pipeline.score.engine != "auto":
         return None
     known, _ = find_race(workspace, version, this_machine())
-    if known is not None:
+    if known is not None and not known.was_busy:
         return known
     encoded = workspace.store.find("encoded", version.inputs["encoded"])
     if encoded is None:  # cleared away; `seqcls train` makes it again
-        return None
+        return known
     valid = EncodedSplit.open(encoded, "valid")
     if len(valid) < FEWEST_ROWS:
-        return None
+        return known
     loaded = load_model(workspace.store.ref("model", version.model_digest))
     race = run_race(loaded, valid, workspace.pipeline.score.batch_size)
     _record(workspace, version, race)
@@ -64,8 +69,10 @@ def choose_engine(workspace: Workspace, version: ModelVersion) -> Choice:
     """What is to score with `auto`."""
     here = this_machine()
     race, damage = find_race(workspace, version, here)
+    if race is not None and race.was_busy and not is_busy(waited_so_far()):
+        race = ensure_race(workspace, version) or race
     if race is not None:
-        return Choice(race.chosen, margin=race.margin)
+        return Choice(race.chosen, BUSY_NOTE.format(race.chosen, version.name) if race.was_busy else "", race.margin)
     if damage:
         return Choice(REFERENCE, f"{REFERENCE} scores: {damage}; {AGAIN}")
     elsewhere = list_races(workspace, version)
@@ -136,7 +143,8 @@ def race_page(name: str, race: Race) -> str:
     about = ", ".join(f"{key} {value}" for key, value in race.machine.model_dump(mode="json").items())
     return (
         f"# Engines of {name}\n\n**{race.chosen}** scores: {race.why}.\n\n{table}\n\n{race.rows:,} validation rows "
-        f"compared, laps of {race.lap_rows:,} rows in batches of {race.batch_size}, {race.threads} threads. {about}.\n"
+        f"compared, laps of {race.lap_rows:,} rows in batches of {race.batch_size}, {race.threads} threads that "
+        f"waited for a processor {_shown(race.waited, '.1%')} of the time. {about}.\n"
     )
 
 

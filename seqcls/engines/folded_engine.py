@@ -21,7 +21,7 @@ from seqcls.errors import first_line
 from seqcls.models.folding import fold, foldable, table_bytes
 from seqcls.models.logits import Logits, device_of, run_once
 from seqcls.models.package import LoadedModel
-from seqcls.training.seeding import processors
+from seqcls.processors.allowed import processors
 
 NAME = "torch-folded"
 MOST_BYTES = 1 << 28

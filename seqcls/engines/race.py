@@ -3,7 +3,8 @@
 In: a model and its validation rows. Out: `Race`, with every figure. Promise: an engine may score only if at least
 99.9 % of the rows keep their label and no probability moves by more than `MOST_MOVED`; one that comes near to that
 defers its near ties to PyTorch, and is judged by what comes of both. Those that may are timed in turn, lap after lap,
-so that what else the machine does meets all of them; the median counts. An engine that is not clearly faster than
+so that what else the machine does meets all of them; the median counts. A race on a busy machine says so, and is run
+again later (seqcls/races.py). An engine that is not clearly faster than
 PyTorch in float32 is not worth other numbers.
 """
 
@@ -26,6 +27,7 @@ from seqcls.engines.machine import Machine, this_machine
 from seqcls.evaluation.probabilities import softmax
 from seqcls.models.logits import Logits
 from seqcls.models.package import LoadedModel
+from seqcls.processors.load import Watch, busy_words, is_busy
 
 RULES = 2
 """Raised when an engine is judged in another way: races of before then do not count any more."""
@@ -76,11 +78,18 @@ class Race(BaseModel):
     threads: int
     machine: Machine
     lanes: tuple[Lane, ...]
+    waited: float | None = None
+    """Share of the time of the laps in which threads were ready and had no processor; None: unknown."""
 
     @property
     def margin(self) -> float:
         """Of the engine that was chosen."""
         return next(lane.margin for lane in self.lanes if lane.engine == self.chosen)
+
+    @property
+    def was_busy(self) -> bool:
+        """Whether something else wanted the processors too: another engine may be the fastest when it does not."""
+        return is_busy(self.waited)
 
 
 Runner = tuple[Engine, Deferral | None]
@@ -105,12 +114,14 @@ def run_race(
         lane = lanes[name] = judge(name, wanted, found, loaded.manifest.temperature, opening)
         if not lane.refused:
             running[name] = engine, Deferral(reference, lane.margin) if lane.margin else None
+    watch = Watch()
     speeds, lap_rows = _time(running, loaded, rows, batch_size)
+    waited = watch.waited()
     timed = [lane.model_copy(update={"rows_per_second": speeds.get(name)}) for name, lane in lanes.items()]
     chosen, why = choose(timed)
     return Race(
-        chosen=chosen, why=why, rows=len(rows), lap_rows=lap_rows, batch_size=batch_size,
-        threads=torch.get_num_threads(), machine=this_machine(), lanes=tuple(timed),
+        chosen=chosen, why=why + busy_words(waited), rows=len(rows), lap_rows=lap_rows, batch_size=batch_size,
+        threads=torch.get_num_threads(), machine=this_machine(), lanes=tuple(timed), waited=waited,
     )  # fmt: skip
 
 

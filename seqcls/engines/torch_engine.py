@@ -18,7 +18,7 @@ from seqcls.engines.engine import unavailable
 from seqcls.models.bf16 import has_bf16
 from seqcls.models.logits import Logits, device_of, run_once
 from seqcls.models.package import LoadedModel
-from seqcls.training.seeding import processors
+from seqcls.processors.allowed import processors
 
 
 @dataclass(frozen=True)

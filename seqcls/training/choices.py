@@ -20,6 +20,7 @@ from seqcls.batch import Batch
 from seqcls.batches import Batches
 from seqcls.config.train import TrainConfig
 from seqcls.models.bf16 import has_bf16
+from seqcls.processors.load import Watch, busy_words
 from seqcls.training.optimisation import Objective
 from seqcls.training.precision import Name
 from seqcls.training.team import Team
@@ -125,7 +126,9 @@ def choose_threads(start: Start) -> Threads:
     precision: Name = "bfloat16" if start.config.precision == "bfloat16" else "float32"
     if not is_worth(start.steps, len(counts)):
         return Threads(used=most, why=f"{most}: {start.steps} steps at most are too few to be worth a trial")
-    return judge_threads(counts, start.take_turns(*(Way(precision, count) for count in counts)))
+    watch = Watch()
+    threads = judge_threads(counts, start.take_turns(*(Way(precision, count) for count in counts)))
+    return threads.model_copy(update={"why": threads.why + busy_words(watch.waited())})
 
 
 def judge_threads(counts: list[int], taken: list[Taken]) -> Threads:
@@ -152,7 +155,9 @@ def choose_precision(start: Start) -> Precision:
         return Precision(why=f"float32: this {device.type} has no instructions for bfloat16")
     if not is_worth(start.steps, 2):
         return Precision(why=f"float32: {start.steps} steps at most are too few to be worth a trial of bfloat16")
-    return judge_precision(*start.take_turns(Way("float32"), Way("bfloat16")))
+    watch = Watch()
+    precision = judge_precision(*start.take_turns(Way("float32"), Way("bfloat16")))
+    return precision.model_copy(update={"why": precision.why + busy_words(watch.waited())})
 
 
 def judge_precision(plain: Taken, lower: Taken) -> Precision:

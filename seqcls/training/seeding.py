@@ -13,6 +13,7 @@ import torch.utils.deterministic
 from torch import Tensor
 
 from seqcls.config.train import TrainConfig
+from seqcls.processors.allowed import most_threads
 from seqcls.training.place import local_processes
 
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
@@ -23,15 +24,10 @@ def choose_device() -> torch.device:
     return torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
 
-def processors() -> int:
-    """How many this process may use: a container's, not the machine's."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
 def threads_of(config: TrainConfig) -> int:
     """Threads of a process: those asked for, or its part of the processors, the most that a trial may choose."""
     asked = 0 if config.threads == "auto" else config.threads
-    return asked or max(processors() // local_processes(config), 1)
+    return asked or most_threads(local_processes(config))
 
 
 def seed_of(seed: int, rank: int) -> int:

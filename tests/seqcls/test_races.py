@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +17,7 @@ from seqcls.engines.race import Lane, Race
 from seqcls.errors import ConfigRefused
 from seqcls.housekeeping import collect_garbage
 from seqcls.ledger.chunks import done_chunks
+from seqcls.ledger.models import ModelVersion
 from seqcls.ledger.stages import list_stage
 from seqcls.parquet import read_parquet
 from seqcls.races import AGAIN, KIND, Choice, choose_engine, ensure_race, list_races, read_race
@@ -30,13 +32,13 @@ from tests.road_data import write_project, write_rows
 MANY_VALIDATION_ROWS = "[split]\nvalid = 0.4\n"
 
 
-def fixed_race(chosen: str, margin: float = 0.0) -> Race:
+def fixed_race(chosen: str, margin: float = 0.0, waited: float | None = 0.0) -> Race:
     """A race as this machine would have run it, with an outcome that no stopwatch decides."""
     lower = Lane(engine="torch-bf16", rows_per_second=150.0, margin=margin)
     lanes = (Lane(engine="torch", rows_per_second=100.0), lower)
     return Race(
         chosen=chosen, why="said by the test", rows=300, lap_rows=256, batch_size=256, threads=1,
-        machine=this_machine(), lanes=lanes,
+        machine=this_machine(), lanes=lanes, waited=waited,
     )  # fmt: skip
 
 
@@ -81,6 +83,9 @@ def test_a_race_is_run_at_promotion_and_kept_beside_the_model_which_stays_as_it_
         assert race.lanes[0].rows_per_second is not None
         assert race.rows >= 256
         assert race.chosen == "torch" or next(lane for lane in race.lanes if lane.engine == race.chosen).refused == ""
+        assert race.waited is not None, "this machine says how busy it is"
+        quiet = race.model_copy(update={"waited": 0.0})  # this machine may be busy or not
+        seqcls.races._record(workspace, version, quiet)
         assert choose_engine(workspace, version) == Choice(race.chosen, margin=race.margin)
         verify(workspace.store.ref("model", version.model_digest))
         [(digest, facts)] = list_stage(workspace.ledger, KIND)
@@ -88,7 +93,70 @@ def test_a_race_is_run_at_promotion_and_kept_beside_the_model_which_stays_as_it_
         page = (workspace.store.ref(KIND, digest).folder / "race.md").read_text()
         assert f"**{race.chosen}** scores" in page
         assert facts["line"].startswith(f"scored by {race.chosen}: ")
-        assert ensure_race(workspace, version) == race  # once, not again
+        assert ensure_race(workspace, version) == quiet  # once, not again
+
+
+busy_race = pytest.mark.fault(
+    "M02", tried="a race of the engines of scoring while other programs take the processors",
+    outcome="the record and a line say so; its choice counts until a promotion or a scoring run on a quiet machine "
+    "races again",
+)  # fmt: skip
+
+
+@pytest.fixture
+def raced_when_busy(trained: Path, tmp_path: Path) -> Iterator[tuple[Workspace, ModelVersion]]:
+    """A champion whose race chose torch-bf16 while the machine was busy."""
+    config = Path(shutil.copytree(trained.parent, tmp_path / "copy")) / trained.name
+    with open_workspace(config) as workspace:
+        version = champion(workspace)
+        seqcls.races._record(workspace, version, fixed_race("torch-bf16", waited=0.4))
+        yield workspace, version
+
+
+@busy_race
+def test_a_race_on_a_busy_machine_counts_and_says_so_while_the_machine_is_busy(
+    raced_when_busy: tuple[Workspace, ModelVersion], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, version = raced_when_busy
+    monkeypatch.setattr(seqcls.races, "waited_so_far", lambda: 0.4)
+    monkeypatch.setattr(seqcls.races, "run_race", lambda *given: pytest.fail("it would be no better now"))
+    outcome, told = score_new(workspace, "busy")
+    note = f"torch-bf16 scores: {version.name} was raced while the machine was busy; "
+    assert dict(told)["engine"] == note + "the next scoring run on a quiet machine races again"
+    assert outcome.night.engine == "torch-bf16"
+
+
+@busy_race
+def test_a_quiet_scoring_run_races_again_and_keeps_what_it_finds(
+    raced_when_busy: tuple[Workspace, ModelVersion], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, version = raced_when_busy
+    found = [fixed_race("torch"), fixed_race("torch-bf16")]
+    monkeypatch.setattr(seqcls.races, "waited_so_far", lambda: 0.02)
+    monkeypatch.setattr(seqcls.races, "run_race", lambda *given: found.pop(0))
+    assert choose_engine(workspace, version) == choose_engine(workspace, version) == Choice("torch")
+    assert list_races(workspace, version) == [fixed_race("torch")], "one race counts, the other is gone from the books"
+    assert len(found) == 1, "the second look finds a quiet race"
+
+
+@busy_race
+def test_without_the_rows_for_another_race_the_one_on_a_busy_machine_counts(
+    raced_when_busy: tuple[Workspace, ModelVersion], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    workspace, version = raced_when_busy
+    shutil.rmtree(workspace.store.ref("encoded", version.inputs["encoded"]).folder)
+    monkeypatch.setattr(seqcls.races, "waited_so_far", lambda: 0.0)
+    choice = choose_engine(workspace, version)
+    assert (choice.engine, "busy" in choice.note) == ("torch-bf16", True)
+    assert ensure_race(workspace, version) == fixed_race("torch-bf16", waited=0.4)
+
+
+@busy_race
+def test_a_record_of_an_earlier_version_says_nothing_of_the_load_and_counts(trained: Path) -> None:
+    data = fixed_race("torch-bf16").model_dump(mode="json")
+    del data["waited"]
+    race = Race.model_validate_json(json.dumps(data))
+    assert (race.waited, race.was_busy) == (None, False)
 
 
 def test_scores_are_made_by_the_engine_of_the_race_and_say_so(trained: Path) -> None:

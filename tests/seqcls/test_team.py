@@ -28,6 +28,7 @@ from seqcls.errors import (
     SeqclsError,
 )
 from seqcls.models import MODELS
+from seqcls.processors import allowed
 from seqcls.training import carried, processes
 from seqcls.training.place import check_processes, launched_place
 from seqcls.training.seeding import seed_of, threads_of
@@ -133,6 +134,8 @@ def test_an_error_of_the_operating_system_keeps_its_number_and_file() -> None:
 
 def test_a_process_takes_its_part_of_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(os, "sched_getaffinity", lambda _: set(range(7)))
+    monkeypatch.setattr(allowed, "quota", lambda: None)
+    monkeypatch.delenv("OMP_NUM_THREADS", raising=False)
     assert [threads_of(TrainConfig(processes=n)) for n in (1, 2, 9)] == [7, 3, 1]
     assert threads_of(TrainConfig(processes=2, threads=5)) == 5
     for name, value in LAUNCHED.items():
