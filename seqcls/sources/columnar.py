@@ -1,7 +1,8 @@
 """parquet: columns of any writer (pandas, Spark, Polars) -> records.
 
 In: a Parquet file. Out: batches. Promise: types are checked before rows are read; memory is bounded by reading few rows
-at a time, and text that stands many times in a dictionary is measured before it is written out ("Parquet bombs").
+at a time, and text that stands many times in a dictionary is measured before it is written out ("Parquet bombs"); as
+many rows are read as the file says that it has.
 """
 
 from __future__ import annotations
@@ -9,28 +10,24 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import NamedTuple
 
+import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from seqcls.artefacts import file_digest
+from seqcls.errors import first_line
 from seqcls.sources.assemble import assemble
-from seqcls.sources.reading import (
-    Problems,
-    Reading,
-    Records,
-    Role,
-    add_problem,
-    constant,
-    pick_columns,
-    row_numbers,
-)
+from seqcls.sources.reading import Problems, Reading, Records, Reject, Role, constant, pick_columns, row_numbers
 from seqcls.sources.stream import check_same, open_regular
 from seqcls.sources.typed_columns import check_role_type, check_sequence_type, is_text, to_names, to_sequence
-from seqcls.table import SourceBatch
+from seqcls.sources.unpacking import check_footer, most_bytes, row_bytes, too_large, written_out
+from seqcls.table import SourceBatch, reject
 
 ROWS_PER_BATCH = 8192
+ROWS_PER_STEP = 64
+SMALL_PART = 1 << 26
 _MAGIC = b"PAR1"
 
 
@@ -39,31 +36,67 @@ def read_parquet_source(reading: Reading) -> Iterator[SourceBatch]:
     with open_regular(reading) as handle:
         _check_magic(reading, handle.read(4))
         facts = os.fstat(handle.fileno())
-    with _parquet_errors(reading):
-        with pq.ParquetFile(reading.file.path, page_checksum_verification=True) as file:
-            roles = _check_schema(reading, file.schema_arrow)
-            unpacked = sum(file.metadata.row_group(group).total_byte_size for group in range(file.num_row_groups))
-            _check_budget(reading, unpacked)
-            names = list(dict.fromkeys([*reading.sequence_columns, *roles.values()]))
-        texts = [name for name in names if pa.types.is_string(file.schema_arrow.field(name).type)]
-    yield from _batches(reading, roles, names, texts)
+    with _parquet_errors(reading), pq.ParquetFile(reading.file.path, page_checksum_verification=True) as file:
+        roles = _check_schema(reading, file.schema_arrow)
+        names = list(dict.fromkeys([*reading.sequence_columns, *roles.values()]))
+        check_footer(reading, file, names)
+        expected = file.metadata.num_rows
+        layout = _Layout(names, *_leaves(file, names))
+    found = 0
+    for batch in _batches(reading, roles, layout):
+        found += batch.rows_in
+        yield batch
+    if found != expected:
+        raise reading.refuse(
+            f"{found} rows, and its footer says {expected}", expected="as many rows as the file says",
+            next_step="fetch the file again: it is damaged",
+        )  # fmt: skip
     check_same(reading, file_digest(reading.file.path), facts)
 
 
-def _batches(reading: Reading, roles: dict[Role, str], names: list[str], texts: list[str]) -> Iterator[SourceBatch]:
-    row, total = 1, 0
-    for batch in _read(reading, names, texts):
+class _Layout(NamedTuple):
+    """What to read of a file, and how."""
+
+    names: list[str]
+    texts: list[str]
+    """Leaves that stay in their dictionaries: a text that stands many times is kept once."""
+    step: int
+    """Rows decoded at a time."""
+
+
+def _leaves(file: pq.ParquetFile, names: list[str]) -> tuple[list[str], int]:
+    """Leaves of text that can stay in dictionaries, and how many rows are decoded at a time.
+
+    Of a text that is told as the end of the one before (DELTA_BYTE_ARRAY) no dictionary can be had: a few rows a time
+    show how large they are.
+    """
+    texts, step = list[str](), ROWS_PER_BATCH
+    for leaf in range(file.metadata.num_columns):
+        column = file.schema.column(leaf)
+        if column.path.split(".")[0] in names and column.physical_type == "BYTE_ARRAY":
+            groups = (file.metadata.row_group(number).column(leaf) for number in range(file.num_row_groups))
+            if any(encoding.startswith("DELTA") for group in groups for encoding in group.encodings):
+                step = ROWS_PER_STEP
+            else:
+                texts.append(column.path)
+    return texts, step
+
+
+def _batches(reading: Reading, roles: dict[Role, str], layout: _Layout) -> Iterator[SourceBatch]:
+    row, total, most = 1, 0, most_bytes(reading.source, reading.file.size)
+    for batch in _gathered(_read(reading, layout)):
         for part in _small_parts(batch):
-            total += sum(_unpacked_bytes(column) for column in part.columns)
-            _check_budget(reading, total)
+            total += _unpacked(part)
+            if total > most:
+                raise too_large(reading, most)
             yield assemble(reading, _records(reading, part, row, roles))
             row += part.num_rows
 
 
-def _read(reading: Reading, names: list[str], texts: list[str]) -> Iterator[pa.RecordBatch]:
+def _read(reading: Reading, layout: _Layout) -> Iterator[pa.RecordBatch]:
     with _parquet_errors(reading):
-        file = pq.ParquetFile(reading.file.path, page_checksum_verification=True, read_dictionary=texts)
-        batches = file.iter_batches(batch_size=ROWS_PER_BATCH, columns=names, use_threads=False)
+        file = pq.ParquetFile(reading.file.path, page_checksum_verification=True, read_dictionary=layout.texts)
+        batches = file.iter_batches(batch_size=layout.step, columns=layout.names, use_threads=False)
     with file:
         while True:
             with _parquet_errors(reading):
@@ -76,9 +109,26 @@ def _read(reading: Reading, names: list[str], texts: list[str]) -> Iterator[pa.R
             yield batch
 
 
+def _gathered(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    """Small steps together, up to the rows of a batch: each batch has a price of its own."""
+    waiting, rows, size = list[pa.RecordBatch](), 0, 0
+    for batch in batches:
+        bytes_of_it = _unpacked(batch) if batch.num_rows <= ROWS_PER_STEP else SMALL_PART
+        if waiting and (rows + batch.num_rows > ROWS_PER_BATCH or size + bytes_of_it > SMALL_PART):
+            yield pa.concat_batches(waiting)
+            waiting, rows, size = [], 0, 0
+        if bytes_of_it >= SMALL_PART:
+            yield batch
+        else:
+            waiting.append(pa.RecordBatch.from_arrays(list(map(written_out, batch.columns)), batch.schema.names))
+            rows, size = rows + batch.num_rows, size + bytes_of_it
+    if waiting:
+        yield pa.concat_batches(waiting)
+
+
 def _small_parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     """Halve until the unpacked text is small: a dictionary of one long text may stand for gigabytes."""
-    if batch.num_rows <= 1 or sum(_unpacked_bytes(column) for column in batch.columns) < 1 << 26:
+    if batch.num_rows <= 1 or _unpacked(batch) < SMALL_PART:
         yield batch
         return
     half = batch.num_rows // 2
@@ -86,20 +136,8 @@ def _small_parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
     yield from _small_parts(batch.slice(half))
 
 
-def _unpacked_bytes(column: pa.Array) -> int:
-    if not pa.types.is_dictionary(column.type):
-        return int(column.nbytes)
-    lengths = pc.binary_length(column.dictionary).cast(pa.int64())
-    return int(pc.sum(lengths.take(column.indices)).as_py() or 0)
-
-
-def _check_budget(reading: Reading, size: int) -> None:
-    if size > reading.source.max_file_bytes:
-        raise reading.refuse(
-            f"more than {reading.source.max_file_bytes} bytes after unpacking",
-            expected="at most source.max_file_bytes",
-            next_step="split the file, or raise source.max_file_bytes if its size is right",
-        )  # fmt: skip
+def _unpacked(batch: pa.RecordBatch) -> int:
+    return sum(int(row_bytes(column).sum()) for column in batch.columns)
 
 
 def _check_magic(reading: Reading, start: bytes) -> None:
@@ -115,10 +153,16 @@ def _check_magic(reading: Reading, start: bytes) -> None:
 def _parquet_errors(reading: Reading) -> Iterator[None]:
     try:
         yield
-    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        text = (str(error).splitlines() or [type(error).__name__])[0][:200]
+    except MemoryError:  # Arrow's own is one: the file is no less sound for it
+        raise
+    except pa.ArrowCapacityError as error:
         raise reading.refuse(
-            f"not a sound Parquet file ({text})",
+            f"unpacks to more than fits into one column ({first_line(error)})", expected="rows of less than 2 GB",
+            next_step="write the file again with shorter rows, or smaller row groups",
+        ) from None  # fmt: skip
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
+        raise reading.refuse(
+            f"not a sound Parquet file ({first_line(error, 200)})",
             expected="a whole file",
             next_step="fetch the file again: it is cut short or damaged",
         ) from None
@@ -134,31 +178,47 @@ def _check_schema(reading: Reading, schema: pa.Schema) -> dict[Role, str]:
 
 
 def _records(reading: Reading, batch: pa.RecordBatch, first: int, roles: dict[Role, str]) -> Records:
+    """Rows that are too long go before anything is written out."""
+    rows = row_numbers(first, batch.num_rows)
+    long = _long_rows(reading, batch)
+    rejects = [_reject_long(reading, batch, index, first, roles, *long[index]) for index in long]
+    if long:
+        keep = np.ones(batch.num_rows, bool)
+        keep[list(long)] = False
+        batch, rows = batch.filter(pa.array(keep)), rows.filter(pa.array(keep))
     problems: Problems = {}
-    sequence = [to_sequence(reading, batch.column(name), name, problems) for name in reading.sequence_columns]
-    records = Records(
-        row_numbers(first, batch.num_rows), sequence, problems=problems, raw=lambda index: _show(batch, index)
-    )
+    sequence = [
+        to_sequence(reading, written_out(batch.column(name)), name, problems) for name in reading.sequence_columns
+    ]
+    records = Records(rows, sequence, rejects=rejects, problems=problems, raw=lambda index: _show(batch, index))
     for role, name in roles.items():
-        column = batch.column(name)
+        column = written_out(batch.column(name))
         records.columns[role] = (
             column if role == "time" and not is_text(column.type) else to_names(column, name, problems)
         )
     if reading.source.label_from in ("file", "folder"):
         records.columns["label"] = constant(reading.file_label(), batch.num_rows)
-    _note_long_rows(reading, sequence, problems)
     return records
 
 
-def _note_long_rows(reading: Reading, sequence: list[pa.Array], problems: Problems) -> None:
-    limit = reading.source.max_row_bytes
-    for name, column in zip(reading.sequence_columns, sequence, strict=True):
-        if not pa.types.is_string(column.type):
-            continue
-        sizes = pc.binary_length(column)
-        for index in pc.indices_nonzero(pc.fill_null(pc.greater(sizes, limit), False)).to_pylist():
-            reason = f"{sizes[index]} bytes; a row may have {limit} (source.max_row_bytes)"
-            add_problem(problems, index, name, "row_bytes", reason)
+def _long_rows(reading: Reading, batch: pa.RecordBatch) -> dict[int, tuple[str, int]]:
+    """Position -> the column and its bytes."""
+    long: dict[int, tuple[str, int]] = {}
+    for name in reading.sequence_columns:
+        sizes = row_bytes(batch.column(name))
+        for index in np.flatnonzero(sizes > reading.source.max_row_bytes).tolist():
+            long.setdefault(index, (name, int(sizes[index])))
+    return long
+
+
+def _reject_long(
+    reading: Reading, batch: pa.RecordBatch, index: int, first: int, roles: dict[Role, str], column: str, size: int
+) -> Reject:
+    others = [name for name in batch.schema.names if name not in reading.sequence_columns]
+    shown = _show(batch.select(others), index) if others else None
+    name = _cell(batch.column(roles["id"])[index]) if "id" in roles else f"{reading.file.name}:{first + index}"
+    reason = f"{size} bytes; a row may have {reading.source.max_row_bytes} (source.max_row_bytes)"
+    return reject(reading.file.name, first + index, column, "row_bytes", reason, shown, id=name)
 
 
 def _show(batch: pa.RecordBatch, index: int) -> str:

@@ -19,6 +19,7 @@ from typing import Any
 from seqcls.errors import STRIKES_ANY_FILE, DataRefused, InputFailed, WorldFailed, remedy
 from seqcls.sources.discover import content_digest
 from seqcls.sources.reading import Reading
+from seqcls.sources.unpacking import most_bytes, too_large
 
 HEAD_BYTES = 4096
 _GZIP = b"\x1f\x8b"
@@ -59,6 +60,7 @@ class SourceStream(io.RawIOBase):
         self._is_gzip = reading.file.path.name.endswith(".gz")
         self._head = b""
         self._from: io.BufferedIOBase = gzip.GzipFile(fileobj=buffered, mode="rb") if self._is_gzip else buffered
+        self._most = most_bytes(reading.source, reading.file.size)
         self._count = 0
         self._ended = False
         self._head = self._read_head()
@@ -96,13 +98,8 @@ class SourceStream(io.RawIOBase):
             raise self._damaged(f"not a sound gzip file ({error})") from None
         self._count += len(data)
         self._ended = self._ended or (not data and size > 0)
-        if self._count > self._reading.source.max_file_bytes:
-            raise self._reading.refuse(
-                f"more than {self._reading.source.max_file_bytes} bytes"
-                + (" after unpacking" if self._is_gzip else ""),
-                expected="at most source.max_file_bytes",
-                next_step="split the file, or raise source.max_file_bytes if its size is right",
-            )
+        if self._count > self._most:
+            raise too_large(self._reading, self._most)
         return data
 
     def _damaged(self, found: str) -> DataRefused:
