@@ -94,7 +94,7 @@ class SourceConfig(Section):
     max_row_bytes: Positive = 8_000_000
     """Longest row read, bytes; a longer one is rejected."""
     max_file_bytes: Bytes = 50_000_000_000
-    """Largest file read, bytes after unpacking; a larger one is refused."""
+    """Largest file read, bytes after unpacking; not set: also 1,000 times its size on disk, or 256 MB."""
 
     @field_validator("encoding")
     @classmethod
