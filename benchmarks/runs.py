@@ -16,7 +16,7 @@ from typing import Any
 
 from seqcls import stages
 from seqcls.artefacts import ArtefactStore, Ref
-from seqcls.config.pipeline import LoadedPipeline, parse_pipeline
+from seqcls.config.loading import LoadedPipeline, parse_pipeline
 from seqcls.ledger import open_database
 from seqcls.workspace import Workspace
 

@@ -20,7 +20,7 @@ import numpy as np
 from benchmarks.measured import RESULTS, Row, in_a_process, number, peak_mib, replace, stamp
 from benchmarks.speed_ours import write_encoded
 from seqcls.artefacts import ArtefactStore
-from seqcls.config.pipeline import parse_pipeline
+from seqcls.config.loading import parse_pipeline
 from seqcls.encoders.spec import InputSpec
 
 START = {"rows": 1024, "length": 64, "classes": 4}

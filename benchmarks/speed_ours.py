@@ -21,7 +21,8 @@ import pyarrow as pa
 
 from benchmarks.network_rows import Rows, make_rows
 from seqcls.artefacts import ArtefactStore, Ref, write_json
-from seqcls.config.pipeline import Pipeline, parse_pipeline
+from seqcls.config.loading import parse_pipeline
+from seqcls.config.pipeline import Pipeline
 from seqcls.encoders.spec import InputSpec
 from seqcls.parquet import write_parquet
 

@@ -12,7 +12,7 @@ import argparse
 import numpy as np
 
 from benchmarks.speed_ours import CASES, random_rows
-from seqcls.config.pipeline import parse_pipeline
+from seqcls.config.loading import parse_pipeline
 
 TRIALS = 5
 

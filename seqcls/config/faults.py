@@ -10,6 +10,7 @@ from typing import Annotated, Any, Union, get_args, get_origin
 from pydantic import BaseModel
 
 from seqcls.config.model import FAMILIES
+from seqcls.config.pipeline import AnyPipeline
 from seqcls.table import KINDS
 
 _UNION_TAGS = frozenset({*KINDS, *FAMILIES})
@@ -95,8 +96,6 @@ def _known_keys(parent: str, data: dict[str, Any]) -> list[str]:
 
 def _model_at(place: str, data: dict[str, Any]) -> type[BaseModel] | None:
     """The section class that stands at a place such as 'model' or 'rules.custom[0]'."""
-    from seqcls.config.pipeline import AnyPipeline
-
     model = _choose(AnyPipeline, data)
     here: Any = data
     for step in [part for part in place.split(".") if part]:

@@ -17,7 +17,8 @@ import torch
 import torch.distributed
 
 from seqcls.artefacts import ArtefactStore, Ref
-from seqcls.config.pipeline import Pipeline, parse_pipeline
+from seqcls.config.loading import parse_pipeline
+from seqcls.config.pipeline import Pipeline
 from seqcls.errors import WorldFailed, first_line
 from seqcls.memory import enough_memory
 from seqcls.training.members import Tell

@@ -10,7 +10,7 @@ from torch.utils.flop_counter import FlopCounterMode
 from benchmarks import flops
 from benchmarks.peers.plain_torch import network
 from benchmarks.speed_ours import CASES
-from seqcls.config.pipeline import parse_pipeline
+from seqcls.config.loading import parse_pipeline
 from seqcls.models import build_model
 
 

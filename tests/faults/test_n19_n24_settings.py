@@ -17,7 +17,8 @@ import pytest
 
 from seqcls.cli import main
 from seqcls.config import load_pipeline
-from seqcls.config.pipeline import AnyPipeline, parse_pipeline
+from seqcls.config.loading import parse_pipeline
+from seqcls.config.pipeline import AnyPipeline
 from seqcls.config.source import SourceConfig
 from seqcls.errors import ConfigRefused, DataRefused
 from seqcls.sources import read_file

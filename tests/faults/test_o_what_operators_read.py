@@ -16,7 +16,7 @@ import pytest
 
 from seqcls.artefacts import ArtefactStore
 from seqcls.cli import main
-from seqcls.config.pipeline import parse_pipeline
+from seqcls.config.loading import parse_pipeline
 from seqcls.errors import BudgetExceeded, ConfigRefused
 from seqcls.evaluation.report.page import write_page
 from seqcls.evidence import gather

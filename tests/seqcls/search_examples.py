@@ -15,7 +15,8 @@ import numpy as np
 import pyarrow as pa
 
 from seqcls.artefacts import ArtefactStore, Ref
-from seqcls.config.pipeline import Pipeline, parse_pipeline
+from seqcls.config.loading import parse_pipeline
+from seqcls.config.pipeline import Pipeline
 from seqcls.search.search import train_best
 from tests.seqcls.encoded_examples import SPECS, encoded_table, write_encoded
 

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor
 
-from seqcls.config.pipeline import parse_pipeline
+from seqcls.config.loading import parse_pipeline
 from seqcls.errors import ConfigRefused
 from seqcls.models import build_model
 from seqcls.models.augmentation import Augmentation, warp_time

@@ -10,7 +10,7 @@ import pytest
 
 from seqcls.artefacts import Ref, read_manifest
 from seqcls.cli import main
-from seqcls.config.pipeline import load_pipeline
+from seqcls.config.loading import load_pipeline
 from seqcls.evaluation.tried import Search, read_search
 from seqcls.parquet import read_parquet, shards
 from seqcls.registry.versions import champion

@@ -13,7 +13,7 @@ import pytest
 from seqcls.artefacts import Ref
 from seqcls.cli import main
 from seqcls.config.encode import TextEncode
-from seqcls.config.pipeline import load_pipeline
+from seqcls.config.loading import load_pipeline
 from seqcls.encoded_split import read_inputs
 from seqcls.evaluation.tried import read_search
 from seqcls.registry.versions import champion

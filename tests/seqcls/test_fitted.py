@@ -17,8 +17,9 @@ import pytest
 import torch
 
 from seqcls.artefacts import ArtefactStore, verify
+from seqcls.config.loading import parse_pipeline
 from seqcls.config.model import AnyModel, FittedConfig, ModelConfig, RocketModel
-from seqcls.config.pipeline import Pipeline, parse_pipeline
+from seqcls.config.pipeline import Pipeline
 from seqcls.encoded_split import EncodedSplit
 from seqcls.encoders.spec import InputSpec
 from seqcls.errors import ConfigRefused, DataRefused

@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seqcls.config.loading import parse_pipeline
 from seqcls.config.model import InceptionModel, LiteModel, ModelConfig, ResnetModel, TransformerModel
-from seqcls.config.pipeline import parse_pipeline
 from seqcls.encoded_split import EncodedSplit
 from seqcls.encoders.spec import InputSpec
 from seqcls.errors import ConfigRefused

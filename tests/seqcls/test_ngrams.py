@@ -18,8 +18,8 @@ from sklearn.linear_model import LogisticRegression
 
 from seqcls.artefacts import ArtefactStore
 from seqcls.config.encode import ResidueEncode, TextEncode
+from seqcls.config.loading import parse_pipeline
 from seqcls.config.model import NgramsModel
-from seqcls.config.pipeline import parse_pipeline
 from seqcls.encoded_split import EncodedSplit
 from seqcls.encoders import Encoder, InputSpec, fit_encoder, load_encoder, save_encoder
 from seqcls.errors import ConfigRefused

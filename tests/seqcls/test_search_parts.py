@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from seqcls.artefacts import ArtefactStore
 from seqcls.config.base import duration_seconds
-from seqcls.config.pipeline import Pipeline, parse_pipeline
+from seqcls.config.loading import parse_pipeline
+from seqcls.config.pipeline import Pipeline
 from seqcls.dealing import deal, same_sequences
 from seqcls.encoded_split import EncodedSplit
 from seqcls.errors import ConfigRefused

@@ -12,7 +12,7 @@ import pytest
 import torch
 
 from seqcls.artefacts import ArtefactStore
-from seqcls.config.pipeline import parse_pipeline
+from seqcls.config.loading import parse_pipeline
 from seqcls.config.train import TrainConfig
 from seqcls.errors import ConfigRefused
 from seqcls.models import build_model

@@ -13,7 +13,7 @@ import pytest
 import torch
 
 from seqcls.artefacts import ArtefactStore, Ref
-from seqcls.config.pipeline import parse_pipeline
+from seqcls.config.loading import parse_pipeline
 from seqcls.encoded_split import EncodedSplit
 from seqcls.errors import ConfigRefused, DataRefused, WorldFailed
 from seqcls.models.package import load_model, predict_logits

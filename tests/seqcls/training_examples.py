@@ -12,7 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from seqcls.artefacts import ArtefactStore, Ref
-from seqcls.config.pipeline import Pipeline, parse_pipeline
+from seqcls.config.loading import parse_pipeline
+from seqcls.config.pipeline import Pipeline
 from seqcls.training.train import TrainResult, train
 from tests.seqcls.encoded_examples import SPECS, random_table, write_encoded
 
