@@ -1,8 +1,9 @@
-"""Kill it anywhere: training, scoring, storage protocol, Prefect's processes; bits flipped, files cut, writers racing.
+"""Kill it anywhere: training, scoring, storage protocol, Prefect's processes, whole nights; bits flipped, files cut.
 
 `python -m benchmarks.soak [--kills 200] [--commands train score rescore] [--protocol 10000] [--flips 1000]
-[--training 12] [--races 1000] [--prefect 30] [--seconds 600] [--seed 0]` (`make soak`); 0 leaves a part out; --kills is
-for train and score together, and as many for `score --rescore`; --seconds bounds each loop of kills. Writes
+[--training 12] [--races 1000] [--prefect 30] [--nights 500] [--seconds 600] [--seed 0]` (`make soak`); 0 leaves a part
+out; --kills is for train and score together, and as many for `score --rescore`; --seconds bounds each loop of kills;
+--nights are kills in nights with clock jumps, renamed files, gc and repair (benchmarks/hostile_nights.py). Writes
 docs/reliability.json and the table of docs/reliability.md. Exit code 1 when anything was lost, duplicated, half visible
 or undetected.
 """
@@ -17,7 +18,7 @@ import tempfile
 import time
 from pathlib import Path
 
-from benchmarks import damage, prefect_kills, process_kills, protocol, races, training_kills
+from benchmarks import damage, hostile_nights, prefect_kills, process_kills, protocol, races, training_kills
 from benchmarks.record import record
 from seqcls.artefacts import ArtefactStore
 from tests.reliability.processes import Nursery
@@ -36,6 +37,7 @@ def main() -> int:
     parser.add_argument("--training", type=int, default=12, help="steps at which trainings are killed in each way")
     parser.add_argument("--races", type=int, default=1_000, help="writes of each of 8 processes that race")
     parser.add_argument("--prefect", type=int, default=30, help="kills of processes and workers of a Prefect server")
+    parser.add_argument("--nights", type=int, default=500, help="kills in nights where everything else happens too")
     parser.add_argument("--seconds", type=float, default=600.0, help="at most, for each loop of kills")
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
@@ -56,6 +58,8 @@ def main() -> int:
         sound &= races.race_everywhere(8, options.races)
     if options.prefect:
         sound &= prefect_kills.kill_through_prefect(options.prefect, 4, 180.0 * options.prefect, options.seed)
+    if options.nights:
+        sound &= hostile_nights.kill_nights(options.nights, options.nights // 4, hostile_nights.LONGEST, options.seed)
     return 0 if sound else 1
 
 

@@ -139,6 +139,50 @@ class Nursery:
         self.close()
 
 
+class Installed:
+    """Starts the installed command itself: a Python of its own each time, as people do it. Leaves none behind."""
+
+    def __init__(self, folder: Path, more: dict[str, str] | None = None) -> None:
+        folder.mkdir(parents=True, exist_ok=True)
+        self.folder, self.count = folder, 0
+        self.environment = {**os.environ, "OMP_NUM_THREADS": "1", **(more or {})}
+
+    def start(self, *arguments: str | Path, failpoint: str = "") -> InstalledCommand:
+        """Begin `seqcls ARGUMENTS`."""
+        self.count += 1
+        output = self.folder / f"{self.count}.txt"
+        command = [Path(sys.executable).with_name("seqcls"), *arguments]
+        with open(output, "wb") as file:
+            process = subprocess.Popen(
+                command, env={**self.environment, "SEQCLS_FAILPOINT": failpoint}, stdin=subprocess.DEVNULL,
+                stdout=file, stderr=file,
+            )  # fmt: skip
+        return InstalledCommand(process, output)
+
+
+class InstalledCommand:
+    """One running command, with what `Command` can do."""
+
+    def __init__(self, process: subprocess.Popen[bytes], output: Path) -> None:
+        self.process, self.output = process, output
+
+    def send(self, number: signal.Signals) -> None:
+        self.process.send_signal(number)
+
+    def wait(self, seconds: float = 120.0) -> int:
+        """Its exit code, minus the signal that ended it."""
+        try:
+            return self.process.wait(seconds)
+        except subprocess.TimeoutExpired:
+            self.process.kill()
+            self.process.wait()
+            raise TimeoutError(f"still running after {seconds:.0f} s: {self.text}") from None
+
+    @property
+    def text(self) -> str:
+        return self.output.read_text(errors="replace")
+
+
 def serve() -> None:
     """The nursery's own loop."""
     for name in WARM:
