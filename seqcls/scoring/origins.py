@@ -9,10 +9,11 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seqcls.artefacts import Ref, verify
+from seqcls.artefacts import Ref, read_manifest, verify
 from seqcls.errors import Corrupted
 from seqcls.ledger.models import ModelVersion, list_models
 from seqcls.parquet import iterate, read_parquet, shards
@@ -28,17 +29,28 @@ def find_origins(workspace: Workspace, row_id: str) -> list[dict[str, Any]]:
     for version in list_models(workspace.ledger, workspace.pipeline.name):
         trained[version.inputs["checked"]].append(version)
     found: list[dict[str, Any]] = []
+    damage: list[Corrupted] = []
     for ref in workspace.store.all():
         if ref.kind != "checked":
             continue
         try:
-            manifest = verify(ref)
-        except Corrupted:  # `seqcls doctor` tells of it; what is whole may still say what became of the row
-            continue
-        found += _rejected(ref, manifest, row_id)
-        if ref.digest in trained:
-            found += _trained_on(workspace, ref, manifest, row_id, trained[ref.digest])
+            found += _hits(workspace, ref, row_id, trained.get(ref.digest, []))
+        except Corrupted as error:  # what is whole may still say what became of the row
+            damage.append(error)
+    if damage and not found:
+        raise damage[0]
     return found
+
+
+def _hits(workspace: Workspace, ref: Ref, row_id: str, versions: list[ModelVersion]) -> list[dict[str, Any]]:
+    """What one table says of the row; it is verified as soon as it says something."""
+    manifest = read_manifest(ref)
+    hits = _rejected(ref, manifest, row_id)
+    if versions:
+        hits += _trained_on(workspace, ref, manifest, row_id, versions)
+    if hits:
+        verify(ref)
+    return hits
 
 
 def _rejected(ref: Ref, manifest: dict[str, Any], row_id: str) -> list[dict[str, Any]]:
@@ -62,7 +74,7 @@ def _trained_on(
 ) -> list[dict[str, Any]]:
     found, start = [], 0
     for table in iterate(shards(ref.folder / "rows"), ROW):
-        numbered = table.append_column("number", pa.array(range(start, start + table.num_rows)))
+        numbered = table.append_column("number", pa.array(np.arange(start, start + table.num_rows)))
         start += table.num_rows
         for row in _of_id(numbered, row_id).to_pylist():
             used = ", ".join(f"{_split(workspace, version, row['number'])} of {version.name}" for version in versions)
@@ -86,7 +98,7 @@ def _of_id(rows: pa.Table, row_id: str) -> pa.Table:
 
 
 def _place(row: dict[str, Any], ref: Ref, manifest: dict[str, Any]) -> dict[str, Any]:
-    digest = manifest["meta"]["sources"].get(row["source_file"], "not known")
+    digest = manifest["meta"].get("sources", {}).get(row["source_file"], "not known")
     return {
         "raw row": f"{row['source_file']}:{row['source_row']}",
         "raw file": f"{row['source_file']} (SHA-256 {digest})",

@@ -264,6 +264,14 @@ def test_a_rebuilt_version_is_not_younger_than_its_scores(scored: Path, tmp_path
     assert version["registered_at"] == min(move["meta"]["changed_at"] for move in moves) < manifest.stat().st_mtime
 
 
+@pytest.mark.fault("O13", tried="lineage of a training row whose table is damaged", outcome="named, not 'no such row'")
+def test_a_damaged_table_is_no_missing_row(scored: Path, copy: Callable[[Path], Path], say: Say) -> None:
+    config = copy(scored)
+    for path in (config.parent / "store" / "artefacts" / "checked").glob("*/rows/*.parquet"):
+        path.write_bytes(path.read_bytes()[:-1])
+    assert "not readable as Parquet" in say("lineage", config, "train-7", status=5)
+
+
 @pytest.mark.fault("O13", tried="the installed command, a row of the training data", outcome="its file, row and split")
 def test_the_installed_command_tells_of_a_training_row(scored: Path, copy: Callable[[Path], Path]) -> None:
     done = subprocess.run([Path(sys.executable).with_name("seqcls"), "lineage", copy(scored), "train-7"],
