@@ -36,8 +36,15 @@ $(VENV)/.installed: pyproject.toml constraints.txt requirements.lock
 demo: install
 	$(BIN)/python -m flows.demo
 
+# Both calls end with what was skipped for want of what. The second is told of a processor with AVX2 and no bfloat16,
+# which most are: the tests of precision, engines, races, kernels and search, for which that matters.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --max-worker-restart 0
+SMALL = $(addprefix tests/seqcls/test_,precision.py engines.py folded_engine.py races.py search.py convolution.py \
+	dense.py unrolled.py)
+
 test: install lint types layers   # TESTS="-n 0 -x" runs them one after another and stops at the first that fails
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --max-worker-restart 0 $(TESTS)
+	$(PYTEST) $(TESTS)
+	ONEDNN_MAX_CPU_ISA=AVX2 $(PYTEST) $(TESTS) --durations=3 $(SMALL)
 
 check:          # what CI runs: the tests in a new environment
 	bash .ci/run

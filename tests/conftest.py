@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -21,6 +23,23 @@ for name in ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING", "SEQCLS_FAILPOINT"):
 
 ROOT = Path(__file__).parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> Iterator[None]:
+    """The last words of a run: what was skipped for want of what."""
+    yield
+    terminal = session.config.pluginmanager.get_plugin("terminalreporter")
+    if terminal is None or hasattr(session.config, "workerinput"):
+        return
+    skipped = Counter(
+        # What pytest.skip and a mark say stands at the end of (path, line, "Skipped: reason").
+        report.longrepr[2].removeprefix("Skipped: ") if isinstance(report.longrepr, tuple) else "no reason given"
+        for report in terminal.stats.get("skipped", [])
+    )
+    terminal.write_line(f"skipped: {skipped.total() or 'nothing'}")
+    for reason, count in skipped.most_common():
+        terminal.write_line(f"{count:6d}  {reason}")
 
 
 @pytest.fixture(scope="session")

@@ -85,7 +85,7 @@ class TrainConfig(Section):
     threads: Threads = 0
     """Processor threads of a process; 0: all, divided; auto: as a trial finds. Equal numbers repeat bit for bit."""
     precision: Literal["float32", "bfloat16", "auto"] = "float32"
-    """What products are computed in; auto: bfloat16 where a short trial finds it faster and its losses the same."""
+    """bfloat16: where there are instructions for it; auto: where a short trial finds it faster, its losses the same."""
     processes: Positive = 1
     """Processes that share each batch; the result is that of one, up to rounding. With GPUs, one for each."""
 

@@ -10,7 +10,7 @@ import importlib.metadata
 import torch
 from pydantic import BaseModel, ConfigDict
 
-from seqcls.models.bf16 import BF16_INSTRUCTIONS
+from seqcls.models.instructions import processor
 from seqcls.version import __version__
 
 
@@ -20,6 +20,7 @@ class Machine(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     processor: str
+    """With what ONEDNN_MAX_CPU_ISA leaves of it, where it does."""
     architecture: str
     cores: int
     bf16: tuple[str, ...]
@@ -36,12 +37,12 @@ class Machine(BaseModel):
 
 
 def this_machine() -> Machine:
-    capabilities = torch.cpu.get_capabilities()
+    here = processor()
     return Machine(
-        processor=str(capabilities.get("cpu_name", "unknown")),
-        architecture=str(capabilities.get("architecture", "unknown")),
-        cores=int(capabilities.get("num_physical_cores", 0)),
-        bf16=tuple(name for name in BF16_INSTRUCTIONS if capabilities.get(name, False)),
+        processor=f"{here.name} ({here.limit})" if here.limit else here.name,
+        architecture=here.architecture,
+        cores=here.cores,
+        bf16=here.bf16,
         seqcls=__version__,
         torch=torch.__version__,
         openvino=_version("openvino"),

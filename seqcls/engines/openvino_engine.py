@@ -20,7 +20,7 @@ from seqcls.engines.engine import unavailable
 from seqcls.engines.torch_engine import open_torch
 from seqcls.errors import first_line
 from seqcls.evaluation.probabilities import softmax
-from seqcls.models.bf16 import has_bf16
+from seqcls.models.instructions import lacks_bf16, processor
 from seqcls.models.logits import Logits
 from seqcls.models.package import LoadedModel
 
@@ -63,8 +63,8 @@ def open_openvino(loaded: LoadedModel) -> OpenVinoEngine:
 
 
 def open_openvino_bf16(loaded: LoadedModel) -> OpenVinoEngine:
-    if not has_bf16(torch.device("cpu")):
-        raise unavailable("openvino-bf16", "this processor has no instructions for bfloat16")
+    if why := lacks_bf16(torch.device("cpu")):
+        raise unavailable("openvino-bf16", why)
     return _open("openvino-bf16", loaded, "bf16")
 
 
@@ -73,6 +73,10 @@ def _open(name: str, loaded: LoadedModel, precision: str) -> OpenVinoEngine:
         raise unavailable(name, "OpenVINO is not installed", "pip install 'seqcls[openvino]', or another score.engine")
     if isinstance(loaded.config, FittedConfig):
         raise unavailable(name, f"{loaded.config.family} chooses its work in Python, by the rows of a batch")
+    if limit := processor().limit:  # attention limited to AVX2, on a processor with AVX-512: segmentation fault
+        variable = limit.partition("=")[0]
+        next_step = f'unset {variable}, or set score.engine = "auto" or "torch"'
+        raise unavailable(name, f"it obeys {limit} in part only, and can crash", next_step)
     settings = {
         "INFERENCE_PRECISION_HINT": precision,
         "INFERENCE_NUM_THREADS": torch.get_num_threads(),

@@ -15,7 +15,7 @@ from torch import nn
 from seqcls.batch import Batch
 from seqcls.config.model import FittedConfig
 from seqcls.engines.engine import unavailable
-from seqcls.models.bf16 import has_bf16
+from seqcls.models.instructions import lacks_bf16
 from seqcls.models.logits import Logits, device_of, run_once
 from seqcls.models.package import LoadedModel
 from seqcls.processors.allowed import processors
@@ -51,8 +51,8 @@ def open_torch_bf16(loaded: LoadedModel) -> TorchEngine:
     if isinstance(loaded.config, FittedConfig):
         raise unavailable("torch-bf16", f"{loaded.config.family} counts and compares, which bfloat16 does not speed up")
     engine = _open("torch-bf16", loaded, lower=True)
-    if not has_bf16(engine.device):
-        raise unavailable("torch-bf16", f"this {engine.device.type} has no instructions for bfloat16")
+    if why := lacks_bf16(engine.device):
+        raise unavailable("torch-bf16", why)
     return engine
 
 

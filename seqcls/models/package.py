@@ -53,7 +53,7 @@ class ModelManifest(BaseModel):
     precision: Literal["float32", "bfloat16"] = "float32"
     """What products of the training were computed in; the weights are float32."""
     precision_choice: str = ""
-    """What the trial of `train.precision = "auto"` found, in a line."""
+    """What the trial of `train.precision = "auto"` found, or why bfloat16 could not be had, in a line."""
     device: str
     torch: str
     parameters: int

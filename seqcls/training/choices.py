@@ -2,12 +2,11 @@
 
 In: a network, its objective, its first batches. Out: `Choices`: what is used, and why, in a line each. Promise: the
 answers are kept with the checkpoints, since another machine, or this one on another day, might answer otherwise; only
-what the config leaves open with "auto" is tried.
+what the config leaves open with "auto" is tried; bfloat16 is used only where there are instructions for it.
 """
 
 from __future__ import annotations
 
-import logging
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
@@ -19,7 +18,7 @@ from torch import nn
 from seqcls.batch import Batch
 from seqcls.batches import Batches
 from seqcls.config.train import TrainConfig
-from seqcls.models.bf16 import has_bf16
+from seqcls.models.instructions import has_bf16, lacks_bf16
 from seqcls.processors.load import Watch, busy_words
 from seqcls.training.optimisation import Objective
 from seqcls.training.precision import Name
@@ -28,7 +27,6 @@ from seqcls.training.trials import FASTER, TIMED, Taken, Way, first_batches, is_
 
 SAFE = 0.02  # largest difference of the mean losses, as a share; bfloat16 rounds a number by 0.4 % at most
 SHARES = (1, 2, 4)  # of all threads that are tried: all, a half, a quarter; and a single one
-_log = logging.getLogger(__name__)
 
 
 class Threads(BaseModel):
@@ -49,7 +47,7 @@ class Precision(BaseModel):
 
     used: Name = "float32"
     why: str = ""
-    """What the trial of `train.precision = "auto"` found, in a line."""
+    """What the trial of `train.precision = "auto"` found, or why bfloat16 cannot be had here, in a line."""
 
 
 class Choices(BaseModel):
@@ -60,7 +58,7 @@ class Choices(BaseModel):
 
     @property
     def tried(self) -> bool:
-        """Whether anything was left open."""
+        """Whether anything was left open, or could not be had."""
         return bool(self.threads.why or self.precision.why)
 
     def lines(self) -> Iterator[str]:
@@ -103,6 +101,16 @@ def agree(team: Team, start: Callable[[], Start]) -> Choices:
     return Choices.model_validate_json(team.texts(chosen)[0])
 
 
+def still_possible(chosen: Precision, team: Team, device: torch.device) -> Precision:
+    """bfloat16 only where every process has instructions for it: others of the team, or the machine on which this
+    training began, may have other processors than that which chose."""
+    why = lacks_bf16(device)
+    someone_lacks = bool(team.largest(torch.tensor([int(bool(why))])).item())
+    if chosen.used == "float32" or not someone_lacks:
+        return chosen
+    return Precision(why=f"float32 instead of bfloat16: {why or 'not every process has instructions for bfloat16'}")
+
+
 def choose(start: Start) -> Choices:
     """Everything that is to be chosen; the precision with the threads that were chosen."""
     threads, before = choose_threads(start), torch.get_num_threads()
@@ -123,7 +131,8 @@ def choose_threads(start: Start) -> Threads:
     counts = sorted({1, *(max(most // share, 1) for share in SHARES)}, reverse=True)
     if len(counts) == 1:
         return Threads(used=most, why=f"{most}: there is no other")
-    precision: Name = "bfloat16" if start.config.precision == "bfloat16" else "float32"
+    lower = start.config.precision == "bfloat16" and has_bf16(start.device)
+    precision: Name = "bfloat16" if lower else "float32"
     if not is_worth(start.steps, len(counts)):
         return Threads(used=most, why=f"{most}: {start.steps} steps at most are too few to be worth a trial")
     watch = Watch()
@@ -145,14 +154,17 @@ def judge_threads(counts: list[int], taken: list[Taken]) -> Threads:
 
 
 def choose_precision(start: Start) -> Precision:
-    """What was asked for; for "auto" bfloat16 where it has instructions, is faster and gives the same losses."""
-    device, wanted = start.device, start.config.precision
-    if wanted != "auto":
-        if wanted == "bfloat16" and not has_bf16(device):
-            _log.warning("train.precision: this %s imitates bfloat16, slower than float32", device.type)
-        return Precision(used=wanted)
-    if not has_bf16(device):
-        return Precision(why=f"float32: this {device.type} has no instructions for bfloat16")
+    """What was asked for, where there are instructions; for "auto" bfloat16 where it is faster, its losses the same.
+
+    Never imitated: that is slower than float32, and an LSTM cannot be on a processor without AVX-512.
+    """
+    wanted = start.config.precision
+    if wanted == "float32":
+        return Precision()
+    if why := lacks_bf16(start.device):
+        return Precision(why=f"float32: {why}")
+    if wanted == "bfloat16":
+        return Precision(used="bfloat16")
     if not is_worth(start.steps, 2):
         return Precision(why=f"float32: {start.steps} steps at most are too few to be worth a trial of bfloat16")
     watch = Watch()

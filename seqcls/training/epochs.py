@@ -26,7 +26,7 @@ from seqcls.models import build_model
 from seqcls.training import checkpoints
 from seqcls.training.averaging import WeightAverage
 from seqcls.training.checkpoints import Scalars
-from seqcls.training.choices import Start, agree
+from seqcls.training.choices import Start, agree, still_possible
 from seqcls.training.imbalance import class_weights, loss_shift, loss_weights
 from seqcls.training.monitor import EpochRecord, Figures, LossSums, Progress, ProgressCall, figures, is_better, watched
 from seqcls.training.optimisation import Objective, Optimiser, learning_rate_at
@@ -116,6 +116,7 @@ class Run:
             self.at.threads, self.at.precision = chosen.threads, chosen.precision
             if chosen.tried:  # a clock decided it: killed within the first epoch, too, the run goes on as it began
                 self.save()
+        self.at.precision = still_possible(self.at.precision, team, device)
         if self.at.threads.used:
             torch.set_num_threads(self.at.threads.used)  # `reproducible`, in which a run lives, puts it back
         self.learner = team.wrap(in_precision(self.model, self.at.precision.used, device))

@@ -30,17 +30,15 @@ from seqcls.engines.race import Lane, Race, choose, compare, evenly, judge, run_
 from seqcls.engines.torch_engine import open_torch
 from seqcls.evaluation.probabilities import softmax
 from seqcls.models import MODELS, build_model
-from seqcls.models.bf16 import has_bf16
+from seqcls.models.instructions import processor
 from seqcls.models.logits import Logits, run_batches
 from seqcls.models.package import LoadedModel, ModelManifest
+from tests.processor import SMALL, WITHOUT_BF16, WITHOUT_OPENVINO, needs_openvino
 from tests.seqcls.encoded_examples import SPECS, encoded_table, random_table
 from tests.seqcls.test_models import CLASSES, config_of, fits
 
 ROOT = Path(__file__).parents[2]
 LABELS = ("a", "b", "c")
-LOWER = has_bf16(torch.device("cpu"))
-needs_openvino = pytest.mark.skipif(not conversion.is_installed(), reason="OpenVINO is an extra: seqcls[openvino]")
-needs_bf16 = pytest.mark.skipif(not LOWER, reason="this processor has no instructions for bfloat16")
 
 
 @pytest.fixture(autouse=True)
@@ -74,10 +72,10 @@ def logits_of(engine: Engine, loaded: LoadedModel, split: EncodedSplit, batch_si
 
 
 def open_or_skip(name: EngineName, loaded: LoadedModel) -> Engine:
-    if name.startswith("openvino") and not conversion.is_installed():
-        pytest.skip("OpenVINO is an extra: seqcls[openvino]")
-    if name.endswith("bf16") and not LOWER:
-        pytest.skip("this processor has no instructions for bfloat16")
+    if name.startswith("openvino") and WITHOUT_OPENVINO:
+        pytest.skip(WITHOUT_OPENVINO)
+    if name.endswith("bf16") and WITHOUT_BF16:
+        pytest.skip(WITHOUT_BF16)
     return ENGINES[name](loaded)
 
 
@@ -336,6 +334,30 @@ def test_a_machine_says_in_words_what_is_other_elsewhere() -> None:
     there = here.model_copy(update={"torch": "2.10.0", "bf16": ()})
     assert here.differences(here) == []
     assert f"torch {here.torch}, then 2.10.0" in here.differences(there)
+
+
+@pytest.mark.fault(
+    "M01",
+    tried="ONEDNN_MAX_CPU_ISA=AVX2 on a processor with more: engines are opened and raced",
+    outcome="torch-bf16 and OpenVINO (which crashed) are refused with the variable's name; it is another machine",
+)
+def test_what_the_user_keeps_back_of_the_processor_no_engine_uses(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv(SMALL[0], raising=False)
+    whole = this_machine()
+    monkeypatch.setenv(*SMALL)
+    limited = processor().limit
+    if not limited:
+        pytest.skip("this processor has nothing that AVX2 keeps back")
+    assert limited == "ONEDNN_MAX_CPU_ISA=AVX2"
+    here = this_machine()
+    assert (here.processor, here.bf16) == (f"{whole.processor} (ONEDNN_MAX_CPU_ISA=AVX2)", ())
+    loaded = loaded_of(config_of("attention", "mean"), SPECS["tokens"])
+    race = run_race(loaded, split_of(SPECS["tokens"], 256), 256)
+    refused = {lane.engine: lane.refused for lane in race.lanes if lane.engine not in ("torch", "torch-folded")}
+    assert race.machine == here
+    assert "no instructions for bfloat16" in refused["torch-bf16"]
+    assert "no instructions for bfloat16" in refused["openvino-bf16"]
+    assert "it obeys ONEDNN_MAX_CPU_ISA=AVX2 in part only" in refused["openvino"] or not conversion.is_installed()
 
 
 STOPPED_AFTER_TWO = """

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +18,6 @@ from seqcls.config.train import TrainConfig
 from seqcls.encoded_split import EncodedSplit
 from seqcls.errors import ConfigRefused
 from seqcls.models import MODELS, build_model
-from seqcls.models.bf16 import has_bf16
 from seqcls.models.layers import MaskedBatchNorm
 from seqcls.models.package import ModelManifest, load_model, predict_logits
 from seqcls.training.choices import SAFE, Precision, Start, choose_precision, judge_precision
@@ -27,21 +27,21 @@ from seqcls.training.optimisation import Objective
 from seqcls.training.precision import in_precision
 from seqcls.training.train import train
 from seqcls.training.trials import FASTER, Taken, Way, take_turns
+from tests.processor import CPU, SMALL, needs_bf16
 from tests.seqcls.encoded_examples import SPECS
 from tests.seqcls.test_checkpoints import EVERY_STEP
 from tests.seqcls.test_models import batch_of, config_of, fits
 from tests.seqcls.training_examples import FAMILIES, make_encoded, make_pipeline, train_example
 
-CPU = torch.device("cpu")
 LSTM = {"family": "lstm", "width": 16, "embedding": 16, "dropout": 0.1, "bidirectional": True}
 LONG = {"epochs": 20, "batch_size": 16}  # 200 steps: long enough for a trial
 
 
-@pytest.mark.parametrize("form", ["tokens", "missing"])
-@pytest.mark.parametrize("family", list(MODELS))
+@needs_bf16
+@pytest.mark.parametrize(
+    ("family", "form"), [(name, form) for name in MODELS for form in ("tokens", "missing") if fits(name, form)]
+)
 def test_every_family_has_nearly_the_gradient_of_float32(family: str, form: str) -> None:
-    if not fits(family, form):
-        pytest.skip("lite is refused for tokens")
     torch.manual_seed(0)
     model = build_model(config_of(family, "mean"), SPECS[form], 3).train()
     batch = batch_of(SPECS[form], 16)
@@ -69,6 +69,7 @@ def test_statistics_of_normalisation_count_beyond_256_positions() -> None:
     assert norm.running_mean.dtype == torch.float32
 
 
+@needs_bf16
 def test_a_network_learns_in_bfloat16_and_its_artefact_is_float32(tmp_path: Path) -> None:
     encoded = make_encoded(tmp_path)
     accuracies = {}
@@ -83,6 +84,7 @@ def test_a_network_learns_in_bfloat16_and_its_artefact_is_float32(tmp_path: Path
     assert abs(accuracies["bfloat16"] - accuracies["float32"]) <= 0.05
 
 
+@needs_bf16
 def test_the_validation_loss_of_a_training_in_bfloat16_is_that_of_the_artefact(tmp_path: Path) -> None:
     ref = train_example(tmp_path, LSTM, {"precision": "bfloat16"}).ref
     history, loaded = json.loads((ref.folder / "history.json").read_bytes()), load_model(ref)
@@ -92,6 +94,7 @@ def test_the_validation_loss_of_a_training_in_bfloat16_is_that_of_the_artefact(t
     assert loss == pytest.approx(history[loaded.manifest.best_epoch - 1]["valid_loss"], rel=1e-5)
 
 
+@needs_bf16
 def test_an_interrupted_training_in_bfloat16_goes_on_bit_for_bit(tmp_path: Path) -> None:
     settings = {**EVERY_STEP, "precision": "bfloat16"}
     undisturbed = train_example(tmp_path / "undisturbed", FAMILIES["cnn"], settings)
@@ -110,6 +113,7 @@ def test_an_interrupted_training_in_bfloat16_goes_on_bit_for_bit(tmp_path: Path)
     assert resumed.ref.digest == undisturbed.ref.digest
 
 
+@needs_bf16
 def test_what_a_trial_chose_is_kept_with_the_checkpoints(tmp_path: Path) -> None:
     encoded = make_encoded(tmp_path)
     pipeline = make_pipeline(LSTM, {**LONG, "precision": "auto"})
@@ -120,6 +124,51 @@ def test_what_a_trial_chose_is_kept_with_the_checkpoints(tmp_path: Path) -> None
     again = Run(encoded, pipeline, CPU, tmp_path / "run", None)
     assert again.at.precision == other
     assert type(again.learner).__name__ == "InBfloat16"
+
+
+@pytest.mark.fault(
+    "M01",
+    tried="a training in bfloat16, killed, goes on on a processor without instructions for it",
+    outcome="it goes on in float32 and says so; bfloat16 is never imitated",
+)
+def test_a_training_that_moves_to_a_small_processor_goes_on_in_float32(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    encoded, pipeline = make_encoded(tmp_path), make_pipeline(LSTM, {"epochs": 2})
+    first = Run(encoded, pipeline, CPU, tmp_path / "run", None)
+    first.at.precision = Precision(used="bfloat16")
+    first.save()
+    monkeypatch.setenv(*SMALL)
+    again = Run(encoded, pipeline, CPU, tmp_path / "run", None)
+    assert again.learner is again.model, "products would be in bfloat16"
+    assert again.at.precision.used == "float32"
+    assert re.fullmatch("float32 instead of bfloat16: .* no instructions for bfloat16", again.at.precision.why)
+    again.next_epoch()
+    assert list(again.at.choices.lines()) == [f"train.precision: {again.at.precision.why}"]
+
+
+@pytest.mark.fault(
+    "M01",
+    tried='train.precision = "bfloat16" on a processor without instructions for it',
+    outcome="trained in float32, to the same weights; a line, the log and model.json say so and why",
+)
+@pytest.mark.parametrize(("family", "asked"), [("lstm", "bfloat16"), ("lstm", "auto"), ("cnn", "bfloat16")])
+def test_without_instructions_every_family_trains_in_float32_and_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: str, asked: str
+) -> None:
+    monkeypatch.setenv(*SMALL)
+    encoded, store, told = make_encoded(tmp_path), ArtefactStore(tmp_path), list[str]()
+    plain, lower = (
+        load_model(train(encoded, pipeline, store, tell=told.append).ref).manifest
+        for pipeline in (
+            make_pipeline(FAMILIES[family], {"epochs": 2, "precision": precision}) for precision in ("float32", asked)
+        )
+    )
+    assert (plain.precision, plain.precision_choice) == ("float32", "")
+    assert lower.precision == "float32"
+    assert re.fullmatch("float32: .* no instructions for bfloat16", lower.precision_choice)
+    assert told == [f"train.precision: {lower.precision_choice}"]
+    assert lower.weights_sha256 == plain.weights_sha256
 
 
 NEWER = ("processes", "precision", "precision_choice", "threads_choice")
@@ -133,7 +182,7 @@ def test_a_model_of_before_there_was_a_choice_is_of_one_process_and_float32(tmp_
     assert (manifest.processes, manifest.precision, manifest.precision_choice) == (1, "float32", "")
 
 
-@pytest.mark.skipif(not has_bf16(CPU), reason="this processor has no instructions for bfloat16")
+@needs_bf16
 def test_auto_measures_and_says_what_it_found(tmp_path: Path) -> None:
     told: list[str] = []
     pipeline = make_pipeline(LSTM, {**LONG, "epochs": 15, "patience": 1, "precision": "auto"})
@@ -144,6 +193,7 @@ def test_auto_measures_and_says_what_it_found(tmp_path: Path) -> None:
     assert "its losses differed by" in manifest.precision_choice
 
 
+@needs_bf16
 def test_a_trial_leaves_network_and_random_state_as_they_were(tmp_path: Path) -> None:
     encoded = make_encoded(tmp_path)
     digests = []

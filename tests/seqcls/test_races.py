@@ -12,6 +12,7 @@ import pytest
 
 import seqcls.races
 from seqcls.artefacts import read_manifest, verify
+from seqcls.config.train import EngineName
 from seqcls.engines.machine import Machine, this_machine
 from seqcls.engines.race import Lane, Race
 from seqcls.errors import ConfigRefused
@@ -27,28 +28,30 @@ from seqcls.scorer import open_scorer
 from seqcls.scoring.chunks import cut_chunks
 from seqcls.scoring.lineage import find_lineage
 from seqcls.workspace import Workspace, open_workspace
+from tests.processor import needs_bf16
 from tests.road_data import write_project, write_rows
 
 MANY_VALIDATION_ROWS = "[split]\nvalid = 0.4\n"
 
 
-def fixed_race(chosen: str, margin: float = 0.0, waited: float | None = 0.0) -> Race:
+def fixed_race(chosen: EngineName, margin: float = 0.0, waited: float | None = 0.0) -> Race:
     """A race as this machine would have run it, with an outcome that no stopwatch decides."""
-    lower = Lane(engine="torch-bf16", rows_per_second=150.0, margin=margin)
-    lanes = (Lane(engine="torch", rows_per_second=100.0), lower)
+    lanes = [Lane(engine="torch", rows_per_second=100.0)]
+    if chosen != "torch":
+        lanes.append(Lane(engine=chosen, rows_per_second=150.0, margin=margin))
     return Race(
         chosen=chosen, why="said by the test", rows=300, lap_rows=256, batch_size=256, threads=1,
-        machine=this_machine(), lanes=lanes, waited=waited,
+        machine=this_machine(), lanes=tuple(lanes), waited=waited,
     )  # fmt: skip
 
 
 @pytest.fixture(scope="module")
 def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A champion whose race chose torch-bf16 (the real race is run by the first test)."""
+    """A champion whose race chose torch-folded (the real race is run by the first test)."""
     config = write_project(tmp_path_factory.mktemp("raced"), rows=700, more=MANY_VALIDATION_ROWS)
     config.write_text(config.read_text().replace("epochs = 8", "epochs = 3"))
     with pytest.MonkeyPatch.context() as patch, open_workspace(config) as workspace:
-        patch.setattr(seqcls.races, "run_race", lambda *given: fixed_race("torch-bf16"))
+        patch.setattr(seqcls.races, "run_race", lambda *given: fixed_race("torch-folded"))
         train_pipeline(workspace)
     return config
 
@@ -105,11 +108,11 @@ busy_race = pytest.mark.fault(
 
 @pytest.fixture
 def raced_when_busy(trained: Path, tmp_path: Path) -> Iterator[tuple[Workspace, ModelVersion]]:
-    """A champion whose race chose torch-bf16 while the machine was busy."""
+    """A champion whose race chose torch-folded while the machine was busy."""
     config = Path(shutil.copytree(trained.parent, tmp_path / "copy")) / trained.name
     with open_workspace(config) as workspace:
         version = champion(workspace)
-        seqcls.races._record(workspace, version, fixed_race("torch-bf16", waited=0.4))
+        seqcls.races._record(workspace, version, fixed_race("torch-folded", waited=0.4))
         yield workspace, version
 
 
@@ -121,9 +124,9 @@ def test_a_race_on_a_busy_machine_counts_and_says_so_while_the_machine_is_busy(
     monkeypatch.setattr(seqcls.races, "waited_so_far", lambda: 0.4)
     monkeypatch.setattr(seqcls.races, "run_race", lambda *given: pytest.fail("it would be no better now"))
     outcome, told = score_new(workspace, "busy")
-    note = f"torch-bf16 scores: {version.name} was raced while the machine was busy; "
+    note = f"torch-folded scores: {version.name} was raced while the machine was busy; "
     assert dict(told)["engine"] == note + "the next scoring run on a quiet machine races again"
-    assert outcome.night.engine == "torch-bf16"
+    assert outcome.night.engine == "torch-folded"
 
 
 @busy_race
@@ -131,7 +134,7 @@ def test_a_quiet_scoring_run_races_again_and_keeps_what_it_finds(
     raced_when_busy: tuple[Workspace, ModelVersion], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace, version = raced_when_busy
-    found = [fixed_race("torch"), fixed_race("torch-bf16")]
+    found = [fixed_race("torch"), fixed_race("torch-folded")]
     monkeypatch.setattr(seqcls.races, "waited_so_far", lambda: 0.02)
     monkeypatch.setattr(seqcls.races, "run_race", lambda *given: found.pop(0))
     assert choose_engine(workspace, version) == choose_engine(workspace, version) == Choice("torch")
@@ -147,13 +150,13 @@ def test_without_the_rows_for_another_race_the_one_on_a_busy_machine_counts(
     shutil.rmtree(workspace.store.ref("encoded", version.inputs["encoded"]).folder)
     monkeypatch.setattr(seqcls.races, "waited_so_far", lambda: 0.0)
     choice = choose_engine(workspace, version)
-    assert (choice.engine, "busy" in choice.note) == ("torch-bf16", True)
-    assert ensure_race(workspace, version) == fixed_race("torch-bf16", waited=0.4)
+    assert (choice.engine, "busy" in choice.note) == ("torch-folded", True)
+    assert ensure_race(workspace, version) == fixed_race("torch-folded", waited=0.4)
 
 
 @busy_race
 def test_a_record_of_an_earlier_version_says_nothing_of_the_load_and_counts(trained: Path) -> None:
-    data = fixed_race("torch-bf16").model_dump(mode="json")
+    data = fixed_race("torch-folded").model_dump(mode="json")
     del data["waited"]
     race = Race.model_validate_json(json.dumps(data))
     assert (race.waited, race.was_busy) == (None, False)
@@ -163,26 +166,33 @@ def test_scores_are_made_by_the_engine_of_the_race_and_say_so(trained: Path) -> 
     with open_workspace(trained) as workspace:
         outcome, told = score_new(workspace, "first")
         chunk = done_chunks(workspace.ledger, "pairs")[-1]
-        assert read_manifest(workspace.store.ref("scores", chunk.scores_digest))["meta"]["engine"] == "torch-bf16"
-        assert (outcome.night.engine, outcome.night.note) == ("torch-bf16", "")
-        assert outcome.summary()["engine"] == "torch-bf16"
+        assert read_manifest(workspace.store.ref("scores", chunk.scores_digest))["meta"]["engine"] == "torch-folded"
+        assert (outcome.night.engine, outcome.night.note) == ("torch-folded", "")
+        assert outcome.summary()["engine"] == "torch-folded"
         assert "engine" not in dict(told)
-        assert find_lineage(workspace, "first-3")[0]["engine"] == "torch-bf16"
+        assert find_lineage(workspace, "first-3")[0]["engine"] == "torch-folded"
         assert (outcome.night.rows.rows_in, outcome.night.rows.scored) == (30, 30)
 
 
-@pytest.mark.parametrize("margin", [0.0, 1.0])
+@pytest.mark.parametrize(
+    ("engine", "margin"),
+    [
+        pytest.param("torch-bf16", 0.0, marks=needs_bf16),
+        pytest.param("torch-bf16", 1.0, marks=needs_bf16),
+        ("torch-folded", 1.0),
+    ],
+)
 def test_near_ties_are_scored_by_pytorch_as_the_race_says(
-    trained: Path, monkeypatch: pytest.MonkeyPatch, margin: float
+    trained: Path, monkeypatch: pytest.MonkeyPatch, engine: EngineName, margin: float
 ) -> None:
-    monkeypatch.setattr(seqcls.races, "find_race", lambda *given: (fixed_race("torch-bf16", margin), ""))
+    monkeypatch.setattr(seqcls.races, "find_race", lambda *given: (fixed_race(engine, margin), ""))
     with open_workspace(trained) as workspace:
-        score_new(workspace, f"margin-{margin}")
+        score_new(workspace, f"{engine}-{margin}")
         chunk = done_chunks(workspace.ledger, "pairs")[-1]
         scores = workspace.store.ref("scores", chunk.scores_digest)
         assert read_manifest(scores)["meta"]["margin"] == margin
         ties = ", near ties (within 1.0000) by torch" if margin else ""
-        assert find_lineage(workspace, f"margin-{margin}-3")[0]["engine"] == f"torch-bf16{ties}"
+        assert find_lineage(workspace, f"{engine}-{margin}-3")[0]["engine"] == f"{engine}{ties}"
         checked = workspace.store.ref("checked", read_manifest(scores)["inputs"]["checked"])
         rows = next(cut_chunks(checked, 1_000))[1]
         exact = open_scorer(workspace, champion(workspace), "torch")
@@ -210,13 +220,13 @@ def test_a_race_by_other_rules_does_not_count_and_promotion_races_again(
 ) -> None:
     config = Path(shutil.copytree(trained.parent, tmp_path / "copy")) / trained.name
     monkeypatch.setattr(seqcls.races, "RULES", 10**6)
-    monkeypatch.setattr(seqcls.races, "run_race", lambda *given: fixed_race("torch-bf16", margin=0.5))
+    monkeypatch.setattr(seqcls.races, "run_race", lambda *given: fixed_race("torch-folded", margin=0.5))
     with open_workspace(config) as workspace:
         version = champion(workspace)
         note = "torch scores: pairs@v1 was raced before there were the engines and rules of now; "
         assert choose_engine(workspace, version) == Choice("torch", f"{note}{AGAIN}")
         ensure_race(workspace, version)
-        assert choose_engine(workspace, version) == Choice("torch-bf16", margin=0.5)
+        assert choose_engine(workspace, version) == Choice("torch-folded", margin=0.5)
 
 
 def test_an_engine_that_is_named_in_the_config_scores_whatever_the_race_said(trained: Path) -> None:
@@ -237,7 +247,7 @@ def test_clearing_up_keeps_the_race_of_a_version_that_is_kept(trained: Path) -> 
     with open_workspace(trained) as workspace:
         collect_garbage(workspace, age_seconds=0.0)
         [race] = list_races(workspace, champion(workspace))
-    assert race.chosen == "torch-bf16"
+    assert race.chosen == "torch-folded"
 
 
 def test_a_damaged_race_of_another_machine_is_set_aside_too(

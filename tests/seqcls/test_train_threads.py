@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from seqcls.training.epochs import Run
 from seqcls.training.optimisation import Objective
 from seqcls.training.train import train
 from seqcls.training.trials import FASTER, STEPS_A_TURN, Taken, Way, take_turns
+from tests.processor import SMALL, needs_bf16
 from tests.seqcls.encoded_examples import SPECS
 from tests.seqcls.test_models import batch_of, config_of
 from tests.seqcls.training_examples import FAMILIES, make_encoded, make_pipeline
@@ -113,6 +115,21 @@ def test_each_way_has_its_threads_and_all_is_left_as_it_was(monkeypatch: pytest.
 def test_where_nothing_can_be_won_nothing_is_tried(start: dict[str, Any], most: int, why: str) -> None:
     torch.set_num_threads(most)
     assert choose_threads(start_of(**start)) == Threads(used=most, why=why)
+
+
+@pytest.mark.parametrize("small", [True, pytest.param(False, marks=needs_bf16)])
+def test_threads_are_tried_in_the_precision_that_can_be_had(monkeypatch: pytest.MonkeyPatch, small: bool) -> None:
+    tried: list[Way] = []
+
+    def take_none(start: Start, *ways: Way) -> list[Taken]:
+        tried.extend(ways)
+        return [Taken([], [1.0] * 14) for _ in ways]
+
+    monkeypatch.setattr(Start, "take_turns", take_none)
+    if small:
+        monkeypatch.setenv(*SMALL)
+    choose_threads(replace(start_of(), config=TrainConfig(threads="auto", precision="bfloat16")))
+    assert [way.precision for way in tried] == ["float32" if small else "bfloat16"] * 2
 
 
 @pytest.mark.fault(
