@@ -215,7 +215,7 @@ def test_an_engine_with_other_answers_is_not_timed_and_pytorch_scores(
     race = race_with(change)
     lane = next(lane for lane in race.lanes if lane.engine == "torch-bf16")
     assert race.chosen == "torch"
-    assert race.why == "may not score: torch-bf16"
+    assert race.why.split("; ")[0] == "may not score: torch-bf16"  # a busy machine adds to it
     assert lane.rows_per_second is None
     assert re.search(reason, lane.refused)
 
