@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import json
 import os
 import signal
@@ -16,7 +17,9 @@ import pytest
 
 from seqcls.errors import DataRefused, InputFailed
 from seqcls.parquet import read_parquet
+from seqcls.sources import FORMATS, read_file
 from seqcls.sources.discover import find_files
+from seqcls.table import SourceBatch
 from tests.faults.test_environment_memory import limit_above
 from tests.reliability.invariants import Books, count_final, count_visible, visible_files
 from tests.reliability.processes import Command, Nursery
@@ -190,12 +193,10 @@ def test_the_installed_command_goes_on_beside_a_bad_name(trained: Path, copy: Ca
 @pytest.mark.fault(
     "N02", tried="the same entries among training files", outcome="refused in one message that names the entry"
 )
-@pytest.mark.parametrize("make", [make for make in ENTRIES if make not in (closed, closed_folder, waiting_for_ever)])
+@pytest.mark.parametrize("make", [dangling, loop, device, endless, pipe, socket])
 def test_training_files_are_refused_in_one_message(make: Callable[[Path], None], tmp_path: Path) -> None:
     make(tmp_path / "data.csv")
     source = make_pipeline("text", source={"format": "csv", "files": ["*.csv"]}).source
-    if make is beyond_a_closed_folder:
-        pytest.skip("a link that leads nowhere, without the folder")
     with pytest.raises((DataRefused, InputFailed)) as caught:
         find_files(source, tmp_path)
     assert "data.csv" in str(caught.value)
@@ -314,3 +315,20 @@ def test_what_a_killed_run_committed_is_published_by_the_next_before_it_reads(
     write_rows(config.parent / "incoming" / "aa.csv", 30, seed=5, labelled=False)
     assert nursery.run("score", config, failpoint="artefact_begun=kill").status == -signal.SIGKILL
     assert scored_rows(config) == {"incoming/night.csv": 90}
+
+
+@pytest.mark.fault(
+    "N02", tried="an error of the disk (EIO) in the middle of one file", outcome="that file is refused by its name"
+)
+def test_an_error_of_the_disk_in_one_file_is_of_that_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "data.csv").write_text("sequence,label\na,b\n")
+    source = make_pipeline("text", source={"format": "csv", "files": ["*.csv"]}).source
+    [file] = find_files(source, tmp_path)
+
+    def fail(_reading: object) -> Iterator[SourceBatch]:
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+        yield
+
+    monkeypatch.setitem(FORMATS, "csv", fail)
+    with pytest.raises(InputFailed, match=r"^data\.csv: cannot be read \(Input/output error\)"):
+        list(read_file(file, source, "text", labelled=False, folder=tmp_path))

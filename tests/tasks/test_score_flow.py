@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from datetime import date
 from pathlib import Path
@@ -13,7 +14,7 @@ from pydantic import ValidationError
 from flows.parameters import ScoreParams
 from flows.score import score_flow
 from seqcls.errors import DataRefused
-from tests.reliability.invariants import Books, count_final, count_rescored, digests_of
+from tests.reliability.invariants import Books, count_final, count_rescored, digests_of, visible_files
 
 pytestmark = pytest.mark.server
 
@@ -83,3 +84,20 @@ def test_a_flow_whose_artifacts_fail_scores_and_publishes(
         "the artifact night could not be shown (RuntimeError: no such table: artifact); the run goes on",
         "the last words of the run could not be shown (IndexError: tuple index out of range); the run goes on",
     ]
+
+
+@pytest.mark.fault(
+    "N02",
+    tried="the score flow with a broken link and a name that is no UTF-8 beside a good file",
+    outcome="the good file scored and published, then the run fails with both names",
+)
+def test_bad_entries_of_the_inbox_do_not_stop_the_flow(trained: Path, copy: Callable[[Path], Path]) -> None:
+    config = copy(trained)
+    inbox = config.parent / "incoming"
+    (inbox / "aa.csv").symlink_to("nowhere")
+    (inbox / os.fsdecode(b"n\xe4chte.csv")).write_text("id,sequence\na,w1 first w2 second\n")
+    with pytest.raises(DataRefused, match=r"2 files refused") as caught:
+        score_flow(ScoreParams(config=str(config)))
+    assert "incoming/aa.csv: cannot be looked at" in str(caught.value)
+    assert r"incoming/n\udce4chte.csv: the name is no UTF-8" in str(caught.value)
+    assert sum("rejects" not in path.parts for path in visible_files(config.parent)) == 3
