@@ -22,6 +22,7 @@ def main() -> None:
 
     from seqcls.encoded_split import EncodedSplit
     from seqcls.models import build_model
+    from seqcls.models.instructions import lacks_bf16
     from seqcls.training.optimisation import Objective
     from seqcls.training.trials import STEPS, Way, take_turns, times_as_fast
 
@@ -31,6 +32,8 @@ def main() -> None:
     options = parser.parse_args()
     torch.set_num_threads(options.threads)
     device, steps = torch.device("cpu"), STEPS
+    if why := lacks_bf16(device):
+        parser.error(why)
     print("| network | times float32 | range | losses differ by |\n|---|---|---|---|")
     for case in ("dna", "ecg", "text"):
         kind, classes, spec, model = CASES[case]

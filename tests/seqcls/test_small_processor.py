@@ -13,7 +13,6 @@ import torch
 from seqcls.models.instructions import BF16_INSTRUCTIONS, LIMITS, processor
 from seqcls.races import list_races
 from seqcls.registry.versions import champion
-from seqcls.road import score_pipeline
 from seqcls.workspace import open_workspace
 from tests.processor import SMALL
 from tests.road_data import write_project, write_rows
@@ -64,9 +63,7 @@ def test_the_variable_limits_no_processor_that_has_no_more(monkeypatch: pytest.M
     tried="the installed command on a processor with AVX2 and no bfloat16: an LSTM in bfloat16, a race, a night",
     outcome="trained in float32, which a line says; the race is won by what there is; scored",
 )
-def test_an_lstm_in_bfloat16_is_trained_raced_and_scored_by_the_command(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_an_lstm_in_bfloat16_is_trained_raced_and_scored_by_the_command(tmp_path: Path) -> None:
     config = write_project(tmp_path, rows=700, family="lstm", more="[split]\nvalid = 0.4\n")
     asked = 'epochs = 1\nprecision = "bfloat16"\n'
     config.write_text(config.read_text().replace("epochs = 8\n", asked))
@@ -80,10 +77,7 @@ def test_an_lstm_in_bfloat16_is_trained_raced_and_scored_by_the_command(
         told += done.stdout + done.stderr
     assert " ".join(told.split()).count("no instructions for bfloat16") == 1
     assert "train.precision: float32: " in " ".join(told.split())
-    monkeypatch.delenv(SMALL[0], raising=False)
     with open_workspace(config) as workspace:
         [race] = list_races(workspace, champion(workspace))
         assert race.machine.bf16 == ()
         assert {lane.engine for lane in race.lanes if not lane.refused} >= {"torch", "torch-folded"}
-        write_rows(tmp_path / "incoming" / "later.csv", 30, seed=2, labelled=False)
-        score_pipeline(workspace)  # with all that this processor has
