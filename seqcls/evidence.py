@@ -12,9 +12,12 @@ from typing import Any
 
 from seqcls.artefacts import MANIFEST, ArtefactStore, Ref, read_manifest, verify
 from seqcls.errors import SeqclsError
+from seqcls.ledger.sightings import Sighting
 from seqcls.registry.journal import KIND as MOVE
 from seqcls.registry.journal import JournalEntry, read_move
 from seqcls.registry.versions import HEADLINE
+from seqcls.scoring.records import KIND as SIGHTINGS
+from seqcls.scoring.records import read_record
 
 Version = tuple[str, str, str]
 """pipeline, digest of the model, digest of its evaluation."""
@@ -22,18 +25,20 @@ Version = tuple[str, str, str]
 
 @dataclass
 class Evidence:
-    """What the artefacts say: versions, the scored chunks in the order of their time, moves of aliases."""
+    """What the artefacts say: versions, the scored chunks in their order, moves of aliases, names of files."""
 
     versions: dict[Version, dict[str, Any]] = field(default_factory=dict)
     chunks: list[tuple[Ref, dict[str, Any]]] = field(default_factory=list)
     moves: list[JournalEntry] = field(default_factory=list)
+    sightings: list[tuple[str, str, Sighting]] = field(default_factory=list)
+    """Pipeline, digest of the record, what it says."""
     unusable: list[str] = field(default_factory=list)
 
 
 def gather(store: ArtefactStore, tell: Callable[[str], None]) -> Evidence:
-    """Read and verify every evaluation, every chunk of scores and every move of an alias."""
+    """Read and verify every evaluation, every chunk of scores, every move of an alias and every record of names."""
     evidence = Evidence()
-    found = [ref for ref in store.all() if ref.kind in ("evaluation", "scores", MOVE)]
+    found = [ref for ref in store.all() if ref.kind in ("evaluation", "scores", MOVE, SIGHTINGS)]
     tell(f"reading {len(found)} artefacts")
     for ref in found:
         try:
@@ -42,13 +47,22 @@ def gather(store: ArtefactStore, tell: Callable[[str], None]) -> Evidence:
                 evidence.chunks.append((ref, manifest))
             elif ref.kind == MOVE:
                 evidence.moves.append(read_move(ref, manifest))
+            elif ref.kind == SIGHTINGS:
+                pipeline, listed = read_record(manifest)
+                evidence.sightings += [(pipeline, ref.digest, item) for item in listed]
             else:
                 _add_version(store, ref, manifest, evidence)
         except (SeqclsError, KeyError, ValueError, OSError) as error:
             evidence.unusable.append(f"{ref.kind} {ref.digest[:16]}: {error}")
     _date_versions(evidence)
-    evidence.chunks.sort(key=lambda item: (item[1]["meta"]["scored_at"], item[0].digest))
+    evidence.chunks.sort(key=lambda item: (*chunk_order(item[1]), item[0].digest))
     return evidence
+
+
+def chunk_order(manifest: dict[str, Any]) -> tuple[int, float]:
+    """What was claimed later is larger; a chunk of an earlier release has no number, and comes before by its time."""
+    meta = manifest["meta"]
+    return int(meta.get("number", 0)), float(meta["scored_at"])
 
 
 def _add_version(store: ArtefactStore, ref: Ref, manifest: dict[str, Any], evidence: Evidence) -> None:

@@ -31,6 +31,7 @@ POINTS = frozenset(
         "rescoring_opened",
         "current_written",
         "input_seen",
+        "sightings_written",
         "input_opened",
         "input_closed",
         "chunk_claimed",

@@ -22,12 +22,13 @@ from seqcls.artefacts import ArtefactStore, Ref, file_digest
 from seqcls.config import LoadedPipeline, load_pipeline
 from seqcls.durable import fsync_folder
 from seqcls.errors import Corrupted
-from seqcls.evidence import Evidence, Version, gather, number_versions
+from seqcls.evidence import Evidence, Version, chunk_order, gather, number_versions
 from seqcls.failpoints import failpoint
 from seqcls.ledger.database import LEDGER, Database, open_database, open_file
-from seqcls.ledger.schema import alias_changes, aliases, chunks, inputs, models, sightings
+from seqcls.ledger.schema import alias_changes, aliases, chunks, inputs, models
 from seqcls.registry.journal import WHO, restore_aliases
 from seqcls.registry.versions import CHAMPION
+from seqcls.restored_names import restore_names
 from seqcls.scoring.publish import rejects_place
 from seqcls.workspace import output_folder
 
@@ -117,9 +118,10 @@ def _fill(database: Database, evidence: Evidence, loaded: LoadedPipeline, output
         added = _add_models(connection, evidence, numbers)
         scored = _add_chunks(connection, evidence, loaded.pipeline.name, output, published_only)
         _add_inputs(connection, evidence)
+        names = restore_names(connection, evidence)
         restored = restore_aliases(connection, evidence.moves)
         champions = _add_champions(connection, evidence, numbers, database)
-        return [f"added {added} versions, {scored} scored chunks", *restored, *champions]
+        return [f"added {added} versions, {scored} scored chunks", *names, *restored, *champions]
 
     for line in database.transact(work):
         tell(line)
@@ -163,7 +165,8 @@ def _add_chunks(connection: Connection, evidence: Evidence, pipeline: str, outpu
             insert(chunks).values(
                 **which, state="done", token=1, lease_until=0.0, owner="rebuilt",
                 model_version=meta["model_version"], scores_digest=ref.digest,
-                committed_at=meta["scored_at"], published_as=meta["published_as"], published=int(published), **books,
+                committed_at=meta["scored_at"], published_as=meta["published_as"], published=int(published),
+                number=chunk_order(manifest)[0], **books,
             )
         )  # fmt: skip
     return len(new)
@@ -185,7 +188,6 @@ def _is_published(manifest: dict[str, Any], output: Path) -> bool:
 def _add_inputs(connection: Connection, evidence: Evidence) -> None:
     """Inputs of the chunks: done when their rows add up, else open with the chunks that they had."""
     known = {(row.pipeline, row.input_digest, row.rescored_with) for row in connection.execute(select(inputs))}
-    seen = {(row.pipeline, row.name, row.input_digest) for row in connection.execute(select(sightings))}
     rows = list(connection.execute(select(chunks).where(chunks.c.state == "done")))
     for _, manifest in evidence.chunks:
         meta, facts, digest = manifest["meta"], manifest["meta"]["input"], manifest["inputs"]["file"]
@@ -205,9 +207,6 @@ def _add_inputs(connection: Connection, evidence: Evidence) -> None:
                 **(sums if is_done else {}),
             )
         )  # fmt: skip
-        if (meta["pipeline"], facts["name"], digest) not in seen:
-            seen.add((meta["pipeline"], facts["name"], digest))
-            connection.execute(insert(sightings).values(**name, seen_at=when))
 
 
 def _belongs(row: Row[Any], which: tuple[str, str, int]) -> bool:

@@ -26,8 +26,12 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     promote.add_argument("--why", default="", help="reason, kept in the ledger")
     promote.set_defaults(run=_promote)
 
-    rollback = commands.add_parser("rollback", help="go back to the champion before this one")
+    rollback = commands.add_parser("rollback", help="go back to the champion before this one, or to one by its number")
     rollback.add_argument("config", type=Path)
+    rollback.add_argument(
+        "--to", "--version", type=version_number, metavar="VERSION",
+        help="an earlier champion, such as v1; needed for one that was rolled back itself",
+    )  # fmt: skip
     rollback.add_argument("--why", default="rollback", help="reason, kept in the ledger")
     rollback.set_defaults(run=_rollback)
 
@@ -63,7 +67,7 @@ def _models(options: argparse.Namespace) -> None:
 
 
 def _promote(options: argparse.Namespace) -> None:
-    from seqcls.registry.versions import find_version, promote, require_promoted
+    from seqcls.registry.versions import find_version, newest_promotable, promote, require_promoted
 
     if options.force and not options.why:
         raise ConfigRefused(
@@ -75,7 +79,8 @@ def _promote(options: argparse.Namespace) -> None:
     from seqcls.races import ensure_race, race_line
 
     with open_workspace(options.config) as workspace:
-        version = find_version(workspace, options.version)
+        named = options.version is not None
+        version = find_version(workspace, options.version) if named else newest_promotable(workspace)
         result = require_promoted(
             promote(workspace, version, force=options.force, why=options.why or "promoted by hand")
         )
@@ -88,11 +93,17 @@ def _promote(options: argparse.Namespace) -> None:
 
 
 def _rollback(options: argparse.Namespace) -> None:
-    from seqcls.registry.versions import rollback
+    from seqcls.registry.versions import champion_history, rollback
 
     with open_workspace(options.config) as workspace:
-        before, after = rollback(workspace, why=options.why)
+        before, after = rollback(workspace, why=options.why, to=options.to)
+        further = champion_history(workspace).earlier
+    if before == after:
+        say(f"{after.name} is champion already")
+        return
     say(f"champion was {before.name}, is {after.name} now; scoring uses it from its next chunk on")
+    again = f"goes on to v{further}" if further else "finds nothing to go back to"
+    say(f"Next: another rollback {again}; `seqcls rollback {options.config} --to v{before.version}` undoes this one")
 
 
 def _figure(value: float | None) -> str:

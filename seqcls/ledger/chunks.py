@@ -15,7 +15,9 @@ from typing import Any
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
 
 from seqcls.ledger.database import Database
+from seqcls.ledger.numbers import next_number
 from seqcls.ledger.schema import chunks, inputs, sightings
+from seqcls.ledger.sightings import see
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,8 @@ class Claim:
     chunk: int
     token: int
     rescored_with: int = 0
+    number: int = 0
+    """Larger than that of every claim before, of any chunk."""
 
 
 @dataclass(frozen=True)
@@ -42,14 +46,11 @@ class ChunkResult:
 
 
 def see_input(database: Database, pipeline: str, digest: str, name: str, day: str | None = None) -> Row[Any]:
-    """Note that a file was seen under a name; returns the input's row (made when it is new).
-
-    `seen_at` of a sighting is when the name began to hold this content: it moves when an earlier content comes back.
-    """
+    """Note that a file was seen under a name; returns the input's row (made when it is new)."""
 
     def work(connection: Connection) -> Row[Any]:
         now = database.now(connection)
-        _see(connection, pipeline, digest, name, now)
+        see(connection, pipeline, digest, name, now)
         mine = _input(pipeline, digest, 0)
         if connection.execute(select(inputs.c.name).where(mine)).first() is None:
             values = {"pipeline": pipeline, "input_digest": digest, "name": name, "day": day}
@@ -57,26 +58,6 @@ def see_input(database: Database, pipeline: str, digest: str, name: str, day: st
         return connection.execute(select(inputs).where(mine)).one()
 
     return database.transact(work)
-
-
-def _see(connection: Connection, pipeline: str, digest: str, name: str, now: float) -> None:
-    named = and_(sightings.c.pipeline == pipeline, sightings.c.name == name)
-    order = select(sightings.c.input_digest).where(named).order_by(sightings.c.seen_at)
-    contents = [row.input_digest for row in connection.execute(order)]
-    if digest not in contents:
-        connection.execute(insert(sightings).values(pipeline=pipeline, name=name, input_digest=digest, seen_at=now))
-    elif contents[-1] != digest:
-        connection.execute(update(sightings).where(named, sightings.c.input_digest == digest).values(seen_at=now))
-
-
-def list_sightings(database: Database, pipeline: str) -> list[Row[Any]]:
-    """Every content that a name ever had, in the order of time: the last row of a name is what it holds now."""
-    query = (
-        select(sightings)
-        .where(sightings.c.pipeline == pipeline)
-        .order_by(sightings.c.seen_at, sightings.c.input_digest)
-    )
-    return list(database.transact(lambda connection: connection.execute(query).all()))
 
 
 def open_input(database: Database, pipeline: str, digest: str, checked_digest: str, chunk_rows: int) -> Row[Any]:
@@ -160,17 +141,18 @@ def claim_chunk(
         mine = _chunk(first)
         row = connection.execute(select(chunks).where(mine).with_for_update()).one_or_none()
         if row is None:
-            values = {**first.__dict__, "state": "claimed", "lease_until": now + lease_seconds, "owner": owner}
+            claim = replace(first, number=next_number(connection, pipeline))
+            values = {**claim.__dict__, "state": "claimed", "lease_until": now + lease_seconds, "owner": owner}
             connection.execute(insert(chunks).values(**values))
-            return first
+            return claim
         # A lease that ends later than a new one would was taken under another clock, since set back.
         is_held = now < row.lease_until <= now + lease_seconds
         if row.state == "done" or (is_held and not is_gone(row.owner)):
             return None
-        connection.execute(
-            update(chunks).where(mine).values(token=row.token + 1, lease_until=now + lease_seconds, owner=owner)
-        )
-        return replace(first, token=row.token + 1)
+        claim = replace(first, token=row.token + 1, number=next_number(connection, pipeline))
+        held = {"token": claim.token, "number": claim.number, "lease_until": now + lease_seconds, "owner": owner}
+        connection.execute(update(chunks).where(mine).values(**held))
+        return claim
 
     return database.transact(work)
 
@@ -197,7 +179,7 @@ def done_chunks(database: Database, pipeline: str, digest: str | None = None) ->
     query = select(chunks).where(chunks.c.pipeline == pipeline, chunks.c.state == "done")
     if digest:
         query = query.where(chunks.c.input_digest == digest)
-    query = query.order_by(chunks.c.committed_at, chunks.c.input_digest, chunks.c.chunk)
+    query = query.order_by(chunks.c.number, chunks.c.committed_at, chunks.c.input_digest, chunks.c.chunk)
     return list(database.transact(lambda connection: connection.execute(query).all()))
 
 
@@ -217,9 +199,10 @@ def list_inputs(database: Database, pipeline: str, rescored_with: int | None = 0
 def superseded(database: Database, pipeline: str, digest: str, rescored_with: int) -> dict[str, list[Any]]:
     """What this scoring takes the place of: earlier contents of its names, other versions' scores of its content."""
     before, own = sightings.alias(), sightings.alias()
+    by_time = and_(before.c.number == own.c.number, before.c.seen_at < own.c.seen_at)  # of before there were numbers
     earlier = select(before.c.input_digest).where(
         own.c.pipeline == pipeline, own.c.input_digest == digest, before.c.pipeline == pipeline,
-        before.c.name == own.c.name, before.c.seen_at < own.c.seen_at,
+        before.c.name == own.c.name, or_(before.c.number < own.c.number, by_time),
     )  # fmt: skip
     others = select(chunks.c.model_version).where(
         chunks.c.pipeline == pipeline, chunks.c.input_digest == digest, chunks.c.state == "done",

@@ -14,13 +14,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Engine, create_engine, event, insert, select, text
+from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, select, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError, SQLAlchemyError
 
 from seqcls.durable import make_folder
 from seqcls.errors import ConfigRefused, Corrupted, SeqclsError, WorldFailed
-from seqcls.ledger.migrate import migrate
+from seqcls.ledger.migrate import OLDEST, migrate
 from seqcls.ledger.schema import SCHEMA_VERSION, metadata, settings
 
 LEDGER = "ledger.db"
@@ -120,8 +120,8 @@ def _prepare(database: Database, may_be_new: bool) -> Callable[[Connection], Non
             )
         if found is None:
             connection.execute(insert(settings).values(name="schema", value=str(SCHEMA_VERSION)))
-        elif int(found) == 1:
-            migrate(connection)
+        elif OLDEST <= int(found) < SCHEMA_VERSION:
+            migrate(connection, int(found))
         elif int(found) != SCHEMA_VERSION:
             raise ConfigRefused(
                 f"the ledger has schema {found}",
@@ -144,7 +144,8 @@ def _open_sqlite(path: Path) -> Database:
             where=str(path),
             next_step="mend the permissions or free space",
         ) from None
-    engine = create_engine(f"sqlite:///{path}", connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
+    url = URL.create("sqlite", database=str(path))  # written as text, what follows a ? would be no part of the name
+    engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})
     event.listen(engine, "connect", _set_pragmas)
     event.listen(engine, "begin", lambda connection: connection.exec_driver_sql("BEGIN IMMEDIATE"))
     return Database(engine, str(path))

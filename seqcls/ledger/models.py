@@ -53,6 +53,19 @@ class AliasMove:
     who: str
     why: str
     changed_at: float
+    serial: int = 0
+    """Larger than that of every move that was written down before it, carried out or not; 0: of an earlier release."""
+    kind: str = ""
+    """`promotion` or `rollback`; empty: of an earlier release, or made by a repair."""
+
+    @property
+    def order(self) -> tuple[int, float]:
+        """What was written later is larger; time counts only where there was no number yet."""
+        return (self.serial, self.changed_at)
+
+
+Journal = Callable[[AliasMove], tuple[AliasMove, str]]
+"""Writes a move down elsewhere; returns it with its serial, and the digest of what was written."""
 
 
 class AliasMoved(WorldFailed):
@@ -111,11 +124,11 @@ def get_alias(database: Database, pipeline: str, alias: str) -> AliasState:
 
 def set_alias(
     database: Database, pipeline: str, alias: str, seen: AliasState, version: int, who: str, why: str,
-    journal: Callable[[AliasMove], str] | None = None,
+    journal: Journal | None = None, kind: str = "",
 ) -> AliasState:  # fmt: skip
     """Move the alias from the state that was `seen` to `version`; AliasMoved when it is no longer in that state.
 
-    `journal` writes the move down elsewhere before it is committed here, and returns the digest of what it wrote.
+    `journal` writes the move down elsewhere before it is committed here.
     """
     now = AliasState(version, seen.counter + 1)
 
@@ -128,9 +141,9 @@ def set_alias(
                 next_step="look again with `seqcls models`",
             )
         move = AliasMove(
-            pipeline, alias, now.counter, seen.version, version, who, why, changed_at=database.now(connection)
+            pipeline, alias, now.counter, seen.version, version, who, why, database.now(connection), kind=kind
         )
-        written = journal(move) if journal else None
+        move, written = journal(move) if journal else (move, None)
         connection.execute(insert(alias_changes).values(**move.__dict__, journal=written))
         return now
 

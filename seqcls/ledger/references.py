@@ -12,7 +12,7 @@ from sqlalchemy import Connection, Row, and_, delete, or_, select, update
 
 from seqcls.failpoints import failpoint
 from seqcls.ledger.database import Database
-from seqcls.ledger.schema import alias_changes, aliases, chunks, inputs, models, stages
+from seqcls.ledger.schema import alias_changes, aliases, chunks, inputs, models, sightings, stages
 
 Named = tuple[str, str]
 """Kind and digest of an artefact."""
@@ -44,6 +44,8 @@ def find_references(database: Database, keep: int | None = None) -> References:
             named[("scores", row.scores_digest)] = f"chunk {row.chunk} of input {row.input_digest[:16]}"
         for row in connection.execute(select(alias_changes).where(alias_changes.c.journal.is_not(None))):
             named[("alias_move", row.journal)] = f"move {row.counter} of {row.pipeline}'s {row.alias}"
+        for row in connection.execute(select(sightings).where(sightings.c.record.is_not(None))):
+            named[("sightings", row.record)] = f"names of files of {row.pipeline}"
         kept = {digest for kind, digest in named if kind == "model"}
         for row in connection.execute(select(stages).where(stages.c.stage == "race")):
             if json.loads(row.facts)["model"] in kept:

@@ -4,11 +4,27 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Float, ForeignKeyConstraint, Integer, MetaData, String, Table, Text
 
-SCHEMA_VERSION = 2
+SCHEMA_VERSION = 3
 metadata = MetaData()
+
+# What comes first and what later is said by numbers: clocks are set back, and differ between machines. 0 stands in rows
+# of before schema 3: these come before all others, among themselves by their times.
+
+
+def _number(name: str) -> Column[int]:
+    return Column(name, Integer, nullable=False, default=0, server_default="0")
+
 
 settings = Table(
     "settings", metadata, Column("name", String(64), primary_key=True), Column("value", Text, nullable=False)
+)
+
+# The last number that a pipeline gave to something whose order matters (a name's new content, a claim of a chunk).
+counters = Table(
+    "counters",
+    metadata,
+    Column("pipeline", String(64), primary_key=True),
+    Column("value", Integer, nullable=False),
 )
 
 # A stage's key (stage version + digests of its inputs + its part of the config) -> the artefact it made.
@@ -69,6 +85,8 @@ alias_changes = Table(
     Column("why", Text, nullable=False),
     Column("changed_at", Float, nullable=False),
     Column("journal", String(64)),  # digest of the `alias_move` artefact that says the same
+    _number("serial"),  # larger than that of every move that was written down before, carried out or not
+    Column("kind", String(16), nullable=False, default="", server_default=""),  # promotion, rollback; "": schema 2
 )
 
 # New data, by content. One row a file content, pipeline and scoring; names are kept in sightings.
@@ -92,6 +110,7 @@ inputs = Table(
     Column("seen_at", Float, nullable=False),
 )
 
+# Contents that a name had; the one with the largest number is what it holds now.
 sightings = Table(
     "sightings",
     metadata,
@@ -99,6 +118,8 @@ sightings = Table(
     Column("name", Text, primary_key=True),
     Column("input_digest", String(64), primary_key=True),
     Column("seen_at", Float, nullable=False),
+    _number("number"),
+    Column("record", String(64)),  # digest of the `sightings` artefact that says the same
 )
 
 # Files that cannot be used, once a run has failed for them under that name; the reason stands in `inputs`.
@@ -109,6 +130,7 @@ set_aside = Table(
     Column("name", Text, primary_key=True),
     Column("input_digest", String(64), primary_key=True),
     Column("told_at", Float, nullable=False),
+    _number("number"),  # that of the sighting that was told of
 )
 
 # A chunk of an input: the unit of scoring. `token` fences a runner whose lease has run out.
@@ -133,4 +155,5 @@ chunks = Table(
     Column("committed_at", Float),
     Column("published_as", Text),  # path below the output folder
     Column("published", Integer),  # 1 when the file is there
+    _number("number"),  # given by the claim under which it was scored
 )

@@ -23,7 +23,7 @@ def set_aside_since(database: Database, pipeline: str) -> dict[File, float]:
         sightings.c.pipeline == set_aside.c.pipeline,
         sightings.c.name == set_aside.c.name,
         sightings.c.input_digest == set_aside.c.input_digest,
-        sightings.c.seen_at <= set_aside.c.told_at,
+        sightings.c.number == set_aside.c.number,
     )
     query = select(set_aside).join(sightings, same).where(set_aside.c.pipeline == pipeline)
     rows = database.transact(lambda connection: connection.execute(query).all())
@@ -39,7 +39,10 @@ def remember_set_aside(database: Database, pipeline: str, files: Iterable[File])
         for name, digest in wanted:
             key = {"pipeline": pipeline, "name": name, "input_digest": digest}
             mine = and_(*(set_aside.c[column] == value for column, value in key.items()))
-            if not connection.execute(update(set_aside).where(mine).values(told_at=now)).rowcount:
-                connection.execute(insert(set_aside).values(**key, told_at=now))
+            seen = and_(*(sightings.c[column] == value for column, value in key.items()))
+            number = connection.execute(select(sightings.c.number).where(seen)).scalar() or 0
+            told = {"told_at": now, "number": number}
+            if not connection.execute(update(set_aside).where(mine).values(**told)).rowcount:
+                connection.execute(insert(set_aside).values(**key, **told))
 
     database.transact(work)

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import getpass
 import json
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 
 from seqcls.artefacts import Ref, verify
-from seqcls.errors import ConfigRefused, GateRefused
+from seqcls.errors import ConfigRefused, GateRefused, one_line
 from seqcls.failpoints import failpoint
 from seqcls.ledger.models import (
     AliasMove,
@@ -26,7 +27,8 @@ from seqcls.ledger.models import (
     set_alias,
 )
 from seqcls.registry.gate import Check, Decision, decide
-from seqcls.registry.journal import complete_journal, write_move
+from seqcls.registry.history import History, read_history
+from seqcls.registry.journal import PROMOTION, ROLLBACK, complete_journal, read_journal, write_move
 from seqcls.workspace import Workspace
 
 CHAMPION = "champion"
@@ -74,30 +76,38 @@ def promote(workspace: Workspace, version: ModelVersion, *, force: bool = False,
 
     reason = why if decision.passed else f"forced against the gate: {why}"
     ensure_race(workspace, version)  # before the move: a champion scores with its engine from the first chunk on
-    _move(workspace, seen, version, reason)
+    _move(workspace, seen, version, reason, PROMOTION)
     return Promotion(version, decision, promoted=True)
 
 
-def _move(workspace: Workspace, seen: AliasState, version: ModelVersion, why: str) -> None:
+def _move(workspace: Workspace, seen: AliasState, version: ModelVersion, why: str, kind: str) -> None:
     """Move the champion, in the ledger and in the journal; moves that the journal lacks come first."""
     complete_journal(workspace, CHAMPION)
 
-    def journal(move: AliasMove) -> str:
-        return write_move(workspace.store, move, version)
+    def journal(move: AliasMove) -> tuple[AliasMove, str]:
+        # within the transaction: who comes next finds it in the journal, also when this is killed before the commit
+        before = [entry.move.serial for entry in read_journal(workspace.store, version.pipeline, CHAMPION)]
+        move = replace(move, serial=max(before, default=0) + 1)
+        return move, write_move(workspace.store, move, version)
 
     who = getpass.getuser()
-    set_alias(workspace.ledger, version.pipeline, CHAMPION, seen, version.version, who, why, journal)
+    set_alias(workspace.ledger, version.pipeline, CHAMPION, seen, version.version, who, why, journal, kind)
     failpoint("alias_set")
+
+
+def champion_history(workspace: Workspace) -> History:
+    """Which versions stand behind the champion, and which were rolled back."""
+    return read_history(alias_history(workspace.ledger, workspace.pipeline.name, CHAMPION))
 
 
 def consider(workspace: Workspace, version: ModelVersion) -> Promotion:
     """After training: promote through the gate, or only ask it when [promote].automatic is off.
 
-    A version that was champion and is so no more was rolled back by a person: only a person brings it back.
+    A version that was champion and is so no more does not come back by itself: only a person brings it back.
     """
     seen = get_alias(workspace.ledger, version.pipeline, CHAMPION)
-    moves = alias_history(workspace.ledger, version.pipeline, CHAMPION)
-    was_champion = any(move.to_version == version.version for move in moves) and seen.version != version.version
+    history = champion_history(workspace)
+    was_champion = version.version in history.champions and seen.version != version.version
     if workspace.pipeline.promote.automatic and not was_champion:
         try:
             return promote(workspace, version)
@@ -106,13 +116,36 @@ def consider(workspace: Workspace, version: ModelVersion) -> Promotion:
     decision = decide(workspace, version, _at(workspace, seen))
     if was_champion:
         rule = Check(
-            rule="not rolled back before",
+            rule="was not champion before",
             passed=False,
-            found="rolled back",
-            expected="a version that was not champion before",
+            found=_what_became(version, history),
+            expected="a new version; training brings none back: "
+            f"`seqcls promote {workspace.loaded.path} --version {version.version}` does, by hand",
         )
         decision = decision.model_copy(update={"checks": (*decision.checks, rule)})
     return Promotion(version, decision, promoted=False)
+
+
+def _what_became(version: ModelVersion, history: History) -> str:
+    """How a version ceased to be champion, for people."""
+    move = history.rolled_back.get(version.version)
+    if move is None:
+        return f"v{version.version} was champion until another version was promoted"
+    day = datetime.fromtimestamp(move.changed_at, UTC)
+    by = one_line(f"by {move.who} ({move.why})")
+    return f"v{version.version} was champion and was rolled back on {day:%Y-%m-%d} {by}"
+
+
+def newest_promotable(workspace: Workspace) -> ModelVersion:
+    """The newest version; ConfigRefused where it was rolled back: such a one must be named."""
+    version, history = find_version(workspace, None), champion_history(workspace)
+    if version.version in history.rolled_back:
+        raise ConfigRefused(
+            _what_became(version, history), where=version.name,
+            expected="the number of a version: without one the newest is taken, but not one that was rolled back",
+            next_step=f"`seqcls promote {workspace.loaded.path} --version {version.version}` brings it back",
+        )  # fmt: skip
+    return version
 
 
 def is_champion(workspace: Workspace, version: ModelVersion) -> bool:
@@ -129,25 +162,47 @@ def require_promoted(promotion: Promotion) -> Promotion:
     return promotion
 
 
-def rollback(workspace: Workspace, *, why: str = "rollback") -> tuple[ModelVersion, ModelVersion]:
-    """Point champion at the version it pointed at before; verified loadable first. Returns (from, to)."""
+def rollback(
+    workspace: Workspace, *, why: str = "rollback", to: int | None = None
+) -> tuple[ModelVersion, ModelVersion]:  # fmt: skip
+    """Point champion at the version that stands behind it, or at an earlier champion by number.
+
+    Verified loadable first. Returns (from, to), which are the same where that version is champion already.
+    """
     from seqcls.models.package import load_model
 
-    name = workspace.pipeline.name
-    seen = get_alias(workspace.ledger, name, CHAMPION)
-    current = _at(workspace, seen)
-    moves = alias_history(workspace.ledger, name, CHAMPION)
-    earlier = [move.from_version for move in moves if move.to_version == seen.version and move.from_version is not None]
-    if current is None or not earlier:
+    seen = get_alias(workspace.ledger, workspace.pipeline.name, CHAMPION)
+    current, history = _at(workspace, seen), champion_history(workspace)
+    earlier = history.earlier if to is None else to
+    if current is None or earlier is None:
+        raise _nothing_to_go_back_to(workspace, history)
+    target = find_version(workspace, earlier)
+    if target.version not in history.champions:
         raise ConfigRefused(
-            "there is no earlier champion to go back to",
-            where=name,
-            next_step=f"`seqcls models {workspace.loaded.path}` lists the versions",
-        )
-    target = find_version(workspace, earlier[-1])
-    load_model(workspace.store.ref("model", target.model_digest))
-    _move(workspace, seen, target, why)
+            f"v{target.version} was never champion", where=target.name,
+            expected="one of " + ", ".join(f"v{number}" for number in sorted(history.champions)),
+            next_step=f"`seqcls promote {workspace.loaded.path} --version {target.version}` asks the gate about it",
+        )  # fmt: skip
+    if target != current:
+        load_model(workspace.store.ref("model", target.model_digest))
+        _move(workspace, seen, target, why, ROLLBACK)
     return current, target
+
+
+def _nothing_to_go_back_to(workspace: Workspace, history: History) -> ConfigRefused:
+    config = workspace.loaded.path
+    back = sorted(history.rolled_back)
+    return ConfigRefused(
+        "there is no earlier champion to go back to"
+        + (
+            f": {', '.join(f'v{number}' for number in back)} {'were' if back[1:] else 'was'} rolled back"
+            if back
+            else ""
+        ),
+        where=workspace.pipeline.name,
+        next_step=f"`seqcls models {config}` lists the versions"
+        + (f", `seqcls rollback {config} --to v{back[-1]}` goes to one that was rolled back" if back else ""),
+    )
 
 
 def champion(workspace: Workspace) -> ModelVersion:

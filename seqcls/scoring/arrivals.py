@@ -21,6 +21,7 @@ from seqcls.errors import ConfigRefused, DataRefused, SeqclsError, one_line
 from seqcls.failpoints import failpoint
 from seqcls.ledger.chunks import list_inputs, see_input
 from seqcls.scoring.days import day_of
+from seqcls.scoring.records import complete_records
 from seqcls.scoring.request import ScoreRequest
 from seqcls.sources.arriving import find_unfinished, read_settled
 from seqcls.sources.discover import find_files, find_paths
@@ -112,6 +113,8 @@ def discover_new(workspace: Workspace, request: ScoreRequest = EVERYTHING, *, no
             new[file.digest] = found
     for item in unusable if note else ():
         see_input(workspace.ledger, workspace.pipeline.name, item.digest, item.name)
+    if note:
+        complete_records(workspace)
     return Discovery(
         new=tuple(new.values()), known=tuple(seen), waiting=tuple(waiting), outside=tuple(outside),
         unusable=tuple(unusable), request=request,

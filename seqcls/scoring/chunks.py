@@ -199,7 +199,11 @@ def _write(
         draft.meta |= {"pipeline": claim.pipeline, "chunk": claim.chunk, "rescored_with": claim.rescored_with, **books}
         draft.meta |= {"model_version": model.version, "run_id": run_id, "published_as": place}
         draft.meta |= {"engine": scorer.engine.name, "margin": scorer.deferral.margin if scorer.deferral else 0.0}
-        draft.meta |= {"scored_at": now.timestamp(), "input": {k: v for k, v in facts.items() if k != "checked"}}
+        draft.meta |= {
+            "number": claim.number,
+            "scored_at": now.timestamp(),
+            "input": {k: v for k, v in facts.items() if k != "checked"},
+        }
     return ChunkResult(
         model_version=model.version, scores_digest=done[0].digest, run_id=run_id, published_as=place, **books
     )

@@ -14,8 +14,9 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from seqcls.ledger.chunks import done_chunks, list_inputs, list_sightings
+from seqcls.ledger.chunks import done_chunks, list_inputs
 from seqcls.ledger.models import get_alias
+from seqcls.ledger.sightings import list_sightings
 from seqcls.registry.versions import CHAMPION
 from seqcls.scoring.days import day_of_input
 from seqcls.workspace import Workspace
@@ -40,6 +41,8 @@ class Scoring:
     abstained: int
     scored_at: float
     """Seconds since 1970, of the last chunk."""
+    order: tuple[int, float]
+    """What came later is larger: by the numbers of the chunks; by time where they had none yet."""
     chunks: tuple[Row[Any], ...]
     state: str
     """`current`, or why not: `not finished`, `superseded by v2`, `replaced by 0123456789ab`."""
@@ -69,7 +72,7 @@ def list_scorings(workspace: Workspace) -> list[Scoring]:
         for digest, scorings in by_input.items()
         for scoring in _judge(scorings, champion, first_names.get(digest), names[digest], holders)
     ]
-    return sorted(found, key=lambda item: (item.day, item.name, item.scored_at))
+    return sorted(found, key=lambda item: (item.day, item.name, item.order))
 
 
 def _holders(sighted: Iterable[Row[Any]], finished: dict[str, str]) -> dict[str, str]:
@@ -102,6 +105,7 @@ def _describe(row: Row[Any], chunks: list[Row[Any]]) -> Scoring:
         name=row.name, input_digest=row.input_digest, rescored_with=row.rescored_with,
         day=day_of_input(row).isoformat(), models=tuple(sorted({chunk.model_version for chunk in chunks})), **sums,
         scored_at=max(chunk.committed_at for chunk in chunks), chunks=tuple(chunks),
+        order=max((chunk.number, chunk.committed_at) for chunk in chunks),
         state=CURRENT if row.state == "done" else "not finished",
     )  # fmt: skip
 
@@ -113,7 +117,7 @@ def _judge(
     and under the first that it had where that is one of them."""
     name = first_name if first_name in names else (names or [scorings[0].name])[0]
     finished = [item for item in scorings if item.current]
-    best = max(finished, key=lambda item: (item.models == (champion,), item.scored_at), default=None)
+    best = max(finished, key=lambda item: (item.models == (champion,), item.order), default=None)
     judged = []
     for item in scorings:
         state = item.state

@@ -16,7 +16,8 @@ import pytest
 
 from seqcls.artefacts import file_digest, read_manifest
 from seqcls.errors import DataRefused
-from seqcls.ledger.chunks import done_chunks, list_inputs, list_sightings
+from seqcls.ledger.chunks import done_chunks, list_inputs
+from seqcls.ledger.sightings import list_sightings
 from seqcls.road import ScoreOutcome, score_pipeline
 from seqcls.scoring.current import list_scorings
 from seqcls.scoring.export import read_current

@@ -110,10 +110,10 @@ def test_an_alias_moves_by_compare_and_set_and_each_move_is_written_down(ledger:
 def test_a_chunk_is_committed_once_by_the_holder_of_the_newest_token(ledger: Database) -> None:
     see_input(ledger, "ecg", "i", "a.csv")
     stale = claim_chunk(ledger, "ecg", "i", 0, "one", -1.0, alive)  # a lease that has run out already
-    assert stale == Claim("ecg", "i", 0, 1)
+    assert stale == Claim("ecg", "i", 0, 1, number=2)  # 1 is the number of the sighting
     fresh = claim_chunk(ledger, "ecg", "i", 0, "two", 60.0, alive)
     assert fresh is not None
-    assert fresh.token == 2
+    assert (fresh.token, fresh.number) == (2, 3)
     assert not commit_chunk(ledger, stale, result(5, "stale"))
     assert commit_chunk(ledger, fresh, result(5, "fresh"))
     assert not commit_chunk(ledger, fresh, result(5, "again"))
