@@ -17,24 +17,27 @@ from urllib.parse import quote
 
 from sqlalchemy import text
 
-from seqcls.artefacts import verify
+from seqcls.artefacts import read_manifest, verify
 from seqcls.config import load_pipeline
 from seqcls.errors import ConfigRefused, SeqclsError, WorldFailed
 from seqcls.ledger.chunks import done_chunks
-from seqcls.ledger.models import get_alias, list_models
+from seqcls.ledger.models import alias_history, get_alias, list_models
 from seqcls.ledger.references import find_references
-from seqcls.registry.journal import unknown_moves
+from seqcls.registry.journal import as_move, unknown_moves, wrong_times
 from seqcls.registry.versions import CHAMPION
+from seqcls.scoring.score_folder import compare, faults_of_list
 from seqcls.workspace import Workspace, open_workspace
 
 Progress = Callable[[int, int], None]
 """Artefacts verified so far, and in all."""
 FREE_BYTES = 1_000_000_000
 REBUILD = "put a backup of ledger.db in its place, or `seqcls doctor CONFIG --repair`"
+PUBLISH = "`seqcls score CONFIG` publishes them again"
 _AGAIN = "`seqcls train CONFIG` makes it again"
 _REMEDIES = {
     "model": "`seqcls train CONFIG` makes it again; until then `seqcls rollback CONFIG` if it is the champion",
     "race": "`seqcls promote CONFIG --version N` races again; until then PyTorch in float32 scores",
+    "sightings": "`seqcls score CONFIG` writes it again",
     "scores": "copy the artefact from a backup; the published score file is a copy of what it held",
 }
 # package -> (lowest, first that is too new, what happens then)
@@ -142,7 +145,7 @@ def _store(config: Path, progress: Progress | None) -> list[Finding]:
                 found += [
                     _champion(workspace),
                     _journal(workspace),
-                    _unknown_scores(workspace),
+                    *_score_files(workspace),
                     *_artefacts(workspace, progress),
                 ]
             return found
@@ -190,18 +193,39 @@ def _journal(workspace: Workspace) -> Finding:
     """Moves of the champion that the ledger does not know: it is older than they are, or one was killed on its way."""
     unknown = unknown_moves(workspace, CHAMPION)
     if not unknown:
-        return Finding("champion's journal", True, "every move is in the ledger")
+        moves = [as_move(row) for row in alias_history(workspace.ledger, workspace.pipeline.name, CHAMPION)]
+        return Finding("champion's journal", True, "; ".join(["every move is in the ledger", *wrong_times(moves)]))
     return Finding(
         "champion's journal", False, f"a move to v{unknown[-1].to_version} that the ledger does not know",
         "`seqcls doctor CONFIG --repair` carries it out; `seqcls promote CONFIG --version N` takes its place",
     )  # fmt: skip
 
 
-def _unknown_scores(workspace: Workspace) -> Finding:
-    """Score files that the ledger does not know: it is older than they are, and would have them scored again."""
-    known = {row.published_as for row in done_chunks(workspace.ledger, workspace.pipeline.name)}
+def _score_files(workspace: Workspace) -> list[Finding]:
+    """Files of the score folder against the ledger and the artefacts: unknown, missing, changed."""
     found = {
         path.relative_to(workspace.output).as_posix() for path in workspace.output.glob("model=*/*/part-*.parquet")
     }
-    unknown = len(found - known)
-    return Finding("score files", not unknown, f"{len(found)}, {unknown} of them not in the ledger", REBUILD)
+    known = {row.published_as for row in done_chunks(workspace.ledger, workspace.pipeline.name)}
+    unknown = found - known
+    findings = [Finding("score files", not unknown, f"{len(found)}, {len(unknown)} of them not in the ledger",
+                        _remedy_for_unknown(workspace, unknown))]  # fmt: skip
+    missing, changed = compare(workspace)
+    for what, places in (("missing", missing), ("changed", changed)):
+        if places:
+            names = ", ".join(places[:3]) + (", ..." if places[3:] else "")
+            findings.append(Finding("score files", False, f"{len(places)} {what}: {names}", PUBLISH))
+    return findings + [Finding("score files", False, fault, PUBLISH) for fault in faults_of_list(workspace)]
+
+
+def _remedy_for_unknown(workspace: Workspace, unknown: set[str]) -> str:
+    """Whose files they are decides: of this pipeline, of another one of this store, of another store."""
+    owners = {}
+    for ref in workspace.store.all() if unknown else ():
+        if ref.kind == "scores" and workspace.store.find(ref.kind, ref.digest):
+            meta = read_manifest(ref)["meta"]
+            owners[meta["published_as"]] = meta["pipeline"]
+    if any(owners.get(place) == workspace.pipeline.name for place in unknown):
+        return "the ledger is older than they are: `seqcls doctor CONFIG --repair` adds them"
+    others = ", ".join(sorted({owners.get(place, "another store") for place in unknown}))
+    return f"they are of {others}: give each pipeline a score.output of its own, then delete them here"

@@ -29,6 +29,7 @@ POINTS = frozenset(
         "move_written",
         "alias_set",
         "rescoring_opened",
+        "current_listed",
         "current_written",
         "input_seen",
         "sightings_written",

@@ -97,6 +97,8 @@ def after_scoring(
         f"by {night.model}",
         f"scores:  {output} ({plural(len(files.scores), 'new file')}, Parquet)",
     ]
+    if files.again:
+        lines.append(f"published again, missing or changed since: {', '.join(files.again)}")
     if files.rejects:
         lines.append(f"rejects: {Path(output) / 'rejects'} (each row with its reasons)")
     if night.unfinished:

@@ -28,6 +28,7 @@ from seqcls.scoring.preparing import Prepared, Refusal, prepare_new, told_before
 from seqcls.scoring.publish import publish, remove_traces
 from seqcls.scoring.request import ScoreRequest, check_request
 from seqcls.scoring.rescore import find_history, prepare_history
+from seqcls.scoring.score_folder import require_own_folder
 from seqcls.workspace import Workspace
 
 __all__ = [
@@ -74,9 +75,10 @@ def discover(workspace: Workspace, request: ScoreRequest = EVERYTHING) -> Discov
     not come to it either.
     """
     version = check_request(workspace, request)
+    require_own_folder(workspace)
     remove_traces(workspace.store, workspace.output)
     complete_journal(workspace, CHAMPION)
-    publish(workspace)
+    publish(workspace, new_only=True)  # what is missing or changed comes at the end, where it is said
     return find_history(workspace, request, version) if request.rescore else discover_new(workspace, request)
 
 
@@ -89,7 +91,7 @@ def prepare(workspace: Workspace, discovery: Discovery) -> Prepared:
     if suspects and len(suspects) < len(discovery.new):
         others = tuple(file for file in discovery.new if file.digest not in fatal)
         score_prepared(workspace, prepare_new(workspace, discovery.only(others)), new_run_id())
-        publish(workspace)
+        publish(workspace, new_only=True)
         discovery = discovery.only((*others, *suspects))
     return prepare_new(workspace, discovery)
 

@@ -8,21 +8,31 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from pydantic import BaseModel, ConfigDict
+from sqlalchemy import Row
 
-from seqcls.artefacts import ArtefactStore, file_digest, read_manifest, verify
+from seqcls.artefacts import ArtefactStore, file_digest, verify
 from seqcls.durable import make_folder, replace_file
 from seqcls.errors import Corrupted, DataRefused, WorldFailed
 from seqcls.failpoints import failpoint
 from seqcls.ledger.chunks import done_chunks, mark_published
 from seqcls.manifest import is_inside
 from seqcls.scoring.current import list_scorings
+from seqcls.scoring.score_folder import (
+    CURRENT,
+    entry,
+    is_in_place,
+    places,
+    rejects_place,
+    require_own_folder,
+    stamp,
+)
 from seqcls.temporary import remove_left_over
 from seqcls.workspace import Workspace
 
-CURRENT = "_current.json"
+__all__ = ["CURRENT", "Published", "place_file", "publish", "rejects_place", "remove_traces", "write_current"]
 
 
 class Published(BaseModel):
@@ -32,51 +42,72 @@ class Published(BaseModel):
 
     scores: tuple[str, ...]
     rejects: tuple[str, ...]
+    again: tuple[str, ...] = ()
+    """Files of earlier runs that were missing or changed, and are published again."""
 
 
-def publish(workspace: Workspace) -> Published:
-    """Copy every committed chunk that is not published yet."""
+def publish(workspace: Workspace, *, new_only: bool = False) -> Published:
+    """Copy every committed chunk that is not published yet, and again what is missing or was changed since."""
+    require_own_folder(workspace)
     scores: list[str] = []
     rejects: list[str] = []
+    again: list[str] = []
     for chunk in done_chunks(workspace.ledger, workspace.pipeline.name):
         if chunk.published:
+            again += [] if new_only else _publish_again(workspace, chunk)
             continue
         ref = workspace.store.ref("scores", chunk.scores_digest)
         verify(ref)
-        _copy(ref.folder / "scores.parquet", workspace.output, chunk.published_as)
-        scores.append(chunk.published_as)
-        if read_manifest(ref)["meta"]["rejected"]:
-            place = rejects_place(chunk.published_as, chunk.rescored_with)
-            _copy(ref.folder / "rejects.parquet", workspace.output, place)
-            rejects.append(place)
+        for name, place in places(chunk).items():
+            _copy(ref.folder / name, workspace.output, place)
+            (scores if name == "scores.parquet" else rejects).append(place)
         failpoint("scores_copied")
         mark_published(workspace.ledger, workspace.pipeline.name, chunk.input_digest, chunk.chunk, chunk.rescored_with)
         failpoint("scores_published")
     write_current(workspace)
-    return Published(scores=tuple(scores), rejects=tuple(rejects))
+    return Published(scores=tuple(scores), rejects=tuple(rejects), again=tuple(again))
+
+
+def _publish_again(workspace: Workspace, chunk: Row[Any]) -> list[str]:
+    """Copy what of a published chunk is missing or no longer what was published; returns where that stands."""
+    if is_in_place(workspace, chunk):
+        return []
+    ref = workspace.store.ref("scores", chunk.scores_digest)
+    try:
+        verify(ref)
+    except Corrupted:  # `seqcls doctor` names the artefact; the copy, where there is one, stays as it is
+        return []
+    return [
+        place
+        for name, place in places(chunk).items()
+        if _copy(ref.folder / name, workspace.output, place, ours=True)
+    ]  # fmt: skip
 
 
 def write_current(workspace: Workspace) -> None:
-    """`_current.json` in the output folder: which score files count now; untouched when it says so already."""
-    files = [
-        {
-            "file": item.name, "input": item.input_digest, "day": item.day, "models": list(item.models),
-            "rows_in": item.rows_in, "scores": [chunk.published_as for chunk in item.chunks],
-        }
-        for item in list_scorings(workspace)
-        if item.current
-    ]  # fmt: skip
-    data = (json.dumps({"format": 1, "pipeline": workspace.pipeline.name, "files": files}, indent=1) + "\n").encode()
+    """`_current.json` in the output folder: which score files count now; untouched when it says so already.
+
+    Looked at again after it was written: of two runs that end together each may have written what it saw before the
+    other had committed, and the last one to write sees all.
+    """
     target = workspace.output / CURRENT
-    if files and not (target.is_file() and target.read_bytes() == data):
-        place_file(target, lambda writer: writer.write(data))
+    while (data := _list_current(workspace)) and not (target.is_file() and target.read_bytes() == data):
+        failpoint("current_listed")
+        place_file(target, lambda writer, data=data: writer.write(data))  # type: ignore[misc]
         failpoint("current_written")
 
 
-def rejects_place(scores_place: str, rescored_with: int = 0) -> str:
-    """Where the rejects of a chunk stand, below the output folder; those of a re-scoring by version, beside the old."""
-    place = Path(scores_place)
-    return f"rejects/{place if rescored_with else Path(place.parent.name) / place.name}"
+def _list_current(workspace: Workspace) -> bytes:
+    """The list as it is now; a file whose scores another run has yet to publish is left to that run. Empty: no list."""
+    scorings = list_scorings(workspace)
+    files = [
+        entry(item)
+        for item in scorings
+        if item.current and all((workspace.output / chunk.published_as).is_file() for chunk in item.chunks)
+    ]
+    if not any(chunk.published for item in scorings for chunk in item.chunks):
+        return b""
+    return (json.dumps({"format": 1, "pipeline": workspace.pipeline.name, "files": files}, indent=1) + "\n").encode()
 
 
 def remove_traces(store: ArtefactStore, output: Path) -> int:
@@ -84,8 +115,11 @@ def remove_traces(store: ArtefactStore, output: Path) -> int:
     return store.remove_stale() + remove_left_over(output.rglob(".tmp-*"))
 
 
-def _copy(source: Path, output: Path, place: str) -> None:
-    """Never outside of the output folder, never over other scores: what stands there is ours already, or stays."""
+def _copy(source: Path, output: Path, place: str, *, ours: bool = False) -> bool:
+    """Never outside of the output folder, never over other scores: what stands there is ours already, or stays.
+
+    `ours`: it was published before, so whatever stands there now was changed. Returns whether something was written.
+    """
     target = output / place
     if not is_inside(target, output):
         raise Corrupted(
@@ -94,9 +128,10 @@ def _copy(source: Path, output: Path, place: str) -> None:
             expected=f"a place below {output}",
             next_step="remove the link that leads out; if there is none, the ledger was tampered with: use a backup",
         )
-    if target.exists():
-        if file_digest(target) == file_digest(source):
-            return
+    if target.exists() and file_digest(target) == file_digest(source):
+        stamp(source, target)
+        return False
+    if target.exists() and not ours:
         raise DataRefused(
             "other scores stand there, which this ledger does not know",
             where=str(target),
@@ -110,6 +145,8 @@ def _copy(source: Path, output: Path, place: str) -> None:
             shutil.copyfileobj(reader, writer, 1 << 20)
 
     place_file(target, write)
+    stamp(source, target)
+    return True
 
 
 def place_file(target: Path, write: Callable[[BinaryIO], object]) -> None:
