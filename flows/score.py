@@ -9,7 +9,7 @@ from prefect import flow
 from flows.parameters import ScoreParams, name_run
 from seqcls.ledger.stages import new_run_id
 from seqcls.messages import after_scoring
-from seqcls.scoring.nightly import require_usable, with_refused
+from seqcls.scoring.nightly import require_published, require_usable, with_refused
 from seqcls.workspace import output_folder
 from tasks.score import discover, plan, publish_scores, score_new, validate_new
 from tasks.show import log_last_words
@@ -33,4 +33,5 @@ def score_flow(params: ScoreParams) -> dict[str, Any]:
 
     log_last_words(lambda: after_scoring(night, files, output_folder(config), config, prepared))
     require_usable(prepared)
+    require_published(files)
     return night.rows.model_dump()

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 import errno
 import os
+import re
 import shutil
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -23,11 +24,28 @@ from seqcls.ahead import Behind
 from seqcls.durable import fsync_folder, fsync_tree, make_folder
 from seqcls.errors import NO_SPACE, Corrupted, NotEnough, WorldFailed, remedy
 from seqcls.failpoints import failpoint
-from seqcls.manifest import MANIFEST, Ref, file_digest, read_manifest, verify, write_json, write_manifest
-from seqcls.temporary import STALE_SECONDS, remove_left_over, temporary_name
+from seqcls.manifest import (
+    MANIFEST,
+    Ref,
+    file_digest,
+    read_json,
+    read_manifest,
+    remedy_of,
+    signature,
+    verify,
+    write_json,
+    write_manifest,
+)
+from seqcls.temporary import PREFIX, STALE_SECONDS, is_left_over, remove_left_over, temporary_name
 
 # Who works with artefacts finds here what a manifest says, too.
-__all__ = ["MANIFEST", "ArtefactStore", "Draft", "Ref", "file_digest", "read_manifest", "verify", "write_json"]
+__all__ = [
+    "MANIFEST", "ArtefactStore", "Draft", "Ref", "file_digest", "read_json", "read_manifest", "remedy_of", "verify",
+    "write_json",
+]  # fmt: skip
+
+HOLDS = ".holds"
+_DIGEST = re.compile("[0-9a-f]{64}")
 
 
 @dataclass
@@ -44,6 +62,10 @@ class ArtefactStore:
     """All artefacts of one store folder."""
 
     root: Path
+    _seen_whole: dict[Ref, tuple[object, ...]] = field(default_factory=dict, compare=False, repr=False)
+    """What was verified, and how its files looked then."""
+    holds: Path | None = field(default=None, compare=False)
+    """Where this run notes what it has taken up, for `seqcls gc`; it goes when the run ends."""
 
     @contextmanager
     def write(self, kind: str) -> Iterator[tuple[Draft, list[Ref]]]:
@@ -84,13 +106,44 @@ class ArtefactStore:
 
     def find_whole(self, kind: str, digest: str) -> Ref | None:
         """The artefact if it is there and every byte is as it was written; a damaged one is set aside."""
+        self.take_up(self.ref(kind, digest))
         ref = self.find(kind, digest)
         return ref if ref is not None and self.is_whole(ref) else None
+
+    def take_up(self, ref: Ref) -> None:
+        """Say that this run uses an artefact, before it looks whether it is there; `seqcls gc` passes over it then."""
+        if self.holds is not None:
+            make_folder(self.holds.parent, 0o700)  # the ledger may be elsewhere
+            with open(self.holds, "a", encoding="ascii") as file:
+                file.write(f"{ref.kind} {ref.digest}\n")
+        with suppress(FileNotFoundError):
+            os.utime(ref.folder)
+
+    def held(self) -> set[tuple[str, str]]:
+        """What living runs have taken up: (kind, digest)."""
+        lines: list[str] = []
+        for path in self.root.glob(f"{PREFIX}*{HOLDS}"):
+            if not is_left_over(path):
+                with suppress(FileNotFoundError):  # that run has ended just now
+                    lines += path.read_text(encoding="ascii").splitlines()
+        return {(kind, digest) for kind, _, digest in (line.partition(" ") for line in lines)}
+
+    def whole(self, kind: str, digest: str) -> Ref:
+        """The artefact, whose every byte is as it was written; Corrupted otherwise. For all that decides something.
+
+        A store hashes an artefact once, and again when a file of it looks changed since.
+        """
+        ref = self.ref(kind, digest)
+        looks = signature(ref)
+        if self._seen_whole.get(ref) != looks:
+            verify(ref)
+            self._seen_whole[ref] = looks
+        return ref
 
     def is_whole(self, ref: Ref) -> bool:
         """Verify; an artefact that does not pass is set aside, so that it can be made again."""
         try:
-            verify(ref)
+            self.whole(ref.kind, ref.digest)
         except Corrupted:
             self.set_aside(ref)
             return False
@@ -104,19 +157,53 @@ class ArtefactStore:
             os.rename(ref.folder, target)
         return target
 
-    def discard(self, ref: Ref) -> None:
-        """Delete an artefact: renamed first, so that a reader finds it whole or not at all."""
-        condemned = ref.folder.with_name(temporary_name())
-        with suppress(FileNotFoundError):
-            os.rename(ref.folder, condemned)
-            failpoint("artefact_condemned")
-            shutil.rmtree(condemned)
+    def restore(self, ref: Ref, files: dict[str, Path]) -> None:
+        """Put an artefact together again from files that have its digests; the damaged one is set aside."""
+        folder = ref.folder.with_name(temporary_name())
+        try:
+            for name, source in {MANIFEST: ref.folder / MANIFEST, **files}.items():
+                make_folder((folder / name).parent, 0o700)
+                shutil.copyfile(source, folder / name)
+            fsync_tree(folder)
+            self.set_aside(ref)
+            os.rename(folder, ref.folder)
+            fsync_folder(ref.folder.parent)
+        finally:
+            shutil.rmtree(folder, ignore_errors=True)
+        self.whole(ref.kind, ref.digest)
 
-    def all(self) -> Iterator[Ref]:
+    def discard(self, ref: Ref, is_needed: Callable[[], bool] = lambda: False) -> bool:
+        """Delete an artefact: renamed first, so that a reader finds it whole or not at all; put back if it turns out to
+        be needed then. Whether it is gone."""
+        condemned = ref.folder.with_name(temporary_name())
+        try:
+            os.rename(ref.folder, condemned)
+        except FileNotFoundError:  # another clean-up was faster
+            return True
+        if is_needed():
+            try:
+                os.rename(condemned, ref.folder)
+                return False
+            except OSError:
+                if not (ref.folder / MANIFEST).is_file():
+                    raise
+                # made again meanwhile: this one is spare
+        failpoint("artefact_condemned")
+        shutil.rmtree(condemned)
+        return True
+
+    def all(self, kind: str = "*") -> Iterator[Ref]:
         """Every artefact of the store, by kind and digest."""
-        for folder in sorted((self.root / "artefacts").glob("*/*")):
-            if not folder.name.startswith("."):
+        for folder in sorted((self.root / "artefacts").glob(f"{kind}/*")):
+            if _DIGEST.fullmatch(folder.name) and folder.is_dir():
                 yield self.ref(folder.parent.name, folder.name)
+
+    def strays(self) -> list[Path]:
+        """What lies among the artefacts and is none: nothing of ours writes it, and nothing of ours reads it."""
+        below = self.root / "artefacts"
+        found = [path for path in below.glob("*") if not path.is_dir()]
+        found += [path for path in below.glob("*/*") if not (_DIGEST.fullmatch(path.name) and path.is_dir())]
+        return sorted(path for path in found if not path.name.startswith(PREFIX))
 
     def remove_stale(self, older_than_seconds: float = STALE_SECONDS) -> int:
         """Clear temporary folders that killed runs left."""
@@ -129,6 +216,7 @@ class ArtefactStore:
             ref = self.ref(kind, write_manifest(draft.folder, kind, draft.inputs, draft.meta))
         fsync_tree(draft.folder)  # of the files nothing is left to write: this is for the manifest
         failpoint("artefact_written")
+        self.take_up(ref)
         try:
             os.rename(draft.folder, ref.folder)
         except OSError:

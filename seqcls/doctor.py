@@ -17,7 +17,7 @@ from urllib.parse import quote
 
 from sqlalchemy import text
 
-from seqcls.artefacts import read_manifest, verify
+from seqcls.artefacts import read_manifest, remedy_of, verify
 from seqcls.config import load_pipeline
 from seqcls.errors import ConfigRefused, SeqclsError, WorldFailed
 from seqcls.ledger.chunks import done_chunks
@@ -33,13 +33,8 @@ Progress = Callable[[int, int], None]
 FREE_BYTES = 1_000_000_000
 REBUILD = "put a backup of ledger.db in its place, or `seqcls doctor CONFIG --repair`"
 PUBLISH = "`seqcls score CONFIG` publishes them again"
-_AGAIN = "`seqcls train CONFIG` makes it again"
-_REMEDIES = {
-    "model": "`seqcls train CONFIG` makes it again; until then `seqcls rollback CONFIG` if it is the champion",
-    "race": "`seqcls promote CONFIG --version N` races again; until then PyTorch in float32 scores",
-    "sightings": "`seqcls score CONFIG` writes it again",
-    "scores": "copy the artefact from a backup; the published score file is a copy of what it held",
-}
+OPEN = "`seqcls score CONFIG` makes it again from its file"
+SPARE = "`seqcls doctor CONFIG --repair` sets it aside; who needs it makes it again"
 # package -> (lowest, first that is too new, what happens then)
 LIMITS = {
     "fastapi": ("0.139", "0.151", "the Prefect server refuses requests or does not start"),
@@ -146,6 +141,7 @@ def _store(config: Path, progress: Progress | None) -> list[Finding]:
                     _champion(workspace),
                     _journal(workspace),
                     *_score_files(workspace),
+                    _strays(workspace),
                     *_artefacts(workspace, progress),
                 ]
             return found
@@ -165,20 +161,38 @@ def _artefacts(workspace: Workspace, progress: Progress | None) -> list[Finding]
     """Every artefact that the ledger names, byte for byte; results of stages that are gone are made again."""
     references = find_references(workspace.ledger)
     named = dict(sorted(references.named.items()))
+    remedies = dict.fromkeys(references.open_rows, OPEN)
     for kind, digest in sorted(references.stage_results):
         if workspace.store.find(kind, digest):
             named[(kind, digest)] = "a stage that need not run again"
+            remedies[(kind, digest)] = SPARE
     whole, findings = Counter[str](), []
     for number, ((kind, digest), why) in enumerate(named.items(), start=1):
         try:
             verify(workspace.store.ref(kind, digest))
             whole[kind] += 1
-        except SeqclsError as error:
-            findings.append(Finding(f"{kind} {digest[:12]} of {why}", False, str(error), _REMEDIES.get(kind, _AGAIN)))
+        except (SeqclsError, OSError) as error:
+            remedy = remedies.get((kind, digest), remedy_of(kind))
+            findings.append(Finding(f"{kind} {digest[:12]} of {why}", False, _without_remedy(error), remedy))
         if progress:
             progress(number, len(named))
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(whole.items())) or "none yet"
     return [Finding("artefacts", True, f"whole: {counts}"), *findings]
+
+
+def _without_remedy(error: Exception) -> str:
+    """What was found and where; the remedy stands behind it."""
+    if not isinstance(error, SeqclsError):
+        return str(error)
+    return str(type(error)(error.found, where=error.where, expected=error.expected))
+
+
+def _strays(workspace: Workspace) -> Finding:
+    """Files among the artefacts that are none: they harm nothing, but whoever put them there meant something else."""
+    found = workspace.store.strays()
+    if not found:
+        return Finding("stray files", True, "none among the artefacts")
+    return Finding("stray files", False, f"{len(found)} among the artefacts: {found[0]}", "move them elsewhere")
 
 
 def _champion(workspace: Workspace) -> Finding:

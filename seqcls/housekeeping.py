@@ -4,6 +4,11 @@ In: a workspace. Out: what went (or would go), with its bytes. Promise: kept is 
 from (the newest, the champion, earlier champions, versions that scored something), all scores, and the data of inputs
 that are not scored to their end; what is younger than `age_seconds` is in use, perhaps, and stays. Rows of the ledger
 go before the files that they name; a file goes by being renamed first, so a reader finds it whole or not at all.
+
+Beside a run, whatever `age_seconds` is: the run notes what it takes up (`ArtefactStore.take_up`) before it looks
+whether it is there, and takes the note away only when the ledger names what it registered. Each artefact is deleted
+only after notes and then the ledger were read again, once before it is renamed and once after: a note that is older
+than the renaming is seen then, and the artefact put back; a run that notes later finds nothing and makes it again.
 """
 
 from __future__ import annotations
@@ -11,6 +16,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable
 from dataclasses import dataclass
+from functools import partial
 
 from seqcls.artefacts import ArtefactStore, Ref, read_manifest
 from seqcls.errors import Corrupted
@@ -56,16 +62,28 @@ def collect_garbage(
     garbage = tuple(Garbage(ref, _size(ref)) for ref in old)
     left_overs = 0
     if not dry_run:
-        release(workspace.ledger, references.retired, [(ref.kind, ref.digest) for ref in old])
+        release(workspace.ledger, keep, store.held(), [(ref.kind, ref.digest) for ref in old])
+        known: dict[Named, dict[str, str]] = {}
         for ref in old:
-            if _age(ref) >= age_seconds:  # a run may have taken it up meanwhile
-                store.discard(ref)
+            is_needed = partial(_is_needed, workspace, ref, keep, known)
+            if _age(ref) >= age_seconds and not is_needed():
+                store.discard(ref, is_needed)
         left_overs = store.remove_stale()
     return Collection(garbage, references.retired, len(needed), len(spare) - len(old), left_overs)
 
 
-def find_reachable(store: ArtefactStore, roots: Iterable[Named]) -> set[Named]:
-    """The roots and all that they were made from, as their manifests say."""
+def _is_needed(workspace: Workspace, ref: Ref, keep: int | None, known: dict[Named, dict[str, str]]) -> bool:
+    """Whether a run has taken an artefact up meanwhile, or the ledger names it now; in this order."""
+    held = workspace.store.held()
+    references = find_references(workspace.ledger, keep, held)
+    return (ref.kind, ref.digest) in held | find_reachable(workspace.store, references.named, known)
+
+
+def find_reachable(
+    store: ArtefactStore, roots: Iterable[Named], known: dict[Named, dict[str, str]] | None = None
+) -> set[Named]:  # fmt: skip
+    """The roots and all that they were made from, as their manifests say; `known` keeps these for the next call."""
+    known = {} if known is None else known
     reached: set[Named] = set()
     waiting = list(roots)
     kinds = {folder.name for folder in (store.root / "artefacts").glob("*")}
@@ -75,9 +93,12 @@ def find_reachable(store: ArtefactStore, roots: Iterable[Named]) -> set[Named]:
             continue
         reached.add((kind, digest))
         try:
-            inputs = read_manifest(store.ref(kind, digest))["inputs"]
-        except Corrupted:  # `seqcls doctor` speaks of it; what it was made from is named by the ledger too
+            inputs = known.get((kind, digest)) or read_manifest(store.ref(kind, digest))["inputs"]
+        except Corrupted:  # `seqcls doctor` speaks of it; what it was made from is named by the ledger too,
+            if kind == "checked":  # but for the table of an open input, from which its rows can be made again
+                waiting += [("table", ref.digest) for ref in store.all("table")]
             continue
+        known[(kind, digest)] = inputs
         followed = kinds - {name for of, name in _LET_GO if of == kind}
         waiting += [(name, made_of) for name, made_of in inputs.items() if name in followed]
     return reached

@@ -1,7 +1,8 @@
 """The manifest of an artefact: what its folder must hold, byte for byte.
 
 In: a folder. Out: `manifest.json` with the SHA-256 of every file, and the digest of that JSON, its name.
-Promise: `verify` passes only what is as it was written: each file, nothing beside them, and the manifest itself.
+Promise: `verify` passes only what is as it was written: each file, nothing beside them, and the manifest itself; a
+manifest is compared with the name of its folder whenever it is read.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import hashlib
 import json
 import os
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +21,17 @@ from seqcls.errors import CheckBroken, Corrupted
 
 MANIFEST = "manifest.json"
 FORMAT_VERSION = 1
+AGAIN = (
+    "`seqcls train CONFIG` makes it again where data and settings are those it was made from; "
+    "otherwise copy its folder from a backup"
+)
+_REMEDIES = {
+    "model": f"{AGAIN}; until then `seqcls rollback CONFIG` if it is the champion",
+    "race": "`seqcls promote CONFIG --version N` races again; until then PyTorch in float32 scores",
+    "alias_move": "`seqcls score CONFIG` writes it again",
+    "sightings": "`seqcls score CONFIG` writes it again",
+    "scores": "`seqcls doctor CONFIG --repair` puts the published copy in its place, or has the rows scored again",
+}
 WORTH_A_THREAD = 8 * 1024 * 1024
 """Bytes of an artefact: hashing them takes some milliseconds, starting threads a tenth of one."""
 
@@ -46,39 +59,69 @@ def write_manifest(folder: Path, kind: str, inputs: dict[str, str], meta: dict[s
 
 
 def read_manifest(ref: Ref) -> dict[str, Any]:
-    """The manifest as a dict: kind, files, meta, inputs."""
-    try:
-        data: dict[str, Any] = json.loads((ref.folder / MANIFEST).read_bytes())
-    except FileNotFoundError:
+    """The manifest as a dict: kind, files, meta, inputs; its bytes are those that the folder is named by."""
+    data, path = read_json(ref, MANIFEST), f"{ref.path}/{MANIFEST}"
+    if data.get("format") != FORMAT_VERSION:
         raise Corrupted(
-            "no manifest",
-            where=ref.path,
-            expected=f"a complete {ref.kind} artefact",
-            next_step="run the stage again, or `seqcls doctor`",
-        ) from None
-    except ValueError as error:
-        raise Corrupted(f"the manifest is not JSON ({error})", where=ref.path, next_step="`seqcls doctor`") from None
-    if not isinstance(data, dict) or data.get("format") != FORMAT_VERSION:
-        raise Corrupted(
-            f"an artefact of format {data.get('format') if isinstance(data, dict) else data!r}",
-            where=f"{ref.path}/{MANIFEST}",
+            f"an artefact of format {data.get('format')!r}",
+            where=path,
             expected=f"format {FORMAT_VERSION}",
             next_step="use the version of seqcls that wrote it, or run the stage again",
         )
+    if not _is_as_written(data, (ref.folder / MANIFEST).read_bytes(), ref.digest):
+        raise Corrupted(
+            "the manifest does not have the digest that the folder is named by",
+            where=path,
+            expected=ref.digest,
+            next_step=remedy_of(ref.kind),
+        )
+    if not (
+        _is_list_of_files(data.get("files")) and all(isinstance(data.get(key), dict) for key in ("inputs", "meta"))
+    ):
+        raise Corrupted(
+            "a manifest that does not describe an artefact", where=path, expected="files, inputs and meta",
+            next_step=remedy_of(ref.kind),
+        )  # fmt: skip
+    return data
+
+
+def _is_as_written(data: dict[str, Any], raw: bytes, digest: str) -> bool:
+    """Whether a manifest has its digest, and its bytes are those that are written of it."""
+    try:
+        return _manifest_digest(data) == digest and _render_json(data).encode() == raw
+    except ValueError:  # a number or a character that JSON of ours never has
+        return False
+
+
+def _is_list_of_files(files: Any) -> bool:
+    """Each name with its digest."""
+    return isinstance(files, dict) and all(
+        isinstance(facts, dict) and isinstance(facts.get("sha256"), str) for facts in files.values()
+    )
+
+
+def read_json(ref: Ref, name: str) -> dict[str, Any]:
+    """A JSON object of an artefact; whatever else stands there is one message. The bytes are not compared here."""
+    path = ref.folder / name
+    try:
+        data = json.loads(path.read_bytes())
+    except (FileNotFoundError, NotADirectoryError, IsADirectoryError):
+        raise Corrupted(
+            "no manifest" if name == MANIFEST else "no such file",
+            where=ref.path if name == MANIFEST else str(path),
+            expected=f"a complete {ref.kind} artefact",
+            next_step=remedy_of(ref.kind),
+        ) from None
+    except (ValueError, RecursionError) as error:
+        raise Corrupted(f"not JSON ({error})", where=str(path), next_step=remedy_of(ref.kind)) from None
+    if not isinstance(data, dict):
+        raise Corrupted("not a JSON object", where=str(path), next_step=remedy_of(ref.kind))
     return data
 
 
 def verify(ref: Ref) -> dict[str, Any]:
     """Compare every file with its digest, and the manifest with the folder's name; returns the manifest."""
     manifest = read_manifest(ref)
-    as_written = (ref.folder / MANIFEST).read_bytes() == _render_json(manifest).encode()
-    if _manifest_digest(manifest) != ref.digest or not as_written:
-        raise Corrupted(
-            "the manifest does not have the digest that the folder is named by",
-            where=f"{ref.path}/{MANIFEST}",
-            expected=ref.digest,
-            next_step="`seqcls doctor` lists good versions to go back to",
-        )
     extra = {path.relative_to(ref.folder).as_posix() for path in ref.folder.rglob("*") if not path.is_dir()}
     extra -= {*manifest["files"], MANIFEST}
     if extra:  # readers take what matches part-*.parquet
@@ -93,7 +136,7 @@ def verify(ref: Ref) -> dict[str, Any]:
                 f"a manifest that names a file elsewhere: {name[:100]!r}",
                 where=ref.path,
                 expected="files of the artefact",
-                next_step="somebody tampered with it: `seqcls doctor` lists good versions to go back to",
+                next_step=f"somebody tampered with it: {remedy_of(ref.kind)}",
             )
     named = manifest["files"]
     for (name, facts), found in zip(named.items(), _digests([ref.folder / name for name in named]), strict=True):
@@ -102,9 +145,24 @@ def verify(ref: Ref) -> dict[str, Any]:
                 f"SHA-256 is {found[:16]}",
                 where=str(ref.folder / name),
                 expected=facts["sha256"][:16],
-                next_step="`seqcls doctor` lists good versions to go back to",
+                next_step=remedy_of(ref.kind),
             )
     return manifest
+
+
+def signature(ref: Ref) -> tuple[object, ...]:
+    """How the files of an artefact look from outside: name, size, time of the last change, number on the disk."""
+    found = []
+    for path in sorted(ref.folder.rglob("*")):
+        with suppress(FileNotFoundError):  # a link that leads nowhere, or another run sets it aside: `verify` tells
+            facts = path.stat()
+            found.append((str(path), facts.st_size, facts.st_mtime_ns, facts.st_ino))
+    return tuple(found)
+
+
+def remedy_of(kind: str) -> str:
+    """What a person can do about a damaged artefact of a kind; each is tried by tests/reliability/test_remedies.py."""
+    return _REMEDIES.get(kind, AGAIN)
 
 
 def is_inside(path: Path, folder: Path) -> bool:

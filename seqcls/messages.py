@@ -105,6 +105,9 @@ def after_scoring(
         lines.append(
             f"held by another run, finished by it or by the next: {', '.join(map(one_line, night.unfinished))}"
         )
+    if files.damaged:
+        lines += [f"note: damaged, not published: {item}" for item in files.damaged]
+    lines += [f"note: {item}" for item in (prepared.made_again if prepared else ())]
     waiting, unusable = (prepared.waiting, prepared.set_aside) if prepared else ((), ())
     lines += [f"left for the next run: {one_line(item)}" for item in waiting]
     lines += [f"set aside since {item.since}, still there: {item.line}" for item in unusable]

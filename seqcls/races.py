@@ -43,8 +43,8 @@ def ensure_race(workspace: Workspace, version: ModelVersion) -> Race | None:
     known, _ = find_race(workspace, version, this_machine())
     if known is not None and not known.was_busy:
         return known
-    encoded = workspace.store.find("encoded", version.inputs["encoded"])
-    if encoded is None:  # cleared away; `seqcls train` makes it again
+    encoded = workspace.store.find_whole("encoded", version.inputs["encoded"])
+    if encoded is None:  # cleared away or damaged; `seqcls train` makes it again
         return known
     valid = EncodedSplit.open(encoded, "valid")
     if len(valid) < FEWEST_ROWS:

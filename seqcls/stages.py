@@ -179,6 +179,8 @@ def evaluate_stage(workspace: Workspace, model: Ref, checked: Ref) -> StageResul
     def build() -> Built:
         from seqcls.evaluation.evaluate import evaluate
 
+        for ref in (encoded, splits):  # no stage of this run may have looked at them
+            workspace.store.whole(ref.kind, ref.digest)
         return evaluate(model, encoded, checked, splits, pipeline, workspace.store), {}
 
     inputs = (ref.digest for ref in (model, encoded, checked, splits))

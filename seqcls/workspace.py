@@ -8,9 +8,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqcls.artefacts import ArtefactStore
+from seqcls.artefacts import HOLDS, ArtefactStore
 from seqcls.config import LoadedPipeline, Pipeline, load_pipeline
 from seqcls.ledger import Database, open_database
+from seqcls.temporary import temporary_name
 
 
 @dataclass(frozen=True)
@@ -39,9 +40,11 @@ def open_workspace(config: Path | str) -> Iterator[Workspace]:
     """Read the config, open the ledger; both are closed afterwards."""
     loaded = load_pipeline(config)
     database = open_database(loaded.store, loaded.pipeline.ledger_env)
+    holds = loaded.store / f"{temporary_name()}{HOLDS}"
     try:
-        yield Workspace(loaded, ArtefactStore(loaded.store), database)
+        yield Workspace(loaded, ArtefactStore(loaded.store, holds=holds), database)
     finally:
+        holds.unlink(missing_ok=True)
         database.close()
 
 

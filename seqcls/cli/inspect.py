@@ -9,7 +9,7 @@ from pathlib import Path
 
 from seqcls.cli.show import say
 from seqcls.display import harmless
-from seqcls.errors import ConfigRefused, DataRefused, one_line
+from seqcls.errors import ConfigRefused, Corrupted, DataRefused, one_line
 from seqcls.workspace import open_workspace
 
 
@@ -35,16 +35,19 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 def _lineage(options: argparse.Namespace) -> None:
     from seqcls.scoring.lineage import find_lineage
+    from seqcls.scoring.stored import join_damage
 
     with open_workspace(options.config) as workspace:
-        found = find_lineage(workspace, options.id)
+        damage: list[Corrupted] = []
+        found = find_lineage(workspace, options.id, damage)
     if options.json:
         print(json.dumps(found))
-        return
-    for item in found:
+    for item in found if not options.json else ():
         for key, value in item.items():
             say(f"{key:<16} {one_line(value)}")
         say("")
+    if damage:
+        raise join_damage(damage, f"all others were looked through: {len(found)} found", str(options.config))
 
 
 def _doctor(options: argparse.Namespace) -> None:
@@ -79,7 +82,13 @@ def _repair(options: argparse.Namespace) -> None:
             expected="the file whose store is to be repaired",
             next_step="`seqcls doctor CONFIG --repair`",
         )
-    repair(options.config, harmless(lambda line: say(f"  {line}"), "a line of the repair"))
+    from seqcls.scoring.repairing import repair_artefacts
+
+    tell = harmless(lambda line: say(f"  {line}"), "a line of the repair")
+    repair(options.config, tell)
+    with open_workspace(options.config) as workspace:
+        for line in repair_artefacts(workspace):
+            tell(line)
 
 
 def _show_progress(done: int, total: int) -> None:

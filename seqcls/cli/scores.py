@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seqcls.cli.show import say, show_table
-from seqcls.errors import one_line
-from seqcls.workspace import open_workspace
+from seqcls.errors import Corrupted, one_line
+from seqcls.workspace import Workspace, open_workspace
 
 NUMBERS = ("rows", "scored", "rejected", "abstained")
 COLUMNS = ("day", "file", "content", "model", *NUMBERS, "scored at", "")
@@ -35,13 +35,7 @@ def _scores(options: argparse.Namespace) -> None:
 
     with open_workspace(options.config) as workspace:
         if options.write:
-            from seqcls.scoring.export import write_current_scores
-
-            rows = write_current_scores(workspace, options.write)
-            if options.json:
-                print(json.dumps({"rows": rows, "file": str(options.write)}))
-            else:
-                say(f"{rows} rows, each by its newest scores: {one_line(options.write)}")
+            _write(workspace, options)
             return
         found = [item for item in list_scorings(workspace) if item.current or not options.current]
         name = workspace.pipeline.name
@@ -51,6 +45,20 @@ def _scores(options: argparse.Namespace) -> None:
         show_table(f"{name}: scored files", COLUMNS, map(_row, found), NUMBERS)
     else:
         say(f"{name}: nothing scored yet. Next: `seqcls score {options.config}`")
+
+
+def _write(workspace: Workspace, options: argparse.Namespace) -> None:
+    """What is whole is written; what is not is named, and fails the command."""
+    from seqcls.scoring.export import write_current_scores
+    from seqcls.scoring.stored import join_damage
+
+    damage: list[Corrupted] = []
+    rows = write_current_scores(workspace, options.write, damage)
+    if rows or not damage:
+        say(json.dumps({"rows": rows, "file": str(options.write)}) if options.json
+            else f"{rows} rows, each by its newest scores: {one_line(options.write)}")  # fmt: skip
+    if damage:
+        raise join_damage(damage, "their rows are left out", str(options.config))
 
 
 def _record(item: Scoring) -> dict[str, object]:

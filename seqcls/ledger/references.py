@@ -6,6 +6,7 @@ In: a ledger. Out: (kind, digest) -> what needs it. All pipelines of the ledger 
 from __future__ import annotations
 
 import json
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Row, and_, delete, or_, select, update
@@ -26,14 +27,17 @@ class References:
     retired: tuple[tuple[str, int], ...]
     stage_results: frozenset[Named]
     """Named by stages only: whatever is missing there is made again."""
+    open_rows: frozenset[Named] = frozenset()
+    """The rows of inputs that are not scored to their end."""
 
 
-def find_references(database: Database, keep: int | None = None) -> References:
-    """Champions, earlier champions, versions that scored something and the newest `keep` (None: all) are needed."""
+def find_references(database: Database, keep: int | None = None, held: Collection[Named] = ()) -> References:
+    """Champions, earlier champions, versions that scored something, those of which a run has taken up the model
+    (`held`), and the newest `keep` (None: all) are needed."""
 
     def work(connection: Connection) -> References:
         versions = list(connection.execute(select(models).order_by(models.c.version)))
-        wanted = _needed_versions(connection, versions, keep)
+        wanted = _needed_versions(connection, versions, keep, held)
         named: dict[Named, str] = {}
         for row in versions:
             if (row.pipeline, row.version) in wanted:
@@ -51,17 +55,21 @@ def find_references(database: Database, keep: int | None = None) -> References:
             if json.loads(row.facts)["model"] in kept:
                 named[(row.kind, row.digest)] = "the engine that scores"
         is_open = and_(inputs.c.state == "open", inputs.c.checked_digest.is_not(None))
-        for row in connection.execute(select(inputs).where(is_open)):
+        unfinished = list(connection.execute(select(inputs).where(is_open)))
+        for row in unfinished:
             named[("checked", row.checked_digest)] = f"{row.name}, not scored to its end"
         retired = [(row.pipeline, row.version) for row in versions if (row.pipeline, row.version) not in wanted]
         results = {(row.kind, row.digest) for row in connection.execute(select(stages))}
-        return References(named, tuple(retired), frozenset(results - named.keys()))
+        open_rows = frozenset(("checked", row.checked_digest) for row in unfinished)
+        return References(named, tuple(retired), frozenset(results - named.keys()), open_rows)
 
     return database.transact(work)
 
 
-def _needed_versions(connection: Connection, versions: list[Row[tuple[object, ...]]], keep: int | None) -> set[object]:
-    needed: set[object] = set()
+def _needed_versions(
+    connection: Connection, versions: list[Row[tuple[object, ...]]], keep: int | None, held: Collection[Named]
+) -> set[object]:
+    needed: set[object] = {(row.pipeline, row.version) for row in versions if ("model", row.model_digest) in held}
     for row in connection.execute(select(aliases)):
         needed.add((row.pipeline, row.version))
     for row in connection.execute(select(alias_changes)):
@@ -76,14 +84,18 @@ def _needed_versions(connection: Connection, versions: list[Row[tuple[object, ..
     return needed
 
 
-def release(database: Database, retired: tuple[tuple[str, int], ...], unneeded: list[Named]) -> None:
+def release(database: Database, keep: int | None, held: Collection[Named], unneeded: list[Named]) -> None:
     """Take out the rows of retired versions and of stage results that are about to go; close inputs let go of theirs.
 
     Rows first, files afterwards: the ledger never names what is not there.
     """
 
     def work(connection: Connection) -> None:
-        for pipeline, version in retired:
+        versions = list(connection.execute(select(models).order_by(models.c.version)))
+        wanted = _needed_versions(connection, versions, keep, held)  # as it is now: a champion may have moved
+        for pipeline, version in ((row.pipeline, row.version) for row in versions):
+            if (pipeline, version) in wanted:
+                continue
             connection.execute(delete(models).where(models.c.pipeline == pipeline, models.c.version == version))
         for kind, digest in unneeded:
             connection.execute(delete(stages).where(stages.c.kind == kind, stages.c.digest == digest))

@@ -7,7 +7,6 @@ beaten when asked. The difference comes with a paired bootstrap interval.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 import numpy as np
@@ -15,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
+from seqcls.artefacts import read_json
 from seqcls.config.train import PromoteConfig
 from seqcls.errors import one_line
 from seqcls.ledger.models import ModelVersion
@@ -63,10 +63,8 @@ def decide(workspace: Workspace, challenger: ModelVersion, champion: ModelVersio
 
 
 def read_metrics(workspace: Workspace, version: ModelVersion) -> dict[str, Any]:
-    """metrics.json of a version's evaluation."""
-    folder = workspace.store.ref("evaluation", version.evaluation_digest).folder
-    data: dict[str, Any] = json.loads((folder / "metrics.json").read_bytes())
-    return data
+    """metrics.json of a version's evaluation, which decides over promotion and abstaining: verified first."""
+    return read_json(workspace.store.whole("evaluation", version.evaluation_digest), "metrics.json")
 
 
 def floor_checks(rules: PromoteConfig, metrics: dict[str, Any]) -> list[Check]:
@@ -145,8 +143,8 @@ def _compare(workspace: Workspace, rules: PromoteConfig, challenger: ModelVersio
 
 def _test_rows(workspace: Workspace, version: ModelVersion) -> pa.Table:
     """sequence and label of the test split of the data that a version was evaluated on."""
-    checked = workspace.store.ref("checked", version.inputs["checked"]).folder / "rows"
-    splits = workspace.store.ref("splits", version.inputs["splits"]).folder / "splits.parquet"
+    checked = workspace.store.whole("checked", version.inputs["checked"]).folder / "rows"
+    splits = workspace.store.whole("splits", version.inputs["splits"]).folder / "splits.parquet"
     is_test = pc.fill_null(pc.equal(read_parquet(splits, ["split"])["split"].cast(pa.string()), "test"), False)
     parts, start = [], 0
     for table in iterate(shards(checked), ["id", "sequence", "label", "source_file", "source_row"]):

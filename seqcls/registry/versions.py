@@ -8,11 +8,10 @@ compare-and-set, and every change is written down.
 from __future__ import annotations
 
 import getpass
-import json
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from seqcls.artefacts import Ref, verify
+from seqcls.artefacts import Ref, read_json, verify
 from seqcls.errors import ConfigRefused, GateRefused, one_line
 from seqcls.failpoints import failpoint
 from seqcls.ledger.models import (
@@ -53,7 +52,7 @@ def register(workspace: Workspace, model: Ref, evaluation: Ref, inputs: dict[str
 
     verify(evaluation)
     load_model(model)
-    metrics = json.loads((evaluation.folder / "metrics.json").read_bytes())
+    metrics = read_json(evaluation, "metrics.json")
     headline = {name: metrics["test"][name] for name in HEADLINE}
     digests = {name: ref.digest for name, ref in inputs.items()}
     version = add_model(
@@ -65,6 +64,8 @@ def register(workspace: Workspace, model: Ref, evaluation: Ref, inputs: dict[str
 
 def promote(workspace: Workspace, version: ModelVersion, *, force: bool = False, why: str = "gate passed") -> Promotion:
     """Make a version champion if the gate says so; `force` is a person's word against the gate and is written down."""
+    workspace.store.take_up(workspace.store.ref("model", version.model_digest))
+    version = find_version(workspace, version.version)  # noted first, then looked at: `seqcls gc` may retire it
     seen = get_alias(workspace.ledger, version.pipeline, CHAMPION)
     champion = _at(workspace, seen)
     decision = decide(workspace, version, champion)

@@ -7,11 +7,11 @@ begin: labels whose precision nobody has looked at are not given.
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from seqcls.errors import ConfigRefused
 from seqcls.ledger.models import ModelVersion
+from seqcls.registry.gate import read_metrics
 from seqcls.workspace import Workspace
 
 
@@ -20,8 +20,7 @@ def least_confidence(workspace: Workspace, version: ModelVersion) -> float:
     settings = workspace.pipeline.score
     if settings.abstain_precision is None:
         return settings.abstain_below
-    folder = workspace.store.ref("evaluation", version.evaluation_digest).folder
-    found: dict[str, Any] | None = json.loads((folder / "metrics.json").read_bytes()).get("abstention")
+    found: dict[str, Any] | None = read_metrics(workspace, version).get("abstention")
     if found is None or found["wanted"] != settings.abstain_precision:
         before = "without it" if found is None else f"for {found['wanted']:g}"
         raise _no_threshold(workspace, f"{version.name} was evaluated {before}")

@@ -59,6 +59,14 @@ class NewFile(_Record):
         return InputFile(Path(self.path), self.name, self.digest, self.size)
 
 
+class Damaged(_Record):
+    """An input of which a chunk, or the rows that its chunks are cut from, cannot be made again now."""
+
+    name: str
+    digest: str
+    reason: str
+
+
 class Unusable(_Record):
     """An entry that is no file that can be read: it has no content, so `digest` stands for its name and the reason."""
 
@@ -86,6 +94,9 @@ class Discovery(_Record):
     rescored_with: int = 0
     """The version that scores again what is in `new`; 0 = new files, scored by the champion."""
     request: ScoreRequest = EVERYTHING
+    made_again: tuple[str, ...] = ()
+    """Sentences: what was damaged in the store, and what was done about it."""
+    damaged: tuple[Damaged, ...] = ()
 
 
 def discover_new(workspace: Workspace, request: ScoreRequest = EVERYTHING, *, note: bool = True) -> Discovery:

@@ -17,7 +17,7 @@ import pyarrow as pa
 from sqlalchemy import Row
 
 from seqcls.ahead import ahead
-from seqcls.artefacts import Ref, verify
+from seqcls.artefacts import Ref, read_manifest
 from seqcls.errors import CheckBroken
 from seqcls.failpoints import failpoint
 from seqcls.ledger.chunks import (
@@ -27,6 +27,7 @@ from seqcls.ledger.chunks import (
     claim_chunk,
     close_input,
     commit_chunk,
+    done_chunks,
     release_chunk,
     sum_chunks,
     superseded,
@@ -89,8 +90,8 @@ def score_input(
 ) -> ScoredInput:
     """Score the chunks of an opened input, or of its re-scoring, that nobody has done or holds."""
     name, digest, rescored_with = workspace.pipeline.name, row.input_digest, row.rescored_with
-    checked = workspace.store.ref("checked", row.checked_digest)
-    manifest = verify(checked)
+    checked = workspace.store.whole("checked", row.checked_digest)
+    manifest = read_manifest(checked)
     done = {chunk.chunk for chunk in chunks_by(workspace.ledger, name, digest, rescored_with)}
     facts = {"name": row.name, "chunk_rows": row.chunk_rows, "rows_in": manifest["meta"]["rows_in"]}
     facts |= {"day": day_of_input(row).isoformat(), "seen_at": row.seen_at}
@@ -191,6 +192,9 @@ def _write(
     }
     name = f"part-{claim.input_digest[:16]}-{claim.chunk:05d}.parquet"
     place = f"model=v{model.version}/scored_on={now:%Y-%m-%d}/{name}"
+    if place in {row.published_as for row in done_chunks(workspace.ledger, claim.pipeline, claim.input_digest)}:
+        # A chunk that was damaged is scored again by the version that re-scored it on the same day.
+        place = place.replace(".parquet", f"-of-v{claim.rescored_with}.parquet")
     with workspace.store.write("scores") as (draft, done):
         write_parquet(draft.folder / "scores.parquet", scores)
         write_parquet(draft.folder / "rejects.parquet", rejects)

@@ -7,7 +7,7 @@ appears whole or not at all.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,11 +16,11 @@ import pyarrow.compute as pc
 import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
-from seqcls.artefacts import verify
-from seqcls.errors import ConfigRefused, DataRefused
+from seqcls.errors import ConfigRefused, Corrupted, DataRefused
 from seqcls.parquet import read_parquet
-from seqcls.scoring.current import Scoring, list_scorings
+from seqcls.scoring.current import list_scorings
 from seqcls.scoring.publish import place_file
+from seqcls.scoring.stored import open_chunk
 from seqcls.workspace import Workspace
 
 ENDINGS = (".parquet", ".csv")
@@ -30,26 +30,28 @@ _FORMULA = r"^(?:[\t\r\n]|[\pZ\pC]*[=@+\-\x{FF1D}\x{FF20}\x{FF0B}\x{FF0D}])"
 _NUMBER = r"^[+-]?(?:\d+\.?\d*(?:[eE][+-]?\d+)?|\.\d+(?:[eE][+-]?\d+)?)?$"
 
 
-def read_current(workspace: Workspace) -> Iterator[pa.Table]:
-    """The score rows that count, a table a chunk; classes that a version does not know are null columns."""
-    current = [item for item in list_scorings(workspace) if item.current]
-    schema = _schema(workspace, current)
-    for item in current:
+def read_current(workspace: Workspace, damage: list[Corrupted] | None = None) -> Iterator[pa.Table]:
+    """The score rows that count, a table a chunk; classes that a version does not know are null columns.
+
+    `damage` gathers the chunks that cannot be read, whose rows are left out; without it the first one is raised.
+    """
+    parts: list[tuple[str, Path]] = []
+    for item in (item for item in list_scorings(workspace) if item.current):
         for chunk in item.chunks:
-            ref = workspace.store.ref("scores", chunk.scores_digest)
-            verify(ref)
-            yield _conform(read_parquet(ref.folder / "scores.parquet"), item.name, schema)
+            try:
+                parts.append((item.name, open_chunk(workspace, chunk).scores))
+            except Corrupted as error:
+                if damage is None:
+                    raise
+                damage.append(error)
+    schema = _schema([path for _, path in parts])
+    for name, path in parts:
+        yield _conform(read_parquet(path), name, schema)
 
 
-def _schema(workspace: Workspace, current: list[Scoring]) -> pa.Schema:
+def _schema(paths: Sequence[Path]) -> pa.Schema:
     """All columns of all versions, those of the classes together."""
-    paths = {
-        chunk.model_version: workspace.store.ref("scores", chunk.scores_digest).folder / "scores.parquet"
-        for item in current
-        for chunk in item.chunks
-    }
-    schemas = [pq.read_schema(path) for _, path in sorted(paths.items())]
-    fields = {field.name: field for schema in schemas for field in schema}
+    fields = {field.name: field for path in paths for field in pq.read_schema(path)}
     classes = sorted(name for name in fields if name.startswith("p_"))
     others = [name for name in fields if not name.startswith("p_")]
     place = others.index("confidence") + 1 if others else 0
@@ -67,15 +69,17 @@ def _conform(table: pa.Table, name: str, schema: pa.Schema) -> pa.Table:
     return pa.table(columns, schema=schema)
 
 
-def write_current_scores(workspace: Workspace, target: Path) -> int:
-    """All rows that count into one file; returns how many."""
+def write_current_scores(workspace: Workspace, target: Path, damage: list[Corrupted] | None = None) -> int:
+    """All rows that count into one file; returns how many. `damage`: see `read_current`."""
     if target.suffix not in ENDINGS:
         raise ConfigRefused(
             f"{target.suffix or 'no ending'!r}", where=str(target), expected="a name that ends in .parquet or .csv",
             next_step="choose another name",
         )  # fmt: skip
-    tables = read_current(workspace)
+    tables = read_current(workspace, damage)
     first = next(tables, None)
+    if first is None and damage:
+        return 0
     if first is None:
         raise DataRefused(
             "no file is scored to its end yet", where=workspace.pipeline.name, expected="scores",

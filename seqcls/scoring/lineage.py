@@ -9,18 +9,27 @@ from typing import Any
 import pyarrow.compute as pc
 from sqlalchemy import Row
 
-from seqcls.artefacts import read_manifest, verify
-from seqcls.errors import DataRefused
+from seqcls.artefacts import read_manifest
+from seqcls.errors import Corrupted, DataRefused
 from seqcls.ledger.chunks import done_chunks, list_inputs
+from seqcls.ledger.models import ModelVersion
 from seqcls.parquet import read_parquet
 from seqcls.registry.versions import find_version
 from seqcls.scoring.current import list_scorings
 from seqcls.scoring.origins import find_origins
+from seqcls.scoring.stored import StoredChunk, open_chunk
 from seqcls.workspace import Workspace
 
 
-def find_lineage(workspace: Workspace, row_id: str) -> list[dict[str, Any]]:
-    """Look through the committed chunks of the pipeline; every artefact named is verified."""
+def find_lineage(
+    workspace: Workspace, row_id: str, damage: list[Corrupted] | None = None
+) -> list[dict[str, Any]]:  # fmt: skip
+    """Look through the committed chunks of the pipeline; every artefact that is read is verified.
+
+    `damage` gathers the chunks that cannot be read; without it the first one is raised. Chunks are listed before all
+    else: of one that another run commits meanwhile nothing is said yet.
+    """
+    chunks = done_chunks(workspace.ledger, workspace.pipeline.name)
     inputs = {row.input_digest: row for row in list_inputs(workspace.ledger, workspace.pipeline.name)}
     states = {
         (item.input_digest, chunk.scores_digest): item.state
@@ -28,16 +37,22 @@ def find_lineage(workspace: Workspace, row_id: str) -> list[dict[str, Any]]:
         for chunk in item.chunks
     }
     found: list[dict[str, Any]] = []
-    for chunk in done_chunks(workspace.ledger, workspace.pipeline.name):
-        ref = workspace.store.ref("scores", chunk.scores_digest)
-        verify(ref)
-        for outcome, name in (("scored", "scores"), ("rejected", "rejects")):
-            table = read_parquet(ref.folder / f"{name}.parquet")
+    for chunk in chunks:
+        state = states.get((chunk.input_digest, chunk.scores_digest), "given up just now: it is scored again")
+        try:
+            stored = open_chunk(workspace, chunk)
+        except Corrupted as error:
+            if damage is None:
+                raise
+            damage.append(error)
+            continue
+        for outcome, path in (("scored", stored.scores), ("rejected", stored.rejects)):
+            table = read_parquet(path)
             for row in table.filter(pc.equal(table["id"], row_id)).to_pylist():
-                state = states[(chunk.input_digest, chunk.scores_digest)]
-                found.append(_describe(workspace, row, outcome, chunk, inputs[chunk.input_digest], state))
+                source = inputs[chunk.input_digest]
+                found.append(_describe(workspace, row, outcome, chunk, source, state, stored))
     found = found or find_origins(workspace, row_id)
-    if not found:
+    if not found and not damage:
         raise DataRefused(
             f"no row with id {row_id!r} was scored, rejected or trained on",
             where=workspace.pipeline.name,
@@ -48,13 +63,12 @@ def find_lineage(workspace: Workspace, row_id: str) -> list[dict[str, Any]]:
 
 
 def _describe(
-    workspace: Workspace, row: dict[str, Any], outcome: str, chunk: Row[Any], source: Row[Any], state: str
-) -> dict[str, Any]:
+    workspace: Workspace, row: dict[str, Any], outcome: str, chunk: Row[Any], source: Row[Any], state: str,
+    stored: StoredChunk,
+) -> dict[str, Any]:  # fmt: skip
     version = find_version(workspace, chunk.model_version)
     if outcome == "scored" and row["label"] is None:
         outcome = "abstained"
-    meta = read_manifest(workspace.store.ref("scores", chunk.scores_digest))["meta"]
-    training = read_manifest(workspace.store.ref("table", version.inputs["table"]))["meta"]["files"]
     return {
         "id": row["id"],
         "outcome": outcome,
@@ -67,12 +81,20 @@ def _describe(
         "score file": str(workspace.output / chunk.published_as),
         "score digest": chunk.scores_digest,
         "model": f"{version.name} (digest {version.model_digest})",
-        "engine": _engine(meta),
+        "engine": _engine(stored.manifest["meta"]),
         "training run": version.run_id,
         "evaluation": version.evaluation_digest,
         **{f"training {kind}": digest for kind, digest in version.inputs.items()},
-        "training files": ", ".join(f"{file['name']} ({file['digest'][:16]})" for file in training),
+        "training files": _training_files(workspace, version),
     }
+
+
+def _training_files(workspace: Workspace, version: ModelVersion) -> str:
+    try:
+        files = read_manifest(workspace.store.ref("table", version.inputs["table"]))["meta"]["files"]
+    except Corrupted as error:
+        return f"not known: {error.found} in {error.where}"
+    return ", ".join(f"{file['name']} ({file['digest'][:16]})" for file in files)
 
 
 def _engine(meta: dict[str, Any]) -> str:

@@ -15,25 +15,27 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Row
 
 from seqcls.display import harmless
-from seqcls.errors import CheckBroken, DataRefused, NotEnough
+from seqcls.errors import CheckBroken, Corrupted, DataRefused, NotEnough
 from seqcls.ledger.chunks import list_inputs
 from seqcls.ledger.stages import new_run_id
 from seqcls.ledger.tries import cut_off
 from seqcls.owner import is_gone
 from seqcls.registry.journal import complete_journal
 from seqcls.registry.versions import CHAMPION, champion, find_version
-from seqcls.scoring.arrivals import EVERYTHING, Discovery, discover_new
+from seqcls.scoring.arrivals import EVERYTHING, Damaged, Discovery, discover_new
 from seqcls.scoring.chunks import ScoredInput, ScorerCache, score_input
 from seqcls.scoring.preparing import Prepared, Refusal, prepare_new, told_before
-from seqcls.scoring.publish import publish, remove_traces
+from seqcls.scoring.publish import Published, publish, remove_traces
+from seqcls.scoring.repairing import repair_unpublished
 from seqcls.scoring.request import ScoreRequest, check_request
 from seqcls.scoring.rescore import find_history, prepare_history
+from seqcls.scoring.rows_again import Places
 from seqcls.scoring.score_folder import require_own_folder
 from seqcls.workspace import Workspace
 
 __all__ = [
     "EVERYTHING", "Discovery", "Night", "Prepared", "ScoreRequest", "discover", "discover_new", "prepare",
-    "prepare_new", "require_usable", "score_prepared", "with_refused",
+    "prepare_new", "require_published", "require_usable", "score_prepared", "with_refused",
 ]  # fmt: skip
 
 
@@ -78,8 +80,11 @@ def discover(workspace: Workspace, request: ScoreRequest = EVERYTHING) -> Discov
     require_own_folder(workspace)
     remove_traces(workspace.store, workspace.output)
     complete_journal(workspace, CHAMPION)
+    repaired = repair_unpublished(workspace, Places(workspace))
     publish(workspace, new_only=True)  # what is missing or changed comes at the end, where it is said
-    return find_history(workspace, request, version) if request.rescore else discover_new(workspace, request)
+    found = find_history(workspace, request, version) if request.rescore else discover_new(workspace, request)
+    damaged = [Damaged(name=row.name, digest=row.input_digest, reason=why) for row, why in repaired.beyond]
+    return found.model_copy(update={"made_again": tuple(repaired.done), "damaged": tuple(damaged)})
 
 
 def prepare(workspace: Workspace, discovery: Discovery) -> Prepared:
@@ -164,4 +169,14 @@ def require_usable(prepared: Prepared) -> None:
             f"{'set aside' if prepared.fails_once else 'refused'} (all other files are scored)\n{listed}",
             where="score.files",
             next_step=f"mend or remove these files; the next run takes up what has changed{once}",
+        )
+
+
+def require_published(files: Published) -> None:
+    """After all else is published: name the chunks whose bytes changed between their commit and their copy."""
+    if files.damaged:
+        listed = "\n".join(f"  {item}" for item in files.damaged)
+        raise Corrupted(
+            f"{len(files.damaged)} of the committed chunks cannot be published (all others are)\n{listed}",
+            next_step="run the same command again: it scores them again",
         )

@@ -9,20 +9,22 @@ fails one run; the next ones try it again, and only say so while it cannot be us
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from pydantic import BaseModel, ConfigDict
 
-from seqcls.artefacts import Ref
 from seqcls.errors import DataRefused, InputFailed, NotEnough, SeqclsError
 from seqcls.failpoints import failpoint
 from seqcls.ledger.chunks import close_input, list_inputs, open_input
+from seqcls.ledger.forgetting import fix_rows
 from seqcls.ledger.set_aside import set_aside_since
 from seqcls.ledger.tries import trying
 from seqcls.owner import this_process
-from seqcls.scoring.arrivals import Discovery, NewFile
+from seqcls.scoring.arrivals import Damaged, Discovery, NewFile, Unusable
 from seqcls.scoring.days import day_of_input
+from seqcls.scoring.request import ScoreRequest
+from seqcls.scoring.rows_again import Places, check_file, rows_of
 from seqcls.sources.arriving import is_unchanged
-from seqcls.stages import ingest_files, validate_stage
 from seqcls.workspace import Workspace
 
 
@@ -65,6 +67,8 @@ class Prepared(BaseModel):
     """The version that scores these inputs again; 0 = new ones, scored by the champion."""
     set_aside: tuple[Refusal, ...] = ()
     """Files that still cannot be used, for which a run has failed before: this one goes on without a failure."""
+    made_again: tuple[str, ...] = ()
+    """Sentences: what was damaged in the store, and what was done about it."""
     fails_once: bool = False
     """Whether `refused` fail this run only: they are set aside at its end."""
 
@@ -72,7 +76,8 @@ class Prepared(BaseModel):
 def prepare_new(workspace: Workspace, discovery: Discovery) -> Prepared:
     """Ingest and validate each new file; also take up inputs that an earlier run left open."""
     ready: list[str] = []
-    refused = [Refusal(name=item.name, reason=item.reason, digest=item.digest) for item in discovery.unusable]
+    entries: list[Unusable | Damaged] = [*discovery.unusable, *discovery.damaged]
+    refused = [Refusal(name=item.name, reason=item.reason, digest=item.digest) for item in entries]
     short: list[NotEnough] = []
     waiting = list(discovery.waiting)
     for file in _refused_last(workspace, discovery.new):
@@ -94,16 +99,13 @@ def prepare_new(workspace: Workspace, discovery: Discovery) -> Prepared:
         )
         failpoint("input_opened")
         ready.append(file.digest)
-    left = [
-        row.input_digest
-        for row in list_inputs(workspace.ledger, workspace.pipeline.name)
-        if row.state == "open" and row.checked_digest and discovery.request.covers(day_of_input(row))
-    ]
-    news, told = told_before(workspace, refused)
-    if short and not ready and not left and news:
+    taken = _take_up(workspace, ready, discovery.request)
+    news, told = told_before(workspace, [*refused, *taken.refused])
+    if short and not taken.inputs and news:
         raise short[0]
     return Prepared(
-        inputs=tuple(dict.fromkeys([*ready, *left])), refused=news, waiting=tuple(waiting), set_aside=told,
+        inputs=tuple(taken.inputs), refused=news, waiting=tuple(waiting), set_aside=told,
+        made_again=(*discovery.made_again, *taken.made_again),
         fails_once=workspace.pipeline.score.unusable == "set_aside",
     )  # fmt: skip
 
@@ -118,6 +120,40 @@ def _refused_last(workspace: Workspace, files: tuple[NewFile, ...]) -> list[NewF
 def _about(file: NewFile, error: SeqclsError) -> str:
     """A lack of memory or space names the stage, not the file."""
     return f"{file.name}: {error}" if isinstance(error, NotEnough) else str(error)
+
+
+class _TakenUp(NamedTuple):
+    """Inputs whose rows are there, whole; those whose rows are gone; sentences about rows that were made again."""
+
+    inputs: list[str]
+    refused: list[Refusal]
+    made_again: list[str]
+
+
+def _take_up(workspace: Workspace, ready: list[str], request: ScoreRequest) -> _TakenUp:
+    """Inputs of this run, then those that an earlier one left open."""
+    rows = {
+        row.input_digest: row
+        for row in list_inputs(workspace.ledger, workspace.pipeline.name)
+        if row.state == "open" and row.checked_digest
+    }
+    left = [digest for digest, row in rows.items() if request.covers(day_of_input(row))]
+    taken, places = _TakenUp([], [], []), Places(workspace)
+    for digest in dict.fromkeys([*ready, *left]):
+        if digest in rows:  # else another run has scored it to its end meanwhile
+            row = rows[digest]
+            was_whole = workspace.store.find_whole("checked", row.checked_digest) is not None
+            try:
+                found = rows_of(workspace, row, places)
+            except DataRefused as error:
+                taken.refused.append(Refusal(name=row.name, reason=str(error), digest=digest))
+                continue
+            if found.digest != row.checked_digest:
+                fix_rows(workspace.ledger, row, found.digest)
+            if not was_whole:
+                taken.made_again.append(f"the rows of {row.name} were damaged: made again")
+        taken.inputs.append(digest)
+    return taken
 
 
 def told_before(workspace: Workspace, refused: list[Refusal]) -> tuple[tuple[Refusal, ...], tuple[Refusal, ...]]:
@@ -137,9 +173,3 @@ def told_before(workspace: Workspace, refused: list[Refusal]) -> tuple[tuple[Ref
         else:
             told.append(item.model_copy(update={"since": f"{datetime.fromtimestamp(min(known), UTC):%Y-%m-%d}"}))
     return tuple(news), tuple(told)
-
-
-def check_file(workspace: Workspace, file: NewFile) -> Ref:
-    """One file -> its `checked` rows."""
-    table = ingest_files(workspace, [file.as_input()], labelled=False)
-    return validate_stage(workspace, table.ref, labelled=False).ref

@@ -44,6 +44,8 @@ class Published(BaseModel):
     rejects: tuple[str, ...]
     again: tuple[str, ...] = ()
     """Files of earlier runs that were missing or changed, and are published again."""
+    damaged: tuple[str, ...] = ()
+    """Chunks that are no longer as they were committed, each with what is wrong; the next run scores them again."""
 
 
 def publish(workspace: Workspace, *, new_only: bool = False) -> Published:
@@ -52,12 +54,16 @@ def publish(workspace: Workspace, *, new_only: bool = False) -> Published:
     scores: list[str] = []
     rejects: list[str] = []
     again: list[str] = []
+    damaged: list[str] = []
     for chunk in done_chunks(workspace.ledger, workspace.pipeline.name):
         if chunk.published:
             again += [] if new_only else _publish_again(workspace, chunk)
             continue
-        ref = workspace.store.ref("scores", chunk.scores_digest)
-        verify(ref)
+        try:
+            ref = workspace.store.whole("scores", chunk.scores_digest)
+        except Corrupted as error:  # it must not keep the others from their readers
+            damaged.append(f"{chunk.published_as}: {error.found} in {error.where}")
+            continue
         for name, place in places(chunk).items():
             _copy(ref.folder / name, workspace.output, place)
             (scores if name == "scores.parquet" else rejects).append(place)
@@ -65,7 +71,7 @@ def publish(workspace: Workspace, *, new_only: bool = False) -> Published:
         mark_published(workspace.ledger, workspace.pipeline.name, chunk.input_digest, chunk.chunk, chunk.rescored_with)
         failpoint("scores_published")
     write_current(workspace)
-    return Published(scores=tuple(scores), rejects=tuple(rejects), again=tuple(again))
+    return Published(scores=tuple(scores), rejects=tuple(rejects), again=tuple(again), damaged=tuple(damaged))
 
 
 def _publish_again(workspace: Workspace, chunk: Row[Any]) -> list[str]:

@@ -208,7 +208,7 @@ def test_a_champion_that_rots_is_refused_and_made_again(
     refused = nursery.run("score", config)
     assert refused.status == 5, refused.text
     assert str(weights) in refused.text
-    assert "`seqcls doctor` lists good versions" in refused.text
+    assert "`seqcls train CONFIG` makes it again" in refused.text
     assert count_visible(config).duplicated == 0
     done = nursery.run("train", config)
     assert done.status == 0, done.text

@@ -187,7 +187,7 @@ def test_rows_that_are_gone_for_good_are_refused_by_name(config: Path, nursery: 
     assert nursery.run("gc", config, "--age", "0").status == 0
     (config.parent / "incoming" / "night.csv").unlink()
     outcome = score(config)
-    with pytest.raises(DataRefused, match=r"incoming/night\.csv: cannot be scored again.*put the file back"):
+    with pytest.raises(DataRefused, match=r"incoming/night\.csv: cannot be scored.*put the file back"):
         require_usable(outcome.prepared)
 
 
