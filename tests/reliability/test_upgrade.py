@@ -115,7 +115,6 @@ def test_a_store_of_an_earlier_version_is_scored_again_repaired_and_cleared(old:
     tried="rolled back once more in stores of earlier versions, where v3 had been rolled back to v2",
     outcome="v1 is champion, not the v3 that had been rolled back; its scores count where there are any",
 )
-@pytest.mark.xfail(strict=True, reason="goes back to v3, which had been rolled back")
 @pytest.mark.parametrize("old", STORES, indirect=True)
 def test_rolling_back_goes_down_the_history_that_an_earlier_version_wrote(old: Path, nursery: Nursery) -> None:
     config = old / f"{HISTORY}.toml"
