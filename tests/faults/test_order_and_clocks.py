@@ -90,27 +90,6 @@ def test_a_corrected_file_counts_after_a_clock_that_was_ahead(
 
 
 @pytest.mark.fault(
-    "N04",
-    tried="a re-scoring under a clock that was ahead, and a later one by another version when it was right again",
-    outcome="the later one counts",
-)
-def test_the_later_of_two_scorings_counts_after_a_clock_that_was_ahead(
-    promoted: Path, copy: Callable[[Path], Path], world: BrokenWorld, nursery: Nursery
-) -> None:
-    config = copy(promoted)  # v1 has scored the night; v2 is champion
-    run(nursery, "rollback", config)
-    world.move_clock(3 * DAY)
-    run(nursery, "score", config, "--rescore", "--model", "v1")
-    world.mend()
-    run(nursery, "score", config, "--rescore", "--model", "v2")
-    config.write_text(config.read_text().replace("epochs = 2", "epochs = 4"))
-    run(nursery, "train", config)
-    run(nursery, "promote", config, "--version", "3", "--force", "--why", "test")  # whose scores do not exist
-    found = json.loads(run(nursery, "scores", config, "--json", "--current"))
-    assert [item["models"] for item in found] == [[2]]
-
-
-@pytest.mark.fault(
     "N05",
     tried="a model promoted while the clock was two days ahead, rolled back when it was right again; ledger lost",
     outcome="the rebuilt ledger has every move and the same champion; doctor and repair say that the times disagree",
