@@ -11,13 +11,13 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import time
 from pathlib import Path
 
 from benchmarks.measured import RESULTS, Row, read_rows, replace, stamp
 from benchmarks.runs import CONFIGS, FIGURES, ROOT, Changes, open_variant
+from seqcls.processors.allowed import processors
 
 SETS = (
     "crop", "dodger-loop-day", "ecg5000", "ecg200", "gun-point", "italy-power-demand", "japanese-vowels",
@@ -34,7 +34,7 @@ def main() -> int:
     parser.add_argument("--budget", default="5m", help="of each run, such as 90s or 1h30m")
     parser.add_argument("--seeds", type=int, nargs="+", default=[0, 1, 2])
     parser.add_argument("--only", nargs="+", choices=SETS, default=SETS, metavar="NAME")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--threads", type=int, default=processors())
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     path = options.results / "auto.csv"

@@ -20,6 +20,7 @@ from pathlib import Path
 from benchmarks.environments import Environment, environment
 from benchmarks.figures import PAGE
 from benchmarks.measured import RESULTS
+from seqcls.processors.allowed import processors
 
 ROOT = Path(__file__).parents[1]
 QUICK = ROOT / "var" / "bench-quick"
@@ -43,6 +44,7 @@ class Part:
 
 PARTS = {
     "speed": Part("speed", ("--rows", "256", "--pairs", "1"), "keras", "--keras"),
+    "busy": Part("busy", ("--quick",), "keras", "--keras"),
     "losses": Part("loss_curves", ("--rows", "256", "--epochs", "1", "--seeds", "0"), "keras", "--keras"),
     "series": Part("convolution_features", None, "aeon", "--aeon", needs_peer=True, needs_data=True, own_file=True),
     "ngrams": Part("ngrams", None, needs_data=True, own_file=True),
@@ -62,7 +64,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS), metavar="PART")
     parser.add_argument("--without", nargs="+", choices=PARTS, default=[], metavar="PART")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--threads", type=int, default=processors())
     parser.add_argument("--quick", action="store_true")
     parser.add_argument("--list", action="store_true")
     options = parser.parse_args()

@@ -25,7 +25,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from benchmarks.measured import Row, read_rows, replace
+from benchmarks.measured import Row, peer_environment, read_rows, replace
 from benchmarks.runs import CONFIGS, ROOT, Changes, open_variant, prepare
 from seqcls.artefacts import Ref
 from seqcls.encoded_split import EncodedSplit, read_inputs
@@ -92,7 +92,9 @@ def compare(name: str, features: str, seeds: list[int], threads: int, aeon: str)
                 ours.append(judge(result.ref, encoded) | {"seconds": result.seconds, "cpu": cpu})
         np.savez(data, **arrays(encoded))
         command = [aeon, str(CHILD), str(data), PEERS[features], str(threads), *map(str, seeds)]
-        theirs = json.loads(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+        theirs = json.loads(
+            subprocess.run(command, env=peer_environment(), check=True, capture_output=True, text=True).stdout
+        )
     return [
         describe(name, features, seed, threads, one, other, theirs["versions"])
         for seed, one, other in zip(seeds, ours, theirs["runs"], strict=True)

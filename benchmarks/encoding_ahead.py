@@ -14,7 +14,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import json
-import os
 import shutil
 import statistics
 import sys
@@ -33,6 +32,7 @@ from seqcls.engines.openvino_engine import OpenVinoEngine
 from seqcls.engines.torch_engine import TorchEngine
 from seqcls.ledger.models import list_models
 from seqcls.parquet import iterate, read_parquet
+from seqcls.processors.allowed import processors
 from seqcls.registry.versions import promote
 from seqcls.road import train_pipeline
 from seqcls.scorer import open_scorer
@@ -90,7 +90,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=60_000)
     parser.add_argument("--pairs", type=int, default=5, help="turns of each of the two")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--threads", type=int, default=processors())
     parser.add_argument("--only", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--case", choices=CASES, help=argparse.SUPPRESS)

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import random
 import statistics
 import subprocess
@@ -24,8 +23,9 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from benchmarks.measured import RESULTS, Row, replace, stamp
+from benchmarks.measured import RESULTS, Row, peer_environment, replace, stamp
 from benchmarks.runs import CONFIGS, Changes, open_variant
+from seqcls.processors.allowed import processors
 
 SETS = ("sst3", "text-mr", "trec", "sms-spam", "tweeteval-emoji")
 CHILD = Path(__file__).parent / "peers" / "fasttext_text.py"
@@ -40,7 +40,7 @@ def main() -> int:
     parser.add_argument("--fasttext", required=True, metavar="PYTHON", help="an interpreter with fasttext-wheel")
     parser.add_argument("--pairs", type=int, default=3)
     parser.add_argument("--only", nargs="+", choices=SETS, default=SETS, metavar="NAME")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--threads", type=int, default=processors())
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     for name in options.only:
@@ -73,7 +73,13 @@ def compare(name: str, pairs: int, threads: int, fasttext: str) -> Row:
 
 def ask_fasttext(command: list[str], files: list[Path], threads: int) -> Measured:
     """Train on the first file, answer the second."""
-    said = subprocess.run([*command, *map(str, files), str(threads)], check=True, stdout=subprocess.PIPE, text=True)
+    said = subprocess.run(
+        [*command, *map(str, files), str(threads)],
+        env=peer_environment(),
+        check=True,
+        stdout=subprocess.PIPE,
+        text=True,
+    )
     measured: Measured = json.loads(said.stdout.splitlines()[-1])
     return measured
 

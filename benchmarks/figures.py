@@ -15,6 +15,7 @@ from pathlib import Path
 
 from benchmarks import drawn, page
 from benchmarks.aims import aims_table
+from benchmarks.busy_table import busy_table, read_busy
 from benchmarks.measured import RESULTS, Row, read_rows
 
 ROOT = Path(__file__).parents[1]
@@ -86,6 +87,7 @@ SECTIONS = (
     Section("aims", "python -m benchmarks.auto", file("auto.csv"), aims_table),
     Section("speed", "python -m benchmarks.speed --keras PYTHON", file("speed.csv"), page.speed_table,
             drawn.rows_a_second, "Rows a second of seqcls, a plain PyTorch loop and Keras"),
+    Section("busy", "python -m benchmarks.busy --keras PYTHON", read_busy, busy_table),
     Section("losses", "python -m benchmarks.loss_curves --keras PYTHON", file("loss_curves.csv"), page.losses_table),
     Section("series", "python -m benchmarks.convolution_features --aeon PYTHON", file("convolution_features.csv"),
             page.series_table),

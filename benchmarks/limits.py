@@ -10,7 +10,6 @@ Waterman and Patterson 2009: no faster than the slower of the two). Writes FOLDE
 from __future__ import annotations
 
 import argparse
-import os
 import tempfile
 import time
 from collections.abc import Callable
@@ -23,6 +22,7 @@ import pyarrow.parquet as pq
 from benchmarks import flops
 from benchmarks.measured import RESULTS, Row, number, read_rows, replace, stamp
 from benchmarks.speed_ours import CASES, random_rows
+from seqcls.processors.allowed import processors
 
 TURNS = 5
 """Of each measurement; the best counts, since a limit is what the machine can do when nothing disturbs it."""
@@ -33,7 +33,7 @@ KEY = ("limit", "what", "case")
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--threads", type=int, default=processors())
     parser.add_argument("--size", type=int, default=2048, help="rows and columns of the matrices")
     parser.add_argument("--rows", type=int, default=200_000, help="DNA rows written, read and encoded")
     parser.add_argument("--results", type=Path, default=RESULTS)

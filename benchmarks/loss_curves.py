@@ -17,7 +17,7 @@ import tempfile
 from pathlib import Path
 from typing import NamedTuple
 
-from benchmarks.measured import RESULTS, Row, replace, stamp
+from benchmarks.measured import RESULTS, Row, peer_environment, replace, stamp
 from benchmarks.network_rows import Rows, make_rows
 from benchmarks.speed import BATCH
 from benchmarks.speed_ours import CASES, plain_pipeline, write_tables
@@ -87,7 +87,8 @@ def ours(case: str, rows: Rows, held: Rows, epochs: int, threads: int, seed: int
 
 
 def of_peer(command: list[str], seed: int) -> Curves:
-    done = subprocess.run([*command, str(seed)], check=True, stdout=subprocess.PIPE, text=True)
+    surroundings = peer_environment()
+    done = subprocess.run([*command, str(seed)], env=surroundings, check=True, stdout=subprocess.PIPE, text=True)
     said = json.loads(done.stdout.splitlines()[-1])
     return Curves.of(said["losses"], said["held_losses"])
 

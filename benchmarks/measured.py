@@ -62,6 +62,12 @@ def number(row: Row, name: str) -> float | None:
     return float(text) if text else None
 
 
+def peer_environment() -> dict[str, str]:
+    """For a peer's process: its threads wait as they do without us (seqcls/processors/waiting.py)."""
+    ours = {"OMP_WAIT_POLICY": "PASSIVE"}
+    return {name: value for name, value in os.environ.items() if ours.get(name) != value}
+
+
 def peak_mib() -> float:
     """VmHWM of this process: ru_maxrss would also count what the parent held before this program was loaded."""
     lines = Path("/proc/self/status").read_text("utf-8").splitlines()

@@ -13,7 +13,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import shutil
 import statistics
 import sys
@@ -22,6 +21,7 @@ from pathlib import Path
 
 from benchmarks.measured import RESULTS, Row, in_a_process, number, replace, stamp
 from benchmarks.road_data import CONFIG, write_dna
+from seqcls.processors.allowed import processors
 
 SHORT = 20
 """Bases of a short row."""
@@ -39,7 +39,7 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--rows", type=int, default=1_000_000)
     parser.add_argument("--laps", type=int, default=5)
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--threads", type=int, default=processors())
     parser.add_argument("--results", type=Path, default=RESULTS)
     options = parser.parse_args()
     steps: list[Row] = []

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import argparse
 import json
-import os
 import sys
 import tempfile
 import time
@@ -22,6 +21,7 @@ from benchmarks.speed_ours import write_encoded
 from seqcls.artefacts import ArtefactStore
 from seqcls.config.loading import parse_pipeline
 from seqcls.encoders.spec import InputSpec
+from seqcls.processors.allowed import processors
 
 START = {"rows": 1024, "length": 64, "classes": 4}
 STEP = 4
@@ -35,7 +35,7 @@ KEY = ("axis", "rows", "length", "classes")
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--points", type=int, default=5, help="of each axis; each is four times the one before")
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--threads", type=int, default=processors())
     parser.add_argument("--only", nargs="+", choices=START, default=list(START))
     parser.add_argument("--results", type=Path, default=RESULTS)
     parser.add_argument("--run", nargs=2, metavar=("STORE", "DIGEST"), help=argparse.SUPPRESS)

@@ -22,9 +22,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from benchmarks.measured import RESULTS, replace, stamp
+from benchmarks.measured import RESULTS, peer_environment, replace, stamp
 from benchmarks.network_rows import make_rows
 from benchmarks.speed_ours import CASES
+from seqcls.processors.allowed import processors
 
 HERE = Path(__file__).parent
 BATCH, EPOCHS = 32, 2
@@ -43,7 +44,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=5)
     parser.add_argument("--rows", type=int, default=4096)
-    parser.add_argument("--threads", type=int, default=os.cpu_count() or 1)
+    parser.add_argument("--threads", type=int, default=processors())
     parser.add_argument("--cases", nargs="+", choices=CASES, default=list(CASES))
     parser.add_argument("--keras", metavar="PYTHON", help="interpreter of an environment with tensorflow-cpu")
     parser.add_argument("--results", type=Path, default=RESULTS)
@@ -76,11 +77,12 @@ def run_pair(commands: dict[str, list[str]], turn: int) -> dict[str, Rates]:
     """Each once; another goes first each time, since what the machine does besides changes within a pair too."""
     names = list(commands)
     first = turn % len(names)
-    return {name: run(commands[name]) for name in names[first:] + names[:first]}
+    return {name: run(name, commands[name]) for name in names[first:] + names[:first]}
 
 
-def run(command: list[str]) -> Rates:
-    done = subprocess.run(command, cwd=HERE.parent, check=True, stdout=subprocess.PIPE, text=True)
+def run(name: str, command: list[str]) -> Rates:
+    surroundings = dict(os.environ) if name.startswith("seqcls") else peer_environment()
+    done = subprocess.run(command, cwd=HERE.parent, env=surroundings, check=True, stdout=subprocess.PIPE, text=True)
     rates: Rates = json.loads(done.stdout.splitlines()[-1])
     return rates
 

@@ -126,7 +126,7 @@ def test_the_ratio_is_the_median_over_pairs_to_the_better_peer() -> None:
 def test_another_goes_first_in_each_pair(monkeypatch: pytest.MonkeyPatch) -> None:
     seen: list[str] = []
 
-    def run(command: list[str]) -> dict[str, float]:
+    def run(name: str, command: list[str]) -> dict[str, float]:
         seen.append(command[0])
         return {"train": 1.0}
 
