@@ -38,7 +38,7 @@ def read_inputs(folder: Path) -> tuple[InputSpec, tuple[str, ...]]:
     try:
         data = json.loads(path.read_bytes())
         return InputSpec.model_validate(data["inputs"]), tuple(str(label) for label in data["labels"])
-    except (OSError, ValueError, KeyError, TypeError, ValidationError) as error:
+    except (OSError, ValueError, KeyError, TypeError, ValidationError, RecursionError) as error:
         raise Corrupted(
             f"not readable ({type(error).__name__}: {str(error).splitlines()[0]})",
             where=str(path),

@@ -117,7 +117,7 @@ def _read(path: Path) -> dict[str, Any]:
         raise Corrupted(
             "no such file", where=str(path), expected="the encoder of the artefact", next_step=_DOCTOR
         ) from None
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise Corrupted(f"not JSON ({error})", where=str(path), next_step=_DOCTOR) from None
     if not isinstance(document, dict):
         raise Corrupted("not a JSON object", where=str(path), next_step=_DOCTOR)

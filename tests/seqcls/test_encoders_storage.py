@@ -121,7 +121,8 @@ def test_content_that_this_version_does_not_know_is_refused(
 
 
 @pytest.mark.parametrize(("content", "message"), [
-    (None, "no such file"), ("{", "not JSON"), ("[]", "not a JSON object"), ("\xff", "not JSON"),
+    (None, "no such file"), ("{", "not JSON"), ("[" * 100_000, "not JSON"),
+    ("[]", "not a JSON object"), ("\xff", "not JSON"),
 ])  # fmt: skip
 def test_a_file_that_is_no_encoder_is_refused(content: str | None, message: str, tmp_path: Path) -> None:
     if content is not None:
