@@ -74,7 +74,7 @@ class ArtefactStore:
         draft = Draft(parent / temporary_name())
         done: list[Ref] = []
         try:
-            make_folder(parent, 0o700)
+            make_folder(parent)
             draft.folder.mkdir(mode=0o700)
             failpoint("artefact_begun")
             yield draft, done
@@ -152,7 +152,7 @@ class ArtefactStore:
     def set_aside(self, ref: Ref) -> Path:
         """Move a damaged artefact out of the way, kept for inspection, so that it can be made again."""
         target = self.root / "damaged" / f"{ref.kind}-{ref.digest[:16]}-{uuid.uuid4().hex[:8]}"
-        make_folder(target.parent, 0o700)
+        make_folder(target.parent)
         with suppress(FileNotFoundError):  # another run set it aside just now
             os.rename(ref.folder, target)
         return target

@@ -2,7 +2,8 @@
 
 In: paths, bytes. Out: nothing. Promise: a file that is replaced holds all of the old bytes or all of the new ones,
 whenever the process is killed or the machine stops (Pillai et al., OSDI 2014: a rename without a sync of the file may
-survive as an empty file).
+survive as an empty file). What is made here is the user's alone, whatever the umask: it may hold health data, and is
+written by commands, flows and workers alike.
 """
 
 from __future__ import annotations
@@ -14,15 +15,17 @@ from typing import BinaryIO
 
 from seqcls.temporary import temporary_name
 
+PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 
-def make_folder(folder: Path, mode: int = 0o777) -> None:
+
+def make_folder(folder: Path) -> None:
     """A folder and those above it; each new one is synced into the one that holds it, or power loss may undo it."""
     missing = []
     while not folder.exists():
         missing.append(folder)
         folder = folder.parent
     for path in reversed(missing):
-        path.mkdir(mode, exist_ok=True)
+        path.mkdir(PRIVATE_FOLDER, exist_ok=True)
         fsync_folder(path.parent)
 
 
@@ -49,7 +52,7 @@ def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
     """A file in a folder that is there: under a temporary name, synced, renamed, the folder synced."""
     temporary = path.with_name(temporary_name())
     try:
-        with open(temporary, "wb") as file:
+        with open(temporary, "wb", opener=_open_private) as file:
             write(file)
             file.flush()
             os.fsync(file.fileno())
@@ -57,6 +60,10 @@ def replace_file(path: Path, write: Callable[[BinaryIO], object]) -> None:
         fsync_folder(path.parent)
     finally:
         temporary.unlink(missing_ok=True)
+
+
+def _open_private(path: str, flags: int) -> int:
+    return os.open(path, flags, PRIVATE_FILE)
 
 
 def replace_text(path: Path, text: str) -> None:

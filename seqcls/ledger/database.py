@@ -136,7 +136,7 @@ def _prepare(database: Database, may_be_new: bool) -> Callable[[Connection], Non
 def _open_sqlite(path: Path) -> Database:
     _refuse_network_file_system(path.parent)
     try:
-        make_folder(path.parent, 0o700)
+        make_folder(path.parent)
         os.close(os.open(path, os.O_CREAT | os.O_RDWR, 0o600))
     except OSError as error:
         raise WorldFailed(

@@ -104,7 +104,7 @@ def write(folder: Path, scalars: Scalars, tensors: dict[str, Tensor]) -> None:
 
 def _commit(folder: Path, files: dict[str, bytes]) -> None:
     """Tensors first, then the JSON that names them."""
-    make_folder(folder, 0o700)
+    make_folder(folder)
     for name, data in files.items():
         replace_bytes(folder / name, data)
         if not name.endswith(".json"):

@@ -1,9 +1,10 @@
-"""The score flow with what its form offers: re-scoring, a range of days, a dry run."""
+"""The score flow with what its form offers: re-scoring, a range of days, a dry run; what it writes is private."""
 
 from __future__ import annotations
 
 import os
-from collections.abc import Callable
+import stat
+from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
 
@@ -14,6 +15,8 @@ from pydantic import ValidationError
 from flows.parameters import ScoreParams
 from flows.score import score_flow
 from seqcls.errors import DataRefused
+from seqcls.scoring.export import write_current_scores
+from seqcls.workspace import open_workspace
 from tests.reliability.invariants import Books, count_final, count_rescored, digests_of, visible_files
 
 pytestmark = pytest.mark.server
@@ -101,3 +104,51 @@ def test_bad_entries_of_the_inbox_do_not_stop_the_flow(trained: Path, copy: Call
     assert "incoming/aa.csv: cannot be looked at" in str(caught.value)
     assert r"incoming/n\udce4chte.csv: the name is no UTF-8" in str(caught.value)
     assert sum("rejects" not in path.parts for path in visible_files(config.parent)) == 3
+
+
+@pytest.fixture
+def usual_umask() -> Iterator[None]:
+    """That of a shell, of a worker under systemd, of a notebook."""
+    before = os.umask(0o022)
+    yield
+    os.umask(before)
+
+
+def open_to_others(folder: Path) -> list[str]:
+    """Files and folders that anybody but their owner may enter, read or write."""
+    return [
+        str(path) for path in (folder, *sorted(folder.rglob("*"))) if stat.S_IMODE(path.stat().st_mode) & 0o077
+    ]  # fmt: skip
+
+
+@pytest.mark.fault(
+    "N07",
+    tried="the score flow and an export of the scores under umask 022, as a worker of Prefect or a notebook has it",
+    outcome="score files, rejects, _current.json and the export have mode 0600, their folders 0700",
+)
+def test_what_a_flow_writes_can_be_read_by_its_user_alone(
+    usual_umask: None, trained: Path, copy: Callable[[Path], Path]
+) -> None:
+    config = copy(trained)
+    score_flow(ScoreParams(config=str(config)))
+    output = config.parent / "scores"
+    names = {path.name for path in output.rglob("*") if path.is_file()}
+    assert "_current.json" in names
+    assert list(output.glob("rejects/*/*.parquet"))
+    assert open_to_others(output) == []
+    with open_workspace(config) as workspace:
+        write_current_scores(workspace, config.parent / "out" / "current.csv")
+    assert open_to_others(config.parent / "out") == []
+
+
+def test_results_of_stages_lie_in_folders_of_their_user_alone(
+    usual_umask: None, trained: Path, copy: Callable[[Path], Path]
+) -> None:
+    config = copy(trained)
+    (config.parent / "store").rename(config.parent / "old")
+    with open_workspace(config) as workspace:
+        assert open_to_others(workspace.store.root) == []
+        with workspace.store.write("table") as (draft, done):
+            (draft.folder / "rows.parquet").write_bytes(b"rows")
+        folders = (workspace.store.root / "artefacts", done[0].folder.parent, done[0].folder)
+        assert [stat.S_IMODE(path.stat().st_mode) for path in folders] == [0o700] * 3
