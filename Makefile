@@ -12,7 +12,8 @@ export PREFECT_HOME ?= $(CURDIR)/.prefect
 export SEQCLS_HOME = $(CURDIR)
 export PREFECT_SERVER_API_HOST = 127.0.0.1
 export PREFECT_SERVER_API_PORT ?= 4200
-# A page in the browser may send requests to loopback: only the UI's own origin is answered, and writes need a token.
+# A page in the browser may send requests to loopback: a password is asked for (flows/server.py), only the UI's own origin
+# is answered, and writes need a token.
 SERVER_SETTINGS = PREFECT_SERVER_API_CORS_ALLOWED_ORIGINS=http://127.0.0.1:$(PREFECT_SERVER_API_PORT) \
 	PREFECT_SERVER_CSRF_PROTECTION_ENABLED=true
 SERVER_URL = http://127.0.0.1:$(PREFECT_SERVER_API_PORT)/api
@@ -75,13 +76,13 @@ bench: install  # peers and us in one go: docs/benchmarks.md; OPTIONS="--list", 
 	$(BIN)/python -m benchmarks.bench $(OPTIONS)
 
 server: install
-	umask 077 && $(SERVER_SETTINGS) $(BIN)/prefect server start
+	$(SERVER_SETTINGS) $(BIN)/python -m flows.server server
 
 deploy: install
-	PREFECT_API_URL=$(SERVER_URL) $(BIN)/python -m flows.deploy
+	PREFECT_API_URL=$(SERVER_URL) $(BIN)/python -m flows.server deploy
 
 worker: install
-	PREFECT_API_URL=$(SERVER_URL) $(BIN)/prefect worker start --pool seqcls --type process
+	PREFECT_API_URL=$(SERVER_URL) $(BIN)/python -m flows.server worker
 
 clean:
 	rm -rf demo build dist .pytest_cache .mypy_cache .ruff_cache

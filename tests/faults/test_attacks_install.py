@@ -5,6 +5,7 @@ from __future__ import annotations
 import importlib.metadata
 import io
 import re
+import stat
 import subprocess
 import sys
 import tarfile
@@ -22,6 +23,7 @@ from seqcls.artefacts import ArtefactStore
 from seqcls.messages import checks_table, escape
 from seqcls.validation.checks import read_checks
 from tests.conftest import ROOT
+from tests.flows.refusals import OPEN, answered_calls, opened_streams
 from tests.flows.stack import Stack
 from tests.reliability.processes import Nursery
 from tests.road_data import WORDS
@@ -38,7 +40,7 @@ def makefile_environment() -> dict[str, str]:
 
 
 @pytest.fixture(scope="module")
-def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
+def stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """A server with the settings of the Makefile, on a port of its own."""
     settings = makefile_environment()
     with Stack(tmp_path_factory.mktemp("prefect"), ROOT) as stack:
@@ -47,7 +49,13 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]:
             if name != "PREFECT_HOME":
                 stack.env[name] = value.replace(settings["PREFECT_SERVER_API_PORT"], port)
         stack.start_server()
-        yield stack.client
+        yield stack
+
+
+@pytest.fixture
+def server(stack: Stack) -> httpx.Client:
+    """A client that knows the password."""
+    return stack.client
 
 
 def listening(port: int) -> set[str]:
@@ -82,6 +90,30 @@ def test_the_server_answers_this_machine_and_its_own_pages_only(server: httpx.Cl
     token = server.get("/csrf-token", params={"client": "test"}).json()["token"]
     headers = {"Prefect-Csrf-Token": token, "Prefect-Csrf-Client": "test"}
     assert server.post("/flows/", json=body, headers=headers).status_code == 201
+
+
+@pytest.mark.server
+@pytest.mark.slow
+@pytest.mark.fault(
+    "N13",
+    tried="the server as `make server` starts it: every call of its API and every WebSocket without the password, with "
+    "a wrong one, from a page of another origin, and under another host name (DNS rebinding)",
+    outcome="all are refused but /api/health and /api/ready; the password is a file of the user alone",
+)
+def test_without_its_password_the_server_answers_nobody(stack: Stack) -> None:
+    address = stack.env["PREFECT_API_URL"].removesuffix("/api")
+    for headers in ({}, {"Host": "evil.example", "Origin": "http://evil.example"}):
+        calls, answered = answered_calls(address, headers)
+        assert calls > 150
+        assert answered == OPEN
+    for origin in (None, "http://evil.example"):
+        for password in ("", "seqcls:wrong"):
+            assert opened_streams(address, password, origin) == set()
+    # the stream of scheduled task runs wants no answer before it has something to say
+    assert opened_streams(address, stack.password) >= {"/api/events/in", "/api/events/out", "/api/logs/out"}
+    assert stat.S_IMODE((stack.home / "server.password").stat().st_mode) == 0o600
+    assert len(stack.password) > 30
+    assert f"it is the line in {stack.home / 'server.password'}" in (stack.home / "server.log").read_text()
 
 
 @pytest.mark.fault(

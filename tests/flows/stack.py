@@ -19,6 +19,7 @@ from types import TracebackType
 from typing import Any
 
 import httpx
+from prefect.settings import PREFECT_API_AUTH_STRING, PREFECT_API_URL
 
 ROOT = Path(__file__).parents[2]
 FINAL = ("COMPLETED", "FAILED", "CRASHED", "CANCELLED")
@@ -65,17 +66,28 @@ class Stack:
         self.home, self.project = home, project
         self.env = environment(home, free_port(), project)
         self.client = httpx.Client(base_url=self.env["PREFECT_API_URL"], timeout=30)
+        self.password = ""
         self.running: dict[str, subprocess.Popen[bytes]] = {}
         self.groups: set[int] = set()
         """Of every process ever started here: a killed worker leaves flow processes in its group."""
 
     def start_server(self) -> None:
-        self._start("server", "server", "start")
+        """As `make server` does: with a password, which this stack sends from now on."""
+        self._start("server", "flows.server", "server")
         self.ask("GET", "/health")
+        self.password = (self.home / "server.password").read_text().strip()
+        self.client.auth = tuple(self.password.split(":"))
+
+    @property
+    def settings(self) -> dict[Any, Any]:
+        """For a client of Prefect in this process."""
+        return {PREFECT_API_URL: self.env["PREFECT_API_URL"], PREFECT_API_AUTH_STRING: self.password}
 
     def start_worker(self, pool: str) -> None:
+        """As `make worker` does; a pool of another name needs Prefect's own words."""
         # Without its type a worker asks the server for it, and ends when the server is not there at that moment.
-        self._start(pool, "worker", "start", "--pool", pool, "--type", "process")
+        words = ("prefect", "worker", "start", "--pool", pool, "--type", "process")
+        self._start(pool, *(("flows.server", "worker") if pool == "seqcls" else words))
 
     def revive(self, pool: str) -> bool:
         """Start a worker again that has ended by itself, as a supervisor would; whether it had."""
@@ -93,7 +105,7 @@ class Stack:
 
     def deploy(self) -> str:
         """`make deploy`: what it says."""
-        command = [sys.executable, "-m", "flows.deploy"]
+        command = [sys.executable, "-m", "flows.server", "deploy"]
         done = subprocess.run(
             command, env=self.env, cwd=self.project, capture_output=True, text=True, timeout=2 * PATIENCE
         )
@@ -101,10 +113,12 @@ class Stack:
         return done.stdout
 
     def _start(self, name: str, *words: str) -> None:
+        more = {} if words[0] == "flows.server" else {"PREFECT_API_AUTH_STRING": self.password}
         with open(self.home / f"{name}.log", "ab") as log:
             self.running[name] = subprocess.Popen(
-                [sys.executable, "-m", "prefect", *words],
-                env=self.env, cwd=self.project, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+                [sys.executable, "-m", *words],
+                env=self.env | more, cwd=self.project, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
+                umask=0o022,
             )  # fmt: skip
         self.groups.add(self.running[name].pid)
 
@@ -138,12 +152,14 @@ class Stack:
                 return answer.json() if answer.content else None
             time.sleep(0.3)
 
-    def begin(self, deployment: str, config: str, failpoint: str = "") -> str:
-        """Start a run as the UI does; its id."""
+    def begin(
+        self, deployment: str, config: str, failpoint: str = "", more: dict[str, str] | None = None
+    ) -> str:  # fmt: skip
+        """Start a run as the UI does, with more in the environment of its process; its id."""
         found = self.ask("GET", f"/deployments/name/{deployment}")
         body: dict[str, Any] = {"parameters": {"params": {"config": config}}}
-        if failpoint:
-            body["job_variables"] = {"env": {"DO_NOT_TRACK": "1", "SEQCLS_FAILPOINT": failpoint}}
+        if failpoint or more:
+            body["job_variables"] = {"env": {"DO_NOT_TRACK": "1", "SEQCLS_FAILPOINT": failpoint, **(more or {})}}
         return str(self.ask("POST", f"/deployments/{found['id']}/create_flow_run", body)["id"])
 
     def state(self, run: str) -> dict[str, Any]:
@@ -165,6 +181,13 @@ class Stack:
             assert time.monotonic() < deadline, f"it did not come to its failpoint: {self.last_words()}"
             time.sleep(0.1)
         return processes_of(run)
+
+    def wait_until_left(self, run: str) -> None:
+        """Wait until no process executes a run any more."""
+        deadline = time.monotonic() + PATIENCE
+        while processes_of(run):
+            assert time.monotonic() < deadline, f"its process does not leave: {self.last_words()}"
+            time.sleep(0.3)
 
     def wait_for_event(self, run: str, event: str) -> None:
         """Wait until the server has kept an event of a run."""
