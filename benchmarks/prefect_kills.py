@@ -21,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from prefect.client.orchestration import get_client
-from prefect.settings import PREFECT_API_URL, temporary_settings
+from prefect.settings import temporary_settings
 
 from benchmarks.prefect_lanes import GRACE, STARTING, Lane, Tally, work_lane
 from benchmarks.record import record
@@ -98,7 +98,7 @@ def prepare(stack: Stack) -> dict[str, Path]:
     """Server, deployments, automations; a project to train and one with a champion."""
     stack.start_server()
     stack.deploy()
-    with temporary_settings({PREFECT_API_URL: stack.env["PREFECT_API_URL"]}):
+    with temporary_settings(stack.settings):
         list(install_zombie_automations(starting=STARTING))
     more = "[promote]\nevery_class_predicted = false\n"
     train = write_project(stack.project / "untrained", rows=120, family="cnn", more=more)
@@ -114,7 +114,7 @@ def add_lane(stack: Stack, number: int, seed: int) -> Lane:
     for name in ("train/manual", "score/nightly"):
         found = stack.ask("GET", f"/deployments/name/{name}")
         kept = ("flow_id", "entrypoint", "pull_steps", "parameters", "parameter_openapi_schema", "path",
-                "enforce_parameter_schema", "job_variables", "concurrency_options")  # fmt: skip
+                "enforce_parameter_schema", "job_variables", "concurrency_options", "tags")  # fmt: skip
         limit = (found["global_concurrency_limit"] or {}).get("limit")
         body = {key: found[key] for key in kept} | {"name": lane.pool, "work_pool_name": lane.pool}
         stack.ask("POST", "/deployments/", body | {"concurrency_limit": limit})
@@ -140,7 +140,7 @@ def count_running(stack: Stack, tally: Tally) -> int:
     """Runs that have not ended when all the work is done, and the next run has looked for them."""
     body = {"flow_runs": {"state": {"type": {"any_": NOT_FINAL}}}}
     end = time.monotonic() + 2 * STARTING.seconds + GRACE
-    with temporary_settings({PREFECT_API_URL: stack.env["PREFECT_API_URL"]}), get_client(sync_client=True) as client:
+    with temporary_settings(stack.settings), get_client(sync_client=True) as client:
         while left := len(stack.ask("POST", "/flow_runs/filter", body)):
             # what `end_dead_runs`, the first task of each flow, does; with the shorter window of this trial
             tally.found_by_the_next += len(crash_silent_runs(client, 2 * silence_allowed(), 2 * STARTING))

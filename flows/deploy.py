@@ -8,14 +8,16 @@ import sys
 from pathlib import Path
 
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.actions import WorkPoolCreate
+from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.settings.context import get_current_settings
 
 from flows.zombies import install_zombie_automations
+from tasks.ours import TAG
 
 HOME = Path(__file__).parents[1]
 POOL = "seqcls"
+ENTRYPOINTS = ("flows.train.train_flow", "flows.score.score_flow")
 
 
 def main() -> None:
@@ -27,6 +29,9 @@ def main() -> None:
         print(f"automation {name!r}: {done}")
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
     subprocess.run(command, check=True, cwd=HOME)  # noqa: S603 (fixed words)
+    with get_client(sync_client=True) as client:
+        for deployment in tag_deployments(client):
+            print(f"deployment {deployment}: tag {TAG!r} added, which our runs are known by; add it to prefect.yaml")
     print("Next: `make worker` in another terminal; the UI shows schedules and runs.")
 
 
@@ -35,6 +40,16 @@ def make_pool(client: SyncPrefectClient) -> None:
         client.create_work_pool(WorkPoolCreate(name=POOL, type="process"))
     except ObjectAlreadyExists:
         print(f"work pool {POOL}: there already")
+
+
+def tag_deployments(client: SyncPrefectClient) -> list[str]:
+    """Put our tag on deployments of our flows that lack it (of an earlier prefect.yaml); their names."""
+    tagged = []
+    for found in client.read_deployments():
+        if found.entrypoint in ENTRYPOINTS and TAG not in found.tags:
+            client.update_deployment(found.id, DeploymentUpdate(tags=[*found.tags, TAG]))
+            tagged.append(found.name)
+    return tagged
 
 
 def compare_settings(client: SyncPrefectClient) -> list[str]:

@@ -1,9 +1,10 @@
 """Runs that nobody executes any more are ended: a self-hosted server would leave them Running, or Pending, for ever.
 
 In: a Prefect server. Out: two automations on it, made, brought up to date, or left as they are; never two of a name.
-Promise: a run whose process is gone is Crashed within three heartbeats, and its place under a concurrency limit is free
-again; one whose worker died before the process began, within ten minutes. Who is too slow only loses the name of
-the run: what it writes is guarded by leases of our own (seqcls/ledger/chunks.py), not by the states of Prefect.
+Promise: they touch runs of ours alone (tasks/ours.py), and none that was suspended (tasks/heartbeat.py); a run whose
+process is gone is Crashed within three heartbeats, and its place under a concurrency limit is free again; one whose
+worker died before the process began, within ten minutes. Who is too slow only loses the name of the run: what it
+writes is guarded by leases of our own (seqcls/ledger/chunks.py), not by the states of Prefect.
 The server may lose events; what it misses is found by the next run (tasks/zombies.py).
 After docs.prefect.io/v3/advanced/detect-zombie-flows, which covers neither Pending nor Cancelling.
 """
@@ -19,12 +20,14 @@ from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 
+from tasks.heartbeat import ALIVE
+from tasks.ours import match_related
 from tasks.zombies import STARTING, silence_allowed
 
 ANY_EVENT = "prefect.flow-run.*"
 # The states count as signs of life too: a run killed in its first second has sent no heartbeat yet.
-SIGNS_OF_LIFE = ("heartbeat", "Running", "Retrying", "Cancelling")
-BEFORE_THE_PROCESS = ("Pending", "Submitting", "InfrastructurePending")
+SIGNS_OF_LIFE = (ALIVE, *(f"prefect.flow-run.{state}" for state in ("Running", "Retrying", "Cancelling")))
+BEFORE_THE_PROCESS = tuple(f"prefect.flow-run.{state}" for state in ("Pending", "Submitting", "InfrastructurePending"))
 
 
 def zombie_automations(silence: timedelta, starting: timedelta = STARTING) -> list[AutomationCore]:
@@ -48,9 +51,10 @@ def zombie_automations(silence: timedelta, starting: timedelta = STARTING) -> li
 def _crash_after(name: str, events: tuple[str, ...], silence: timedelta, message: str) -> AutomationCore:
     """After one of these events of a run, and then none of any kind for a while: Crashed."""
     trigger = EventTrigger(
-        after={f"prefect.flow-run.{event}" for event in events},
+        after=set(events),
         expect={ANY_EVENT},
         match=ResourceSpecification({"prefect.resource.id": [ANY_EVENT]}),
+        match_related=match_related(),
         for_each={"prefect.resource.id"},
         posture=Posture.Proactive,
         threshold=1,

@@ -1,9 +1,10 @@
 """Task: runs that nobody executes any more are ended by the next run, where the server's automations missed them.
 
 In: a Prefect server. Out: the names of the runs that were set to Crashed. Promise: of our flows no run stays Running,
-Pending or Cancelling for longer than until the next run begins. A server on SQLite loses events when its database is
-locked for too long, and with them the automations of flows/zombies.py: kills on an overloaded machine showed runs
-Pending for ever. So the automations are the fast road and this is the sure one: it asks for states and events.
+Pending or Cancelling for longer than until the next run begins; a run of others (tasks/ours.py) and one that was
+suspended are left alone. A server on SQLite loses events when its database is locked for too long, and with them the
+automations of flows/zombies.py: kills on an overloaded machine showed runs Pending for ever. So the automations are the
+fast road and this is the sure one: it asks for states and events.
 """
 
 from __future__ import annotations
@@ -13,27 +14,23 @@ from uuid import UUID
 
 from prefect import task
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.filters import FlowFilter, FlowFilterName, FlowRunFilter, FlowRunFilterState
-from prefect.client.schemas.filters import FlowRunFilterStateType as StateTypes
 from prefect.client.schemas.objects import FlowRun, StateType
-from prefect.settings.context import get_current_settings
 from prefect.states import Crashed
 
+from tasks import ours
+from tasks.heartbeat import heartbeat
 from tasks.policy import STAGE
 
 HEARTBEATS = 3  # without a sign of life; one or two may be late when the machine or the database is busy
 STARTING = timedelta(minutes=10)  # from Pending to Running: on a busy machine a process takes half a minute to start
 PATIENCE = 2  # times these, so that the automations have had their turn
-OURS = ["train", "score"]
 UNFINISHED = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 MESSAGE = "no sign of life: the process, its worker or the machine died; found by the run after it, which does the work"
 
 
 def silence_allowed() -> timedelta:
-    """How long a run may be silent: three times [tool.prefect.flows] heartbeat_frequency of pyproject.toml."""
-    seconds = get_current_settings().flows.heartbeat_frequency
-    assert seconds is not None, "pyproject.toml sets it"
-    return HEARTBEATS * timedelta(seconds=seconds)
+    """How long a run may be silent: three heartbeats."""
+    return HEARTBEATS * heartbeat()
 
 
 @task(**STAGE, timeout_seconds=600)
@@ -45,10 +42,8 @@ def end_dead_runs() -> list[str]:
 
 def crash_silent_runs(client: SyncPrefectClient, silence: timedelta, starting: timedelta) -> list[str]:
     """Set to Crashed what has been in its state, and without any event, for so long; their names."""
-    states = FlowRunFilter(state=FlowRunFilterState(type=StateTypes(any_=UNFINISHED)))
-    flows = FlowFilter(name=FlowFilterName(any_=OURS))
     ended = []
-    for run in client.read_flow_runs(flow_filter=flows, flow_run_filter=states):
+    for run in client.read_flow_runs(**ours.filters(UNFINISHED)):
         since = datetime.now(UTC) - (starting if run.state_type == StateType.PENDING else silence)
         if _entered(run) < since and not _was_heard_of(client, run.id, since):
             client.set_flow_run_state(run.id, Crashed(message=MESSAGE))  # refused by the server if it ended just now

@@ -59,10 +59,15 @@ def test_deploying_again_changes_nothing(stack: Stack) -> None:
     }
 
 
+@pytest.mark.fault(
+    "N07",
+    tried="a worker under umask 022, as a shell or a supervisor starts it",
+    outcome="scores and rejects can be entered, read and written by their user alone",
+)
 def test_training_then_scoring_run_to_completed(stack: Stack, project: Path) -> None:
     trained = run(stack, "train/manual", "pairs.toml")
     assert trained["state_type"] == "COMPLETED", trained["state"]
-    assert trained["name"] == "train-pairs"
+    assert trained["name"] == "train-pairs v1"
     assert {
         "pairs-files",
         "pairs-checks",
@@ -74,6 +79,7 @@ def test_training_then_scoring_run_to_completed(stack: Stack, project: Path) -> 
     } <= artifacts(stack, trained["id"])
 
     scored = run(stack, "score/nightly", "pairs.toml")
+    assert [path for path in (project / "scores").rglob("*") if path.stat().st_mode & 0o077] == []
     assert scored["state_type"] == "COMPLETED", scored["state"]
     assert {"pairs-scored-files", "pairs-night"} <= artifacts(stack, scored["id"])
     assert len(list((project / "scores").glob("model=v1/*/*.parquet"))) == 3

@@ -17,7 +17,6 @@ from uuid import UUID, uuid4
 import pytest
 from prefect.client.orchestration import get_client
 from prefect.settings import (
-    PREFECT_API_URL,
     PREFECT_SERVER_CONCURRENCY_INITIAL_DEPLOYMENT_LEASE_DURATION,
     temporary_settings,
 )
@@ -47,7 +46,7 @@ def config(stack: Stack) -> Path:
 @pytest.fixture
 def here(stack: Stack) -> Iterator[None]:
     """Prefect's client in this process speaks to the stack's server."""
-    with temporary_settings({PREFECT_API_URL: stack.env["PREFECT_API_URL"]}):
+    with temporary_settings(stack.settings):
         yield
 
 

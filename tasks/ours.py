@@ -1,0 +1,41 @@
+"""Which runs of a server are ours: others may work on the same one, and a run of theirs is never touched.
+
+Ours = a run of a flow named here that carries our tag. A name alone does not tell, since a server knows flows by their
+names and another project may have a `train` too; a tag alone does not tell either, since anybody may put it on a run of
+their own. `flows/job.py` puts the tag on runs that a shell starts, `prefect.yaml` and `make deploy` on deployments.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from prefect.client.schemas.filters import (
+    FlowFilter,
+    FlowFilterName,
+    FlowRunFilter,
+    FlowRunFilterState,
+    FlowRunFilterStateType,
+    FlowRunFilterTags,
+)
+from prefect.client.schemas.objects import StateType
+
+FLOWS = ["train", "score"]
+TAG = "seqcls"
+
+
+def match_related() -> list[dict[str, Any]]:
+    """For an automation: what an event of a run of ours is related to; all of these."""
+    return [
+        {"prefect.resource.role": "flow", "prefect.resource.name": FLOWS},
+        {"prefect.resource.role": "tag", "prefect.resource.id": f"prefect.tag.{TAG}"},
+    ]
+
+
+def filters(states: list[StateType]) -> dict[str, Any]:
+    """For `read_flow_runs`: our runs in these states."""
+    return {
+        "flow_filter": FlowFilter(name=FlowFilterName(any_=FLOWS)),
+        "flow_run_filter": FlowRunFilter(
+            state=FlowRunFilterState(type=FlowRunFilterStateType(any_=states)), tags=FlowRunFilterTags(all_=[TAG])
+        ),
+    }

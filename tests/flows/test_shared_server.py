@@ -1,0 +1,124 @@
+"""A server that is shared with other people: their runs are left alone, and ours that somebody has suspended.
+
+`python -m benchmarks.shared_server` does the same for as long as one likes, with real processes of others.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import pytest
+from prefect.client.orchestration import get_client
+from prefect.settings import temporary_settings
+
+from flows.deploy import tag_deployments
+from flows.zombies import install_zombie_automations
+from tasks.heartbeat import ALIVE
+from tasks.ours import TAG
+from tasks.zombies import crash_silent_runs
+from tests.flows.stack import Stack
+from tests.road_data import write_project
+
+pytestmark = [pytest.mark.server, pytest.mark.slow]
+SILENCE = timedelta(seconds=10)  # the least that Prefect allows
+QUICK = {"SEQCLS_HEARTBEAT_SECONDS": "2", "DO_NOT_TRACK": "1"}
+
+
+@pytest.fixture
+def quick(stack: Stack) -> Iterator[None]:
+    """Automations that wait for ten seconds only; afterwards they are as `make deploy` leaves them."""
+    with temporary_settings(stack.settings):
+        list(install_zombie_automations(SILENCE, SILENCE))
+        yield
+        list(install_zombie_automations())
+
+
+def add_run(stack: Stack, flow: str, state: str, tags: list[str]) -> str:
+    """A run without a process, as a shell or another project makes it; its id."""
+    number = stack.ask("POST", "/flows/", {"name": flow})["id"]
+    body = {"flow_id": number, "state": {"type": state}, "tags": tags}
+    return str(stack.ask("POST", "/flow_runs/", body)["id"])
+
+
+def wait_for_the_automations(stack: Stack, state: str = "RUNNING") -> None:
+    """Until they have ended a run of ours that is younger than all others here."""
+    assert stack.wait(add_run(stack, "train", state, [TAG]))["type"] == "CRASHED"
+
+
+@pytest.mark.fault(
+    "O01",
+    tried="a run of another flow named `train`, another flow with our tag, a run of a third, all Running "
+    "without heartbeats, and one that stays Pending; runs of ours beside them, Running and Pending without a process",
+    outcome="the automations and the next run end ours; the others stay what they are",
+)
+def test_runs_of_other_people_are_left_alone(stack: Stack, quick: None) -> None:
+    others = {
+        add_run(stack, "train", "RUNNING", []): "RUNNING",
+        add_run(stack, "their-flow", "RUNNING", [TAG]): "RUNNING",
+        add_run(stack, "their-flow", "RUNNING", ["theirs"]): "RUNNING",
+        add_run(stack, "train", "PENDING", ["theirs"]): "PENDING",
+    }
+    wait_for_the_automations(stack)
+    wait_for_the_automations(stack, "PENDING")
+    dead = add_run(stack, "score", "RUNNING", [TAG])
+    with get_client(sync_client=True) as client:
+        crash_silent_runs(client, timedelta(0), timedelta(0))
+    assert stack.state(dead)["type"] == "CRASHED"
+    assert {run: stack.state(run)["type"] for run in others} == others
+    for run in others:
+        stack.ask("POST", f"/flow_runs/{run}/set_state", {"state": {"type": "CANCELLED"}, "force": True})
+
+
+def test_what_an_earlier_make_deploy_left_is_brought_up_to_date(stack: Stack, quick: None) -> None:
+    """Automations that matched every run of the server, deployments without our tag."""
+    [found] = [item for item in stack.ask("POST", "/automations/filter", {}) if "heartbeat" in item["name"]]
+    old = {key: found[key] for key in ("name", "trigger", "actions", "enabled")}
+    del old["trigger"]["match_related"]
+    stack.ask("PUT", f"/automations/{found['id']}", old)
+    done = [what for _, what in install_zombie_automations(SILENCE, SILENCE)]
+    assert done == ["brought up to date", "there already"]
+    nightly = stack.ask("GET", "/deployments/name/score/nightly")
+    stack.ask("PATCH", f"/deployments/{nightly['id']}", {"tags": ["scoring"]})
+    with get_client(sync_client=True) as client:
+        assert tag_deployments(client) == ["nightly"]
+        assert tag_deployments(client) == []
+    assert stack.ask("GET", "/deployments/name/score/nightly")["tags"] == ["scoring", TAG]
+
+
+def suspend(stack: Stack, run: str) -> None:
+    """As the button of the UI does."""
+    until = (datetime.now(UTC) + timedelta(minutes=5)).isoformat()
+    details = {"pause_timeout": until, "pause_reschedule": True}
+    state = {"type": "PAUSED", "name": "Suspended", "state_details": details}
+    assert stack.ask("POST", f"/flow_runs/{run}/set_state", {"state": state})["status"] == "ACCEPT"
+
+
+def events_of(stack: Stack, run: str, name: str) -> list[dict[str, Any]]:
+    body = {"filter": {"event": {"name": [name]}, "resource": {"id": [f"prefect.flow-run.{run}"]}}}
+    return list(stack.ask("POST", "/events/filter", body)["events"])
+
+
+@pytest.mark.fault(
+    "O03",
+    tried="a training suspended in the UI: its process works on to the end of the task, then leaves",
+    outcome="it stays Suspended for longer than the silence after which a dead run is Crashed; resumed, it completes",
+)
+def test_a_suspended_run_stays_suspended_and_can_be_resumed(stack: Stack, quick: None) -> None:
+    config = write_project(stack.project / "suspended", rows=120, family="cnn")
+    run = stack.begin("train/manual", str(config.relative_to(stack.project)), "epoch_ended=stop", QUICK)
+    stopped = stack.wait_until_stopped(run)
+    suspend(stack, run)
+    for pid in stopped:
+        os.kill(pid, signal.SIGCONT)
+    stack.wait_for_event(run, "prefect.flow-run.waiting")
+    stack.wait_until_left(run)
+    wait_for_the_automations(stack)
+    assert stack.state(run)["name"] == "Suspended"
+    related = [item["prefect.resource.id"] for item in events_of(stack, run, ALIVE)[0]["related"]]
+    assert f"prefect.tag.{TAG}" in related
+    stack.ask("POST", f"/flow_runs/{run}/resume", {})
+    assert stack.wait(run)["type"] == "COMPLETED"
