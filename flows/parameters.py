@@ -3,13 +3,9 @@
 from __future__ import annotations
 
 from datetime import date
-from pathlib import Path
 
-from prefect.runtime import flow_run
 from pydantic import BaseModel, ConfigDict, Field
 
-from seqcls.config import load_pipeline
-from seqcls.errors import ConfigRefused
 from seqcls.scoring.request import ScoreRequest
 
 
@@ -42,14 +38,3 @@ class ScoreParams(RunParams):
     @property
     def request(self) -> ScoreRequest:
         return ScoreRequest(rescore=self.rescore, since=self.since, until=self.until, model=self.model)
-
-
-def name_run() -> str:
-    """`train-ecg`: the flow and its pipeline; a config that cannot be read gives the file's name."""
-    params = flow_run.get_parameters()["params"]
-    config = params.config if isinstance(params, RunParams) else params["config"]
-    try:
-        pipeline = load_pipeline(config).pipeline.name
-    except ConfigRefused:
-        pipeline = Path(config).stem
-    return f"{flow_run.get_flow_name()}-{pipeline}"

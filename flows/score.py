@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow
-
-from flows.parameters import ScoreParams, name_run
+from flows.job import job
+from flows.parameters import ScoreParams
+from flows.run_names import name_outcome
 from seqcls.ledger.stages import new_run_id
-from seqcls.messages import after_scoring
+from seqcls.messages import after_scoring, plural
 from seqcls.scoring.nightly import require_published, require_usable, with_refused
 from seqcls.workspace import output_folder
 from tasks.score import discover, plan, publish_scores, score_new, validate_new
@@ -16,7 +16,7 @@ from tasks.show import log_last_words
 from tasks.zombies import end_dead_runs
 
 
-@flow(name="score", flow_run_name=name_run, persist_result=True, result_serializer="json")
+@job("score")
 def score_flow(params: ScoreParams) -> dict[str, Any]:
     """discover -> validate -> score -> publish; files that cannot be used fail the run at its end."""
     config = params.config
@@ -32,6 +32,7 @@ def score_flow(params: ScoreParams) -> dict[str, Any]:
     files = publish_scores(config, prepared, night, run_id)
 
     log_last_words(lambda: after_scoring(night, files, output_folder(config), config, prepared))
+    name_outcome(config, plural(night.rows.rows_in, "row"))
     require_usable(prepared)
     require_published(files)
     return night.rows.model_dump()

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from prefect import flow
-
-from flows.parameters import RunParams, name_run
+from flows.job import job
+from flows.parameters import RunParams
+from flows.run_names import name_outcome
 from seqcls.messages import after_training
 from tasks.encode import encode, split
 from tasks.evaluate import evaluate
@@ -18,7 +18,7 @@ from tasks.validate import validate
 from tasks.zombies import end_dead_runs
 
 
-@flow(name="train", flow_run_name=name_run, persist_result=True, result_serializer="json")
+@job("train")
 def train_flow(params: RunParams) -> dict[str, Any]:
     """ingest -> validate -> split -> encode -> train -> evaluate -> promote."""
     config = params.config
@@ -36,4 +36,5 @@ def train_flow(params: RunParams) -> dict[str, Any]:
     outcome = promote(config, done, inputs, model.ref, evaluation.ref)
 
     log_last_words(lambda: after_training(outcome, config))
+    name_outcome(config, outcome.model.rpartition("@")[2])
     return outcome.summary()

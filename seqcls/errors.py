@@ -68,6 +68,8 @@ class DataRefused(SeqclsError):
     """The data cannot be used as it is; trying again gives the same answer."""
 
     exit_code = 3
+    checked = ""
+    """Of a validation that says no: the folder of its `checked` artefact, which holds every check and reject."""
 
 
 class BudgetExceeded(DataRefused):

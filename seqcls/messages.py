@@ -3,11 +3,11 @@ Markdown for the UI; names from outside are escaped."""
 
 from __future__ import annotations
 
-import html
+import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from seqcls.errors import one_line, printable
+from seqcls.errors import SeqclsError, one_line
 from seqcls.validation.look_alikes import look_alikes
 
 if TYPE_CHECKING:
@@ -17,11 +17,14 @@ if TYPE_CHECKING:
     from seqcls.scoring.publish import Published
     from seqcls.validation.checks import CheckReport, CheckResult
 
+# What Markdown takes for markup, a table, HTML, an entity or a link when it stands in a text. No HTML entities: the
+# interface of Prefect shows them as they are.
+_OBEYED = re.compile(r"[\\`*_\[\]<>#|&~$!:@]|(?<=www)\.")
+
 
 def escape(text: object) -> str:
-    """Text from outside -> a Markdown table cell that shows it and does nothing else."""
-    shown = html.escape(printable(str(text)))
-    return shown.replace("|", "\\|").replace("\n", " ").replace("[", "\\[").replace("`", "&#96;")
+    """Text from outside -> Markdown that shows it and does nothing else, in a table cell as well."""
+    return _OBEYED.sub(r"\\\g<0>", one_line(text))
 
 
 def plural(count: int, noun: str) -> str:
@@ -124,49 +127,76 @@ def after_scoring(
     return "\n".join(lines)
 
 
+def decision_title(outcome: TrainOutcome) -> str:
+    """What came of a model, in a line: `ecg@v3 refused: not worse than the champion: 0.861, expected ...`."""
+    again = ", nothing had changed" if set(outcome.reused) >= {"ingest", "train", "evaluate"} else ""
+    if outcome.champion:
+        return f"{outcome.model} is champion{again}"
+    why = "; ".join(outcome.decision.refusals) or "promotion is by hand here"
+    before = f" (champion: {outcome.decision.champion})" if outcome.decision.champion else ""
+    return f"{outcome.model} refused: {one_line(why)}{before}{again}"
+
+
 def decision_table(outcome: TrainOutcome) -> str:
     """Markdown for the UI: what the gate found, rule by rule."""
     verdict = "is champion" if outcome.champion else "is not champion"
-    lines = [f"# {escape(outcome.model)} {verdict}", "", "| rule | found | expected | |", "|---|---|---|---|"]
+    lines = [f"# {escape(outcome.model)} {verdict}", "", "| | rule | found | expected |", "|---|---|---|---|"]
     for check in outcome.decision.checks:
         cells = (check.rule, check.found, check.expected)
-        lines.append("| " + " | ".join(escape(cell) for cell in cells) + f" | {'yes' if check.passed else '**no**'} |")
+        lines.append(f"| {'yes' if check.passed else '**no**'} | " + " | ".join(escape(cell) for cell in cells) + " |")
     return "\n".join(lines)
 
 
-def night_table(prepared: Prepared, night: Night, files: Published, output: Path) -> str:
-    """Markdown for the UI: rows by file, refused files, new score files."""
+def night_title(prepared: Prepared, night: Night) -> str:
+    """What came of a night, in a line."""
     rows = night.rows
-    lines = [
-        f"# {rows.rows_in} rows: {rows.scored} scored, {rows.rejected} rejected, {rows.abstained} abstained",
-        f"by {escape(night.model)}, {night.rows_per_second:.0f} rows/s",
-        "",
-        "| file | rows in | scored | rejected | abstained | complete |",
-        "|---|---|---|---|---|---|",
-    ]
-    for item in night.inputs:
-        cells = [item[name] for name in ("name", "rows_in", "scored", "rejected", "abstained")] + [
-            "yes" if item["complete"] else "no"
-        ]
-        lines.append("| " + " | ".join(escape(cell) for cell in cells) + " |")
+    refused = f"; {plural(len(prepared.refused), 'file')} refused" if prepared.refused else ""
+    if not rows.rows_in:
+        return f"nothing new{refused}"
+    counts = f"{rows.scored} scored, {rows.rejected} rejected, {rows.abstained} abstained"
+    return f"{plural(rows.rows_in, 'row')}: {counts}, by {night.model}{refused}"
+
+
+def night_page(prepared: Prepared, night: Night, files: Published, output: Path) -> str:
+    """Markdown for the UI: rows by file, refused files with their reasons in full, new score files."""
+    lines = [f"# {escape(night_title(prepared, night))}", "", *_rows_by_file(night)]
     if prepared.waiting:
         lines += ["", "## Left for the next run", "", *(f"- {escape(item)}" for item in prepared.waiting)]
     if prepared.refused:
-        lines += ["", "## Refused files", "", "| file | reason |", "|---|---|"]
-        lines += [f"| {escape(', '.join(item.names))} | {escape(item.reason)} |" for item in prepared.refused]
+        lines += ["", "## Refused files", "", *(_refusal(item.names, item.reason) for item in prepared.refused)]
     if prepared.set_aside:
-        lines += ["", "## Set aside by an earlier run, still there", "", "| file | since | reason |", "|---|---|---|"]
-        lines += [
-            f"| {escape(', '.join(item.names))} | {item.since} | {escape(item.reason)} |" for item in prepared.set_aside
-        ]
-    lines += ["", f"Scores: `{escape(output)}`", ""]
-    lines += [f"- `{escape(name)}`" for name in (*files.scores, *files.rejects)]
+        lines += ["", "## Set aside by an earlier run, still there", ""]
+        lines += [_refusal(item.names, f"since {item.since}: {item.reason}") for item in prepared.set_aside]
+    lines += ["", f"## Scores in {escape(output)}", ""]
+    lines += [f"- {escape(name)}" for name in (*files.scores, *files.rejects)] or ["- no new file"]
     return "\n".join(lines)
+
+
+def _rows_by_file(night: Night) -> list[str]:
+    lines = ["| file | rows in | scored | rejected | abstained | complete |", "|---|---|---|---|---|---|"]
+    for item in night.inputs:
+        cells = [item[name] for name in ("name", "rows_in", "scored", "rejected", "abstained")]
+        lines.append("| " + " | ".join(escape(cell) for cell in (*cells, "yes" if item["complete"] else "no")) + " |")
+    return lines if night.inputs else []
+
+
+def _refusal(names: tuple[str, ...], reason: str) -> str:
+    """A list item, which wraps: the end of a reason says what to do, and a table cell cuts it off."""
+    return f"- **{escape(', '.join(names))}**: {escape(' '.join(reason.split()))}"
+
+
+def failure_page(error: SeqclsError) -> str:
+    """Markdown for the UI: what was found, where, what was expected, what to do."""
+    found, *more = error.found.strip().splitlines() or ["failed"]
+    parts = (("where", error.where), ("expected", error.expected), ("next", error.next_step))
+    lines = [f"# {escape(found)}", "", *(f"- {escape(line.strip())}" for line in more)]
+    return "\n".join([*lines, *(f"- **{name}**: {escape(text)}" for name, text in parts if text)])
 
 
 def checks_table(report: CheckReport) -> str:
     """Markdown for the UI: every check asked for, counts and places, never values."""
     lines = [
+        *([f"# Stopped: {escape(report.stopped)}", ""] if report.stopped else []),
         f"# {report.accepted} of {report.rows_in} rows accepted, {report.rejected} rejected",
         f"{report.rejected_by_source} of the rejected could not be read at all.",
         "",

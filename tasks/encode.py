@@ -10,7 +10,7 @@ from seqcls.artefacts import Ref, read_manifest
 from seqcls.stages import StageResult, encode_stage, split_stage
 from seqcls.workspace import open_workspace
 from tasks.policy import HOUR, STAGE
-from tasks.show import show_table
+from tasks.show import show_table, tell
 
 
 @task(**STAGE, timeout_seconds=2 * HOUR)
@@ -18,9 +18,11 @@ def split(config: str, checked: Ref) -> StageResult:
     """Divide the rows into train, valid and test."""
     with open_workspace(config) as workspace:
         result = split_stage(workspace, checked)
+        said = tell(result)
         show_table(
-            workspace.pipeline.name, "splits", lambda: _rows_of_splits(result.ref), "Rows of each split, by class"
-        )
+            workspace.pipeline.name, "splits", lambda: _rows_of_splits(result.ref),
+            lambda: f"Rows by split and class: {_sizes(result.ref)}; {said}",
+        )  # fmt: skip
         return result
 
 
@@ -29,18 +31,21 @@ def encode(config: str, checked: Ref, splits: Ref) -> StageResult:
     """Fit the encoder on the training split, encode every row."""
     with open_workspace(config) as workspace:
         result = encode_stage(workspace, checked, splits)
+        said = tell(result)
         show_table(
-            workspace.pipeline.name,
-            "encoded",
-            lambda: _rows_encoded(result.ref),
-            f"Encoded Parquet: {result.ref.path}",
-        )
+            workspace.pipeline.name, "encoded", lambda: _rows_encoded(result.ref),
+            lambda: f"{_encoded(result.ref)}; {said}",
+        )  # fmt: skip
         return result
 
 
 def _rows_of_splits(splits: Ref) -> list[dict[str, Any]]:
     counts = read_manifest(splits)["meta"]["counts"]
     return [{"split": name, "rows": sum(classes.values()), **classes} for name, classes in counts.items()]
+
+
+def _sizes(splits: Ref) -> str:
+    return ", ".join(f"{row['split']} {row['rows']}" for row in _rows_of_splits(splits))
 
 
 def _rows_encoded(encoded: Ref) -> list[dict[str, Any]]:
@@ -50,7 +55,12 @@ def _rows_encoded(encoded: Ref) -> list[dict[str, Any]]:
             "split": name,
             "rows": count,
             "truncated": meta["truncated"][name],
-            "unknown share": meta["unknown_share"][name],
+            "unknown share": f"{meta['unknown_share'][name]:.2%}",
         }
         for name, count in meta["rows"].items()
     ]
+
+
+def _encoded(encoded: Ref) -> str:
+    meta = read_manifest(encoded)["meta"]
+    return f"{sum(meta['rows'].values())} rows encoded, {sum(meta['truncated'].values())} cut at encode.max_length"

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from prefect import task
+from prefect import get_run_logger, task
 
-from seqcls.artefacts import Ref
+from seqcls.artefacts import Ref, read_manifest
 from seqcls.stages import StageResult, evaluate_stage
 from seqcls.workspace import open_workspace
 from tasks.policy import HOUR, STAGE
-from tasks.show import show_markdown
+from tasks.show import show_markdown, tell
 
 
 @task(**STAGE, timeout_seconds=6 * HOUR)
@@ -18,10 +18,17 @@ def evaluate(config: str, model: Ref, checked: Ref) -> StageResult:
 
     with open_workspace(config) as workspace:
         result = evaluate_stage(workspace, model, checked)
+        said = tell(result)
         show_markdown(
             workspace.pipeline.name,
             "model-card",
             lambda: card_with_figures(result.ref),
-            f"Model card; full report: {result.ref.path}/report.html",
+            lambda: f"Model card: {_figures(result.ref)}; {said}",
         )
+        get_run_logger().info(f"report: {result.ref.folder / 'report.html'}")
         return result
+
+
+def _figures(evaluation: Ref) -> str:
+    meta = read_manifest(evaluation)["meta"]
+    return f"balanced accuracy {meta['balanced_accuracy']:.3f} on {meta['rows']} test rows"

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+from pathlib import Path
+from typing import Any
+
 from prefect import task
 
-from seqcls.artefacts import read_manifest
+from seqcls.artefacts import Ref, read_manifest
+from seqcls.messages import plural
 from seqcls.stages import StageResult, ingest_stage
 from seqcls.workspace import open_workspace
 from tasks.policy import HOUR, STAGE
-from tasks.show import show_table
+from tasks.show import show_table, tell
 
 
 @task(**STAGE, timeout_seconds=6 * HOUR)
@@ -16,10 +20,25 @@ def ingest(config: str) -> StageResult:
     """Read every training file; each row becomes a table row or a reject."""
     with open_workspace(config) as workspace:
         result = ingest_stage(workspace)
+        said = tell(result)
         show_table(
-            workspace.pipeline.name,
-            "files",
-            lambda: list(read_manifest(result.ref)["meta"]["files"]),
-            f"Files read, rows accepted and rejected: {result.ref.path}",
-        )
+            workspace.pipeline.name, "files", lambda: _rows(result.ref), lambda: f"{_counts(result.ref)}; {said}"
+        )  # fmt: skip
         return result
+
+
+def _rows(table: Ref) -> list[dict[str, Any]]:
+    """What people look for in the table of files, names first; digests are in the manifest."""
+    named = {"rows_in": "rows in", "accepted": "accepted", "rejected": "rejected", "split": "split"}
+    return [
+        {"file": Path(file["name"]).name}
+        | {shown: file[name] for name, shown in named.items() if file.get(name) not in (None, "")}
+        | {"path": file["name"]}
+        for file in read_manifest(table)["meta"]["files"]
+    ]
+
+
+def _counts(table: Ref) -> str:
+    meta = read_manifest(table)["meta"]
+    books = f"{meta['rows_in']} rows in, {meta['accepted']} accepted, {meta['rejected']} rejected"
+    return f"{plural(len(meta['files']), 'file')}, {books}"

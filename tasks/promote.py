@@ -6,7 +6,7 @@ from prefect import task
 
 from seqcls.artefacts import Ref
 from seqcls.ledger.stages import new_run_id
-from seqcls.messages import decision_table
+from seqcls.messages import decision_table, decision_title
 from seqcls.road import TrainOutcome, finish_training
 from seqcls.stages import StageResult
 from seqcls.workspace import open_workspace
@@ -20,6 +20,6 @@ def promote(config: str, done: list[StageResult], inputs: dict[str, Ref], model:
     with open_workspace(config) as workspace:
         outcome = finish_training(workspace, done, inputs, model, evaluation, new_run_id())
         show_markdown(
-            workspace.pipeline.name, "decision", lambda: decision_table(outcome), "Promotion: what the gate found"
-        )
+            workspace.pipeline.name, "decision", lambda: decision_table(outcome), lambda: decision_title(outcome)
+        )  # fmt: skip
         return outcome

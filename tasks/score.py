@@ -6,7 +6,7 @@ from typing import Any
 
 from prefect import task
 
-from seqcls.messages import night_table
+from seqcls.messages import escape, night_page, night_title, plural
 from seqcls.road import finish_scoring
 from seqcls.scoring import nightly
 from seqcls.scoring.plan import Plan, plan_scoring
@@ -14,7 +14,10 @@ from seqcls.scoring.publish import Published
 from seqcls.scoring.request import ScoreRequest
 from seqcls.workspace import open_workspace
 from tasks.policy import HOUR, STAGE
-from tasks.show import show_markdown, show_table
+from tasks.show import checks_of, show_markdown, show_table
+
+MOST_SHOWN = 10
+"""Pages of checks of refused files in one artifact."""
 
 
 @task(**STAGE, timeout_seconds=HOUR)
@@ -29,22 +32,17 @@ def plan(config: str, request: ScoreRequest) -> Plan:
     """What would be scored; nothing is written."""
     with open_workspace(config) as workspace:
         planned = plan_scoring(workspace, request)
-        show_table(
-            workspace.pipeline.name, "plan", lambda: _rows_planned(planned), f"Would be scored by {planned.model}"
-        )
+        show_table(workspace.pipeline.name, "plan", lambda: _rows_planned(planned), lambda: _planned(planned))
         return planned
-
-
-def _rows_planned(planned: Plan) -> list[dict[str, Any]]:
-    rows = [{"file": file.name, "day": file.day, "rows": file.rows, "refused": file.reason} for file in planned.files]
-    return rows or [{"file": "nothing"}]
 
 
 @task(**STAGE, timeout_seconds=6 * HOUR)
 def validate_new(config: str, discovery: nightly.Discovery) -> nightly.Prepared:
     """Ingest and validate each new file; of those of before, see that their rows are still there."""
     with open_workspace(config) as workspace:
-        return nightly.prepare(workspace, discovery)
+        prepared = nightly.prepare(workspace, discovery)
+        _show_stopped(workspace.pipeline.name, prepared)
+        return prepared
 
 
 @task(**STAGE, timeout_seconds=12 * HOUR)
@@ -53,11 +51,8 @@ def score_new(config: str, prepared: nightly.Prepared, run_id: str) -> nightly.N
     with open_workspace(config) as workspace:
         night = nightly.score_prepared(workspace, prepared, run_id)
         show_table(
-            workspace.pipeline.name,
-            "scored-files",
-            lambda: list(night.inputs) or [{"name": "nothing new"}],
-            f"Rows by file, scored by {night.model}",
-        )
+            workspace.pipeline.name, "scored-files", lambda: _rows_scored(night), lambda: night_title(prepared, night)
+        )  # fmt: skip
         return night
 
 
@@ -69,7 +64,41 @@ def publish_scores(config: str, prepared: nightly.Prepared, night: nightly.Night
         show_markdown(
             workspace.pipeline.name,
             "night",
-            lambda: night_table(prepared, night, files, workspace.output),
-            "The night: rows, rejects, files",
+            lambda: night_page(prepared, night, files, workspace.output),
+            lambda: night_title(prepared, night),
         )
         return files
+
+
+def _rows_planned(planned: Plan) -> list[dict[str, Any]]:
+    rows = [{"file": file.name, "day": file.day, "rows": file.rows, "refused": file.reason} for file in planned.files]
+    return rows or [{"file": "nothing"}]
+
+
+def _planned(planned: Plan) -> str:
+    return f"{plural(len(planned.files), 'file')} would be scored by {planned.model}"
+
+
+def _show_stopped(pipeline: str, prepared: nightly.Prepared) -> None:
+    """The checks of the files that a check has refused."""
+    stopped = [item for item in prepared.refused if item.checked]
+    if not stopped:
+        return
+    what = f"{plural(len(stopped), 'file')} refused by the checks: {', '.join(item.name for item in stopped)}"
+
+    def make() -> str:
+        pages = [f"# {escape(', '.join(item.names))}\n\n{checks_of(item.checked)}" for item in stopped[:MOST_SHOWN]]
+        return "\n\n".join(pages)
+
+    show_markdown(pipeline, "refused-checks", make, lambda: what[:200])
+
+
+def _rows_scored(night: nightly.Night) -> list[dict[str, Any]]:
+    """Of each file, what people look for."""
+    named = ("rows_in", "scored", "rejected", "abstained")
+    rows = [
+        {"file": item["name"], **{name.replace("_", " "): item[name] for name in named},
+         "complete": "yes" if item["complete"] else "no"}
+        for item in night.inputs
+    ]  # fmt: skip
+    return rows or [{"file": "nothing new"}]

@@ -1,22 +1,28 @@
 """Records -> Prefect artifacts: what people see in the UI. Counts and names only, never values of rows.
 
 Promise: a table or a page that cannot be made, or that the server does not take, is a warning in the log; the work of
-the stage is done and counts. So both are given as calls, which are made in here.
+the stage is done and counts. So they are given as calls, which are made in here.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 from prefect import get_run_logger
-from prefect.artifacts import create_markdown_artifact, create_table_artifact
+from prefect.artifacts import create_markdown_artifact
 
+from seqcls.artefacts import Ref
 from seqcls.display import only_shown
-from seqcls.errors import printable
+from seqcls.errors import SeqclsError, first_line, printable
+from seqcls.messages import checks_table, escape, failure_page
+from seqcls.stages import StageResult
+from seqcls.validation.checks import read_checks
 
 MAX_BYTES = 200_000
+MAX_ROWS = 500
 
 
 def artifact_key(pipeline: str, what: str) -> str:
@@ -24,19 +30,32 @@ def artifact_key(pipeline: str, what: str) -> str:
     return re.sub(r"[^a-z0-9-]+", "-", f"{pipeline}-{what}".lower()).strip("-")
 
 
-def show_table(pipeline: str, what: str, make: Callable[[], list[dict[str, Any]]], description: str) -> None:
+def show_table(
+    pipeline: str, what: str, make: Callable[[], list[dict[str, Any]]], describe: Callable[[], str]
+) -> None:  # fmt: skip
     """The rows that `make` gives."""
-    with only_shown(f"the artifact {what}", _warn):
-        create_table_artifact(table=make(), key=artifact_key(pipeline, what), description=description)
+    show_markdown(pipeline, what, lambda: _table(make()), describe)
 
 
-def show_markdown(pipeline: str, what: str, make: Callable[[], str], description: str) -> None:
+def _table(rows: list[dict[str, Any]]) -> str:
+    """As Markdown: the interface sorts the columns of a table artifact by name, and shows 17 digits of a share."""
+    names = list(dict.fromkeys(name for row in rows for name in row))
+    lines = ["| " + " | ".join(escape(name) for name in names) + " |", "|---" * len(names) + "|"]
+    lines += ["| " + " | ".join(_cell(row.get(name, "")) for name in names) + " |" for row in rows[:MAX_ROWS]]
+    return "\n".join([*lines, "", f"and {len(rows) - MAX_ROWS} more" if len(rows) > MAX_ROWS else ""])
+
+
+def _cell(value: object) -> str:
+    return f"{value:.4g}" if isinstance(value, float) else escape(value)
+
+
+def show_markdown(pipeline: str, what: str, make: Callable[[], str], describe: Callable[[], str]) -> None:
     """Markdown with figures as data URIs; the page is kept under what the server's database should hold."""
     with only_shown(f"the artifact {what}", _warn):
         text = make()
         if len(text.encode()) > MAX_BYTES:
             text = re.sub(r"!\[([^\]]*)\]\(data:[^)]*\)", r"*\1: see the report*", text)
-        create_markdown_artifact(markdown=text, key=artifact_key(pipeline, what), description=description)
+        create_markdown_artifact(markdown=text, key=artifact_key(pipeline, what), description=printable(describe()))
 
 
 def log_last_words(make: Callable[[], str]) -> None:
@@ -47,3 +66,20 @@ def log_last_words(make: Callable[[], str]) -> None:
 
 def _warn(line: str) -> None:
     get_run_logger().warning(line)
+
+
+def tell(result: StageResult) -> str:
+    """Say in the log what the command says of a stage; also for the descriptions of artifacts."""
+    said = "unchanged" if result.reused else f"{result.seconds:.1f} s"
+    get_run_logger().info(f"{result.stage}: {said}")
+    return said
+
+
+def show_failure(pipeline: str, error: SeqclsError) -> None:
+    """Why the run failed and what to do, in the words of the command."""
+    show_markdown(pipeline, "failed", lambda: failure_page(error), lambda: first_line(error))
+
+
+def checks_of(folder: str) -> str:
+    """Markdown of all checks in the folder of a `checked` artefact."""
+    return checks_table(read_checks(Ref(kind="checked", digest=Path(folder).name, path=folder)))

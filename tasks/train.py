@@ -10,12 +10,13 @@ from uuid import UUID
 from prefect import get_run_logger, task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
-from seqcls.artefacts import Ref
+from seqcls.artefacts import Ref, read_manifest
 from seqcls.display import only_shown
+from seqcls.messages import escape
 from seqcls.stages import StageResult, train_stage
 from seqcls.workspace import open_workspace
 from tasks.policy import HOUR, STAGE
-from tasks.show import artifact_key
+from tasks.show import artifact_key, show_markdown, tell
 
 SECONDS_BETWEEN_LINES = 30.0  # of the log; an epoch takes from a tenth of a second to an hour
 
@@ -71,4 +72,32 @@ class EpochBar:
 def train(config: str, encoded: Ref) -> StageResult:
     """Train one network; with `family = "auto"`, after a search, whose trials are lines of the log."""
     with open_workspace(config) as workspace:
-        return train_stage(workspace, encoded, EpochBar(workspace.pipeline.name), get_run_logger().info)
+        name, notes = workspace.pipeline.name, list[str]()
+
+        def note(line: str) -> None:
+            get_run_logger().info(line)
+            notes.append(line)
+
+        result = train_stage(workspace, encoded, EpochBar(name), note)
+        said = tell(result)
+        show_markdown(name, "training", lambda: _page(result, notes), lambda: _title(result, notes, said))
+        return result
+
+
+def _network(model: Ref) -> str:
+    meta = read_manifest(model)["meta"]
+    epochs = f"best epoch {meta['best_epoch']} of {meta['epochs']}"
+    return f"{meta['family']}, {meta['parameters']:,} parameters, {epochs}"
+
+
+def _page(result: StageResult, notes: list[str]) -> str:
+    """What was trained and how; a model that was there already says so."""
+    lines = [f"# {_network(result.ref)}", "", *(f"- {escape(line)}" for line in notes)]
+    if result.reused:
+        lines.append("Nothing was trained: data, settings and code are those of an earlier run, and so is the model.")
+    return "\n".join(lines)
+
+
+def _title(result: StageResult, notes: list[str], said: str) -> str:
+    resumed = "".join(f"{line}; " for line in notes if line.startswith("goes on from"))
+    return f"{_network(result.ref)}; {resumed}{said}"

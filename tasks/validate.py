@@ -5,23 +5,31 @@ from __future__ import annotations
 from prefect import task
 
 from seqcls.artefacts import Ref
-from seqcls.messages import checks_table
+from seqcls.errors import DataRefused, first_line
 from seqcls.stages import StageResult, validate_stage
 from seqcls.validation.checks import read_checks
 from seqcls.workspace import open_workspace
 from tasks.policy import HOUR, STAGE
-from tasks.show import show_markdown
+from tasks.show import checks_of, show_markdown, tell
 
 
 @task(**STAGE, timeout_seconds=6 * HOUR)
 def validate(config: str, table: Ref) -> StageResult:
     """Run the rules and Great Expectations; rows that break a rule are set aside with their reasons."""
     with open_workspace(config) as workspace:
-        result = validate_stage(workspace, table)
-        show_markdown(
-            workspace.pipeline.name,
-            "checks",
-            lambda: checks_table(read_checks(result.ref)),
-            "Checks, and rows set aside by rule",
-        )
+        name = workspace.pipeline.name
+        try:
+            result = validate_stage(workspace, table)
+        except DataRefused as error:
+            if error.checked:  # the night on which the checks matter
+                folder, stopped = error.checked, first_line(error)
+                show_markdown(name, "checks", lambda: checks_of(folder), lambda: f"Stopped: {stopped}")
+            raise
+        said = tell(result)
+        show_markdown(name, "checks", lambda: checks_of(result.ref.path), lambda: f"{_books(result.ref)}; {said}")
         return result
+
+
+def _books(checked: Ref) -> str:
+    report = read_checks(checked)
+    return f"{report.accepted} of {report.rows_in} rows accepted, {report.rejected} set aside"

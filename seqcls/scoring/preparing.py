@@ -36,6 +36,8 @@ class Refusal(BaseModel):
     digest: str = ""
     copies: tuple[str, ...] = ()
     """Further names of the same content."""
+    checked: str = ""
+    """The folder of its `checked` artefact, where it was a check that said no."""
     since: str = ""
     """Set aside: the day (UTC) of the run that failed for it."""
 
@@ -89,7 +91,10 @@ def prepare_new(workspace: Workspace, discovery: Discovery) -> Prepared:
             close_input(workspace.ledger, workspace.pipeline.name, file.digest, "refused", detail=str(error))
             if is_unchanged(file.as_input(), workspace.pipeline.score_source, workspace.folder):
                 refused.append(
-                    Refusal(name=file.name, reason=_about(file, error), digest=file.digest, copies=file.copies)
+                    Refusal(
+                        name=file.name, reason=_about(file, error), digest=file.digest, copies=file.copies,
+                        checked=error.checked if isinstance(error, DataRefused) else "",
+                    )
                 )  # fmt: skip
             else:
                 waiting.append(f"{file.name} (changed while being read)")

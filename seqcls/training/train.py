@@ -91,7 +91,7 @@ def train_here(
     with reproducible(pipeline.seed, threads_of(pipeline.train), device):
         run = begin(encoded, pipeline, store, device, progress, team)
         if tell is not None:
-            for line in run.at.choices.lines():
+            for line in (*_resumed(run), *run.at.choices.lines()):
                 tell(line)
         while not run.finished:
             run.next_epoch()
@@ -101,6 +101,13 @@ def train_here(
         digest = team.texts(ref.digest if ref is not None else "")[0]  # the others wait here
     ref = store.ref("model", digest)
     return TrainResult(ref, time.perf_counter() - began, run.rows, run.rows / max(run.seconds, 1e-9))
+
+
+def _resumed(run: Run | Fit) -> list[str]:
+    """Where a training goes on that was stopped."""
+    if not run.at.epoch and not run.at.step:
+        return []
+    return [f"goes on from epoch {run.at.epoch + 1}" + (f", step {run.at.step + 1}" if run.at.step else "")]
 
 
 def begin(

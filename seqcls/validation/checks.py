@@ -82,12 +82,16 @@ class Stop:
     others: int | None = None
     """Rows that were rejected and are not what stops the run; None where the rejected rows do."""
 
-    def as_error(self, rejects: Path) -> DataRefused:
+    def as_error(self, checked: Path) -> DataRefused:
+        """The error that names the rejects, and says where all the checks are."""
+        rejects = checked / "rejects.parquet"
         step = f"see each rejected row with its reasons in {rejects}; {self.advice}"
         if self.others is not None:
             told = f" (the {self.others} rejected rows stand with their reasons in {rejects})" if self.others else ""
             step = self.advice + told
-        return self.error(self.found, where=self.where, expected=self.expected, next_step=step)
+        error = self.error(self.found, where=self.where, expected=self.expected, next_step=step)
+        error.checked = str(checked)
+        return error
 
 
 def read_checks(ref: Ref) -> CheckReport:

@@ -82,7 +82,7 @@ def _validate(table: Ref, asked: Asked, store: ArtefactStore, seed: str) -> Ref:
         draft.inputs["table"] = table.digest
         draft.meta |= {**_meta(report), "sources": manifest["inputs"]}
     if stop:
-        raise stop.as_error(done[0].folder / "rejects.parquet")
+        raise stop.as_error(done[0].folder)
     return done[0]
 
 

@@ -99,4 +99,4 @@ def test_the_command_shows_escapes_and_obeys_none(tmp_path: Path, capsys: pytest
 
 @pytest.mark.fault("F53", tried="the same in a table of the user interface", outcome="neither markup nor control")
 def test_a_table_of_the_interface_shows_text_as_text() -> None:
-    assert escape(f"{RED}<b>|[x](http://evil)`\n") == "\\x1b\\[31m&lt;b&gt;\\|\\[x](http://evil)&#96; "
+    assert escape(f"{RED}<b>|[x](http://evil)`\n") == "\\\\x1b\\[31m\\<b\\>\\|\\[x\\](http\\://evil)\\`\\\\n"

@@ -12,7 +12,7 @@ import pytest
 
 from seqcls.errors import DataRefused
 from seqcls.ledger.chunks import list_inputs
-from seqcls.messages import after_scoring, night_table
+from seqcls.messages import after_scoring, night_page
 from seqcls.road import ScoreOutcome, score_pipeline
 from seqcls.scoring.nightly import ScoreRequest, require_usable
 from seqcls.scoring.plan import plan_lines, plan_scoring
@@ -82,7 +82,7 @@ def test_the_next_nights_say_in_a_line_that_it_is_still_there_and_end_well(confi
             "nothing new that can be used. Next: mend or remove the files that are named"
         )
     with open_workspace(config) as workspace:
-        table = night_table(outcome.prepared, outcome.night, outcome.files, workspace.output)
+        table = night_page(outcome.prepared, outcome.night, outcome.files, workspace.output)
         plan = plan_lines(plan_scoring(workspace, ScoreRequest()), "pairs.toml")
     assert "## Set aside by an earlier run, still there" in table
     assert "## Refused files" not in table

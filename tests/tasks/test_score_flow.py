@@ -75,8 +75,7 @@ def test_a_flow_whose_artifacts_fail_scores_and_publishes(
         asked.append(str(given["key"]))
         raise RuntimeError("no such table: artifact")
 
-    for name in ("create_table_artifact", "create_markdown_artifact"):
-        monkeypatch.setattr(f"tasks.show.{name}", refuse)
+    monkeypatch.setattr("tasks.show.create_markdown_artifact", refuse)
     monkeypatch.setattr("flows.score.after_scoring", lambda *given: str(given[99]))
     assert score_flow(ScoreParams(config=str(config)))["scored"] == 90
     assert asked == ["pairs-scored-files", "pairs-night"]

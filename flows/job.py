@@ -1,0 +1,52 @@
+"""`@job("train")`: a flow of ours. What every one of them does beside its recipe.
+
+A run of it carries our tag, gives signs of life, keeps the name that a person typed, and when it fails for a reason
+that we know, its page shows one message with what to do instead of the traceback of three libraries.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from functools import wraps
+from inspect import signature
+from typing import Any
+
+from prefect import Flow, tags
+
+from flows.parameters import RunParams
+from flows.run_names import name_run, pipeline_of
+from seqcls.errors import SeqclsError
+from tasks.heartbeat import signs_of_life
+from tasks.messages import log_messages_alone
+from tasks.ours import TAG
+from tasks.show import show_failure
+
+Recipe = Callable[..., dict[str, Any]]
+
+
+class Job(Flow[..., dict[str, Any]]):
+    """A flow whose runs carry our tag also when they are started from a shell, without a deployment."""
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        with tags(TAG):
+            return super().__call__(*args, **kwargs)
+
+
+def job(name: str) -> Callable[[Recipe], Job]:
+    """A recipe, `(params) -> figures of the run`, becomes a flow."""
+
+    def make(recipe: Recipe) -> Job:
+        @wraps(recipe)
+        def run(params: RunParams) -> dict[str, Any]:
+            log_messages_alone()
+            with signs_of_life():
+                try:
+                    return recipe(params)
+                except SeqclsError as error:
+                    show_failure(pipeline_of(params.config), error)
+                    raise
+
+        run.__signature__ = signature(recipe, eval_str=True)  # type: ignore[attr-defined]  # whose types are read
+        return Job(run, name=name, flow_run_name=name_run, persist_result=True, result_serializer="json")
+
+    return make

@@ -1,0 +1,53 @@
+"""Names by which people tell runs apart: what they typed, else the flow, its pipeline and what came of it."""
+
+from __future__ import annotations
+
+from functools import cache
+from pathlib import Path
+
+from coolname.data import config as word_lists  # what Prefect makes up names of
+from prefect.client.orchestration import get_client
+from prefect.runtime import flow_run
+
+from flows.parameters import RunParams
+from seqcls.config import load_pipeline
+from seqcls.errors import ConfigRefused
+
+
+def name_run() -> str:
+    """`train-ecg`; a name that a person typed is kept."""
+    params = flow_run.get_parameters()["params"]
+    config = params.config if isinstance(params, RunParams) else params["config"]
+    given = flow_run.get_name() or ""
+    return f"{flow_run.get_flow_name()}-{pipeline_of(config)}" if is_made_up(given) else given
+
+
+def name_outcome(config: str, outcome: str) -> None:
+    """`train-ecg v3`, once that is known; a typed name is kept."""
+    ours, number = f"{flow_run.get_flow_name()}-{pipeline_of(config)}", flow_run.get_id()
+    if flow_run.get_name() == ours and number:
+        with get_client(sync_client=True) as client:
+            client.update_flow_run(number, name=f"{ours} {outcome}")
+
+
+def pipeline_of(config: str) -> str:
+    """Its name; a config that cannot be read gives the file's name."""
+    try:
+        return load_pipeline(config).pipeline.name
+    except ConfigRefused:
+        return Path(config).stem
+
+
+def is_made_up(name: str) -> bool:
+    """Whether Prefect drew this name, such as `tiny-rottweiler`: an adjective and an animal."""
+    first, hyphen, second = name.partition("-")
+    return not name or (bool(hyphen) and {first, second} <= _words("an"))
+
+
+@cache
+def _words(name: str) -> frozenset[str]:
+    """All words of one of its lists, which may consist of lists."""
+    found = word_lists[name]
+    if "lists" in found:
+        return frozenset[str]().union(*(_words(part) for part in found["lists"]))
+    return frozenset(found.get("words", ()))
