@@ -3,17 +3,11 @@
 from __future__ import annotations
 
 import importlib.metadata
-import os
 import shutil
-import sqlite3
-import urllib.request
 from collections import Counter
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.error import URLError
-from urllib.parse import quote
 
 from sqlalchemy import text
 
@@ -23,6 +17,7 @@ from seqcls.errors import ConfigRefused, SeqclsError, WorldFailed
 from seqcls.ledger.chunks import done_chunks
 from seqcls.ledger.models import alias_history, get_alias, list_models
 from seqcls.ledger.references import find_references
+from seqcls.prefect_server import database_health, server_health
 from seqcls.registry.journal import as_move, unknown_moves, wrong_times
 from seqcls.registry.versions import CHAMPION
 from seqcls.scoring.score_folder import compare, faults_of_list
@@ -55,7 +50,10 @@ class Finding:
 
 def examine(config: Path | None, progress: Progress | None = None) -> list[Finding]:
     """All findings; a config adds those of its store, whose artefacts are read byte for byte."""
-    findings = [_version(name) for name in LIMITS] + [_server(), _prefect_database()]
+    findings = [_version(name) for name in LIMITS] + [
+        Finding("prefect server", *server_health()),
+        Finding("prefect database", *database_health()),
+    ]
     if config is not None:
         try:
             loaded = load_pipeline(config)
@@ -85,43 +83,6 @@ def _version(name: str) -> Finding:
 def _parts(version: str) -> tuple[int, ...]:
     numbers = version.partition("+")[0].split(".")
     return tuple(int(number) for number in numbers if number.isdigit())
-
-
-def _server() -> Finding:
-    """Only a server that is configured is asked; training and scoring from the command line need none."""
-    url = os.environ.get("PREFECT_API_URL")
-    if not url:
-        return Finding("prefect server", True, "none configured (PREFECT_API_URL is not set)")
-    if not url.startswith(("http://", "https://")):
-        return Finding("prefect server", False, f"PREFECT_API_URL is {url!r}", "set it to http://127.0.0.1:4200/api")
-    try:
-        with urllib.request.urlopen(f"{url}/health", timeout=5) as answer:  # noqa: S310 (scheme checked above)
-            return Finding(
-                "prefect server", answer.status == 200, f"{url} answers {answer.status}", "prefect server start"
-            )
-    except (URLError, TimeoutError) as error:
-        return Finding("prefect server", False, f"{url} does not answer ({error})", "prefect server start")
-
-
-def _prefect_database() -> Finding:
-    """Runs and schedules, no data: training and scoring from the command line do without it."""
-    what, path = "prefect database", Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser() / "prefect.db"
-    if os.environ.get("PREFECT_API_DATABASE_CONNECTION_URL"):
-        return Finding(what, True, "not in a file of PREFECT_HOME")
-    if not path.is_file():
-        return Finding(what, True, f"none yet ({path})")
-    try:
-        with closing(sqlite3.connect(f"file:{quote(str(path))}?mode=ro", uri=True, timeout=2.0)) as connection:
-            answer = connection.execute("PRAGMA quick_check(1)").fetchone()[0]
-    except sqlite3.Error as error:
-        answer = str(error)
-    remedy = (
-        "stop the server and the workers"
-        if "locked" in answer
-        else f"stop the server and the workers, move {path} away, `make server` and `make deploy`: "
-        "the history of runs is lost, models and scores are not"
-    )
-    return Finding(what, answer == "ok", f"{path}: {' '.join(answer.split())}", remedy)
 
 
 def _disk(store: Path) -> Finding:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect import task
 
 from seqcls.artefacts import Ref
-from seqcls.errors import DataRefused, first_line
+from seqcls.errors import DataRefused
 from seqcls.stages import StageResult, validate_stage
 from seqcls.validation.checks import read_checks
 from seqcls.workspace import open_workspace
@@ -22,7 +22,7 @@ def validate(config: str, table: Ref) -> StageResult:
             result = validate_stage(workspace, table)
         except DataRefused as error:
             if error.checked:  # the night on which the checks matter
-                folder, stopped = error.checked, first_line(error)
+                folder, stopped = error.checked, error.found
                 show_markdown(name, "checks", lambda: checks_of(folder), lambda: f"Stopped: {stopped}")
             raise
         said = tell(result)

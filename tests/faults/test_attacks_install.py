@@ -116,6 +116,20 @@ def test_without_its_password_the_server_answers_nobody(stack: Stack) -> None:
     assert f"it is the line in {stack.home / 'server.password'}" in (stack.home / "server.log").read_text()
 
 
+@pytest.mark.server
+@pytest.mark.slow
+@pytest.mark.fault(
+    "O17",
+    tried="`seqcls doctor` beside the running server of `make server`, which asks for a password",
+    outcome="it finds the server by itself and says that it answers",
+)
+def test_doctor_finds_the_running_server(stack: Stack) -> None:
+    command = [sys.executable, "-m", "seqcls", "doctor"]
+    env = {name: value for name, value in stack.env.items() if name != "PREFECT_API_URL"}
+    done = subprocess.run(command, env=env, capture_output=True, text=True)
+    assert f"ok  prefect server: {stack.env['PREFECT_API_URL']} answers 200" in done.stdout
+
+
 @pytest.mark.fault(
     "A10",
     tried="the settings that the Makefile exports",

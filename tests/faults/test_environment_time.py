@@ -9,10 +9,12 @@ import signal
 import sqlite3
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
 from datetime import UTC, datetime, timedelta
+from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
@@ -153,6 +155,42 @@ def test_a_locked_prefect_database_is_named_by_doctor(tmp_path: Path, monkeypatc
         healthy, found, remedy = finding("prefect database")
     assert (healthy, found) == (False, f"{path}: database is locked")
     assert remedy == "stop the server and the workers"
+
+
+@pytest.mark.fault(
+    "O17",
+    tried="doctor without PREFECT_API_URL beside a server of `make server`, and after it died",
+    outcome="doctor knows its address and asks it; dead, it names the address and advises `make server`",
+)
+def test_doctor_knows_the_server_of_make_server(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.delenv("PREFECT_API_URL", raising=False)
+    monkeypatch.delenv("PREFECT_HOME", raising=False)
+    monkeypatch.chdir(tmp_path)
+    home = tmp_path / ".prefect"
+    home.mkdir()
+    assert finding("prefect server") == (True, "none was started (`make server` starts one)", "")
+    assert finding("prefect database")[1] == f"none yet ({home / 'prefect.db'})"
+    with HTTPServer(("127.0.0.1", 0), Healthy) as server:
+        url = f"http://127.0.0.1:{server.server_port}/api"
+        (home / "server.url").write_text(f"{url}\n")
+        threading.Thread(target=server.handle_request).start()
+        assert finding("prefect server") == (True, f"{url} answers 200", "")
+    healthy, found, remedy = finding("prefect server")
+    assert (healthy, found.startswith(f"{url} does not answer")) == (False, True)
+    assert remedy == f"`make server`; where no server is wanted any more, remove {home / 'server.url'}"
+    (home / "server.url").unlink()
+    assert finding("prefect server")[0]
+
+
+class Healthy(BaseHTTPRequestHandler):
+    """Answers as /api/health does."""
+
+    def do_GET(self) -> None:
+        self.send_response(200 if self.path == "/api/health" else 401)
+        self.end_headers()
+
+    def log_message(self, *_words: object) -> None:
+        """Nothing on standard error."""
 
 
 def make_prefect_database(home: Path) -> Path:
