@@ -162,6 +162,19 @@ class Stack:
             body["job_variables"] = {"env": {"DO_NOT_TRACK": "1", "SEQCLS_FAILPOINT": failpoint, **(more or {})}}
         return str(self.ask("POST", f"/deployments/{found['id']}/create_flow_run", body)["id"])
 
+    def add_run(self, flow: str, state: str, tags: list[str]) -> str:
+        """A run without a process, as a shell or another project makes it; its id."""
+        number = self.ask("POST", "/flows/", {"name": flow})["id"]
+        body = {"flow_id": number, "state": {"type": state}, "tags": tags}
+        return str(self.ask("POST", "/flow_runs/", body)["id"])
+
+    def suspend(self, run: str, minutes: float = 5.0) -> None:
+        """As the button of the UI does."""
+        until = (datetime.now(UTC) + timedelta(minutes=minutes)).isoformat()
+        details = {"pause_timeout": until, "pause_reschedule": True}
+        state = {"type": "PAUSED", "name": "Suspended", "state_details": details}
+        assert self.ask("POST", f"/flow_runs/{run}/set_state", {"state": state})["status"] == "ACCEPT"
+
     def state(self, run: str) -> dict[str, Any]:
         """`type`, `name`, `message`, ... of a run's state."""
         return dict(self.ask("GET", f"/flow_runs/{run}")["state"])

@@ -8,7 +8,7 @@ from __future__ import annotations
 import os
 import signal
 from collections.abc import Iterator
-from datetime import UTC, datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -37,16 +37,9 @@ def quick(stack: Stack) -> Iterator[None]:
         list(install_zombie_automations())
 
 
-def add_run(stack: Stack, flow: str, state: str, tags: list[str]) -> str:
-    """A run without a process, as a shell or another project makes it; its id."""
-    number = stack.ask("POST", "/flows/", {"name": flow})["id"]
-    body = {"flow_id": number, "state": {"type": state}, "tags": tags}
-    return str(stack.ask("POST", "/flow_runs/", body)["id"])
-
-
 def wait_for_the_automations(stack: Stack, state: str = "RUNNING") -> None:
     """Until they have ended a run of ours that is younger than all others here."""
-    assert stack.wait(add_run(stack, "train", state, [TAG]))["type"] == "CRASHED"
+    assert stack.wait(stack.add_run("train", state, [TAG]))["type"] == "CRASHED"
 
 
 @pytest.mark.fault(
@@ -57,14 +50,14 @@ def wait_for_the_automations(stack: Stack, state: str = "RUNNING") -> None:
 )
 def test_runs_of_other_people_are_left_alone(stack: Stack, quick: None) -> None:
     others = {
-        add_run(stack, "train", "RUNNING", []): "RUNNING",
-        add_run(stack, "their-flow", "RUNNING", [TAG]): "RUNNING",
-        add_run(stack, "their-flow", "RUNNING", ["theirs"]): "RUNNING",
-        add_run(stack, "train", "PENDING", ["theirs"]): "PENDING",
+        stack.add_run("train", "RUNNING", []): "RUNNING",
+        stack.add_run("their-flow", "RUNNING", [TAG]): "RUNNING",
+        stack.add_run("their-flow", "RUNNING", ["theirs"]): "RUNNING",
+        stack.add_run("train", "PENDING", ["theirs"]): "PENDING",
     }
     wait_for_the_automations(stack)
     wait_for_the_automations(stack, "PENDING")
-    dead = add_run(stack, "score", "RUNNING", [TAG])
+    dead = stack.add_run("score", "RUNNING", [TAG])
     with get_client(sync_client=True) as client:
         crash_silent_runs(client, timedelta(0), timedelta(0))
     assert stack.state(dead)["type"] == "CRASHED"
@@ -89,14 +82,6 @@ def test_what_an_earlier_make_deploy_left_is_brought_up_to_date(stack: Stack, qu
     assert stack.ask("GET", "/deployments/name/score/nightly")["tags"] == ["scoring", TAG]
 
 
-def suspend(stack: Stack, run: str) -> None:
-    """As the button of the UI does."""
-    until = (datetime.now(UTC) + timedelta(minutes=5)).isoformat()
-    details = {"pause_timeout": until, "pause_reschedule": True}
-    state = {"type": "PAUSED", "name": "Suspended", "state_details": details}
-    assert stack.ask("POST", f"/flow_runs/{run}/set_state", {"state": state})["status"] == "ACCEPT"
-
-
 def events_of(stack: Stack, run: str, name: str) -> list[dict[str, Any]]:
     body = {"filter": {"event": {"name": [name]}, "resource": {"id": [f"prefect.flow-run.{run}"]}}}
     return list(stack.ask("POST", "/events/filter", body)["events"])
@@ -111,7 +96,7 @@ def test_a_suspended_run_stays_suspended_and_can_be_resumed(stack: Stack, quick:
     config = write_project(stack.project / "suspended", rows=120, family="cnn")
     run = stack.begin("train/manual", str(config.relative_to(stack.project)), "epoch_ended=stop", QUICK)
     stopped = stack.wait_until_stopped(run)
-    suspend(stack, run)
+    stack.suspend(run)
     for pid in stopped:
         os.kill(pid, signal.SIGCONT)
     stack.wait_for_event(run, "prefect.flow-run.waiting")
