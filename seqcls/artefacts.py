@@ -113,7 +113,7 @@ class ArtefactStore:
     def take_up(self, ref: Ref) -> None:
         """Say that this run uses an artefact, before it looks whether it is there; `seqcls gc` passes over it then."""
         if self.holds is not None:
-            make_folder(self.holds.parent, 0o700)  # the ledger may be elsewhere
+            make_folder(self.holds.parent)  # the ledger may be elsewhere
             with open(self.holds, "a", encoding="ascii") as file:
                 file.write(f"{ref.kind} {ref.digest}\n")
         with suppress(FileNotFoundError):
@@ -162,7 +162,7 @@ class ArtefactStore:
         folder = ref.folder.with_name(temporary_name())
         try:
             for name, source in {MANIFEST: ref.folder / MANIFEST, **files}.items():
-                make_folder((folder / name).parent, 0o700)
+                make_folder((folder / name).parent)
                 shutil.copyfile(source, folder / name)
             fsync_tree(folder)
             self.set_aside(ref)

@@ -98,5 +98,5 @@ def _set_published_aside(workspace: Workspace, chunk: Row[Any]) -> None:
     for place in (chunk.published_as, rejects_place(chunk.published_as, chunk.rescored_with)):
         path = workspace.output / place
         if path.is_file():
-            make_folder(target, 0o700)
+            make_folder(target)
             shutil.move(path, target / f"published-{path.stem}-{temporary_name().rpartition('~')[2]}{path.suffix}")
