@@ -99,6 +99,13 @@ def open_rescoring(database: Database, first: Row[Any], version: int, checked_di
     return database.transact(work)
 
 
+def is_only_input_with(database: Database, pipeline: str, digest: str, prefix: str) -> bool:
+    """Whether no other input of the pipeline has a digest that begins like this one."""
+    alike = and_(inputs.c.input_digest >= prefix, inputs.c.input_digest < f"{prefix}g")  # digits are 0 to f
+    others = select(inputs.c.name).where(inputs.c.pipeline == pipeline, alike, inputs.c.input_digest != digest)
+    return database.transact(lambda connection: connection.execute(others.limit(1)).first()) is None
+
+
 def close_input(
     database: Database, pipeline: str, digest: str, state: str, *, rescored_with: int = 0, **values: Any
 ) -> None:

@@ -27,7 +27,6 @@ from seqcls.ledger.chunks import (
     claim_chunk,
     close_input,
     commit_chunk,
-    done_chunks,
     release_chunk,
     sum_chunks,
     superseded,
@@ -40,6 +39,7 @@ from seqcls.registry.versions import champion
 from seqcls.scorer import Scorer, open_scorer
 from seqcls.scoring.abstaining import least_confidence
 from seqcls.scoring.days import day_of_input
+from seqcls.scoring.naming import name_place
 from seqcls.scoring.score_table import score_rows
 from seqcls.table import REJECTS
 from seqcls.workspace import Workspace
@@ -190,11 +190,7 @@ def _write(
         "rejected": rejects.num_rows,
         "abstained": abstained,
     }
-    name = f"part-{claim.input_digest[:16]}-{claim.chunk:05d}.parquet"
-    place = f"model=v{model.version}/scored_on={now:%Y-%m-%d}/{name}"
-    if place in {row.published_as for row in done_chunks(workspace.ledger, claim.pipeline, claim.input_digest)}:
-        # A chunk that was damaged is scored again by the version that re-scored it on the same day.
-        place = place.replace(".parquet", f"-of-v{claim.rescored_with}.parquet")
+    place = name_place(workspace, claim, model.version, now)
     with workspace.store.write("scores") as (draft, done):
         write_parquet(draft.folder / "scores.parquet", scores)
         write_parquet(draft.folder / "rejects.parquet", rejects)
