@@ -107,6 +107,7 @@ def load_model(ref: Ref, device: torch.device | None = None) -> LoadedModel:
         tensors = turn_flattened(tensors, manifest.model)
     model = build_model(manifest.model, manifest.inputs, len(manifest.labels))
     _check_shapes(model.state_dict(), tensors, ref.folder / WEIGHTS)
+    _check_finite(tensors, ref.folder / WEIGHTS)
     model.load_state_dict(tensors)
     model.eval()
     return LoadedModel(model.to(device or torch.device("cpu")), labels, inputs, manifest.model, manifest)
@@ -176,6 +177,21 @@ def _check_shapes(expected: dict[str, Tensor], found: dict[str, Tensor], path: P
             where=str(path),
             expected="the weights of the network in model.json",
             next_step="train the model again",
+        )
+
+
+def _check_finite(tensors: dict[str, Tensor], path: Path) -> None:
+    """No family has a weight on purpose that is NaN or infinite: every answer would be NaN as well."""
+    counts = {name: int((~torch.isfinite(tensor)).sum()) for name, tensor in tensors.items()}
+    faults = [f"{name}: {count} of {tensors[name].numel()}" for name, count in sorted(counts.items()) if count]
+    if faults:
+        raise DataRefused(
+            f"weights that are NaN or infinite: {'; '.join(faults)}",
+            where=str(path),
+            expected="finite numbers",
+            next_step="`seqcls rollback CONFIG` where another version was champion before; "
+            "else move this folder out of the store, `seqcls train CONFIG` makes the model again, and "
+            "`seqcls promote CONFIG --version N --force --why TEXT` makes that one champion",
         )
 
 

@@ -16,7 +16,7 @@ from pydantic import BaseModel, ConfigDict
 
 from seqcls.artefacts import read_json
 from seqcls.config.train import PromoteConfig
-from seqcls.errors import one_line
+from seqcls.errors import Corrupted, DataRefused, one_line
 from seqcls.ledger.models import ModelVersion
 from seqcls.parquet import iterate, read_parquet, shards
 from seqcls.workspace import Workspace
@@ -126,7 +126,16 @@ def _compare(workspace: Workspace, rules: PromoteConfig, challenger: ModelVersio
     from seqcls.evaluation.intervals import paired_difference
 
     rows = _test_rows(workspace, challenger)
-    ours, theirs = (_predict_labels(workspace, version, rows) for version in (challenger, champion))
+    ours = _predict_labels(workspace, challenger, rows)
+    try:
+        theirs = _predict_labels(workspace, champion, rows)
+    except (DataRefused, Corrupted) as error:  # it does not score either; a person's word can put it aside
+        return Check(
+            rule=f"not worse than {champion.name}",
+            passed=False,
+            found=f"{champion.name} cannot be opened ({error.where}: {error.found})",
+            expected="a champion to compare with, or --force",
+        )
     truth = rows["label"].to_pylist()
     names = sorted({*truth, *ours, *theirs})
     index = {name: position for position, name in enumerate(names)}

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Row
 
 from seqcls.display import harmless
-from seqcls.errors import CheckBroken, Corrupted, DataRefused, NotEnough
+from seqcls.errors import BudgetExceeded, CheckBroken, Corrupted, DataRefused, NotEnough
 from seqcls.ledger.chunks import list_inputs
 from seqcls.ledger.stages import new_run_id
 from seqcls.ledger.tries import cut_off
@@ -31,6 +31,7 @@ from seqcls.scoring.request import ScoreRequest, check_request
 from seqcls.scoring.rescore import find_history, prepare_history
 from seqcls.scoring.rows_again import Places
 from seqcls.scoring.score_folder import require_own_folder
+from seqcls.scoring.unscored import over_budget
 from seqcls.workspace import Workspace
 
 __all__ = [
@@ -68,6 +69,8 @@ class Night(BaseModel):
     """Inputs for whose chunks memory or space did not suffice, while it did for others."""
     set_aside: tuple[Refusal, ...] = ()
     """The same, for which a run has failed before."""
+    over_budget: tuple[Refusal, ...] = ()
+    """Inputs that are scored, of which the model could not score too many rows."""
 
 
 def discover(workspace: Workspace, request: ScoreRequest = EVERYTHING) -> Discovery:
@@ -113,9 +116,11 @@ def score_prepared(
     scorers = ScorerCache(workspace, version)
     results: list[ScoredInput] = []
     short: list[tuple[Row[Any], NotEnough]] = []
+    too_many: list[Refusal | None] = []
     for digest in prepared.inputs:
         try:
             results.append(score_input(workspace, rows[digest], scorers, run_id, progress))
+            too_many.append(over_budget(workspace, rows[digest], results[-1]))
         except NotEnough as error:
             short.append((rows[digest], error))
     refused, told = _too_large(workspace, short)
@@ -142,6 +147,7 @@ def score_prepared(
         note=last.note if last else "",
         refused=refused,
         set_aside=told,
+        over_budget=tuple(filter(None, too_many)),
     )
 
 
@@ -156,20 +162,28 @@ def _too_large(
 def with_refused(prepared: Prepared, night: Night) -> Prepared:
     """What was prepared, with the inputs that could not be scored among those that could not be used."""
     refused, told = (*prepared.refused, *night.refused), (*prepared.set_aside, *night.set_aside)
-    return prepared.model_copy(update={"refused": refused, "set_aside": told})
+    return prepared.model_copy(update={"refused": refused, "set_aside": told, "over_budget": night.over_budget})
 
 
 def require_usable(prepared: Prepared) -> None:
-    """After everything else is committed: name the files that could not be used."""
+    """After everything else is committed: name the files that could not be used, or of which too little was scored."""
+    heads, steps = [], []
     if prepared.refused:
-        listed = "\n".join(f"  {item.reason}{item.also}" for item in prepared.refused)
+        done = "set aside" if prepared.fails_once else "refused"
         once = ", and says in a line which are still there" if prepared.fails_once else ""
-        raise DataRefused(
-            f"{len(prepared.refused)} file{'s' if len(prepared.refused) > 1 else ''} "
-            f"{'set aside' if prepared.fails_once else 'refused'} (all other files are scored)\n{listed}",
-            where="score.files",
-            next_step=f"mend or remove these files; the next run takes up what has changed{once}",
-        )
+        heads.append(f"{_files(prepared.refused)} {done} (all other files are scored)")
+        steps.append(f"mend or remove these files; the next run takes up what has changed{once}")
+    if prepared.over_budget:
+        heads.append(f"{_files(prepared.over_budget)} scored with too many rows rejected (published)")
+        steps.append("look at what the score files hold of these; they are not scored again by themselves")
+    if heads:
+        listed = "\n".join(f"  {item.reason}{item.also}" for item in (*prepared.refused, *prepared.over_budget))
+        failure = DataRefused if prepared.refused else BudgetExceeded
+        raise failure(f"{'; '.join(heads)}\n{listed}", where="score.files", next_step="; ".join(steps))
+
+
+def _files(items: tuple[Refusal, ...]) -> str:
+    return f"{len(items)} file{'s' if len(items) > 1 else ''}"
 
 
 def require_published(files: Published) -> None:

@@ -71,6 +71,8 @@ class Prepared(BaseModel):
     """Files that still cannot be used, for which a run has failed before: this one goes on without a failure."""
     made_again: tuple[str, ...] = ()
     """Sentences: what was damaged in the store, and what was done about it."""
+    over_budget: tuple[Refusal, ...] = ()
+    """Inputs that are scored, of which more rows were rejected than `score.reject_budget` allows: they fail the run."""
     fails_once: bool = False
     """Whether `refused` fail this run only: they are set aside at its end."""
 

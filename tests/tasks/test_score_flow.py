@@ -14,9 +14,10 @@ from pydantic import ValidationError
 
 from flows.parameters import ScoreParams
 from flows.score import score_flow
-from seqcls.errors import DataRefused
+from seqcls.errors import BudgetExceeded, DataRefused
 from seqcls.scoring.export import write_current_scores
 from seqcls.workspace import open_workspace
+from tests.reliability.forging import forge_champion, too_large
 from tests.reliability.invariants import Books, count_final, count_rescored, digests_of, visible_files
 
 pytestmark = pytest.mark.server
@@ -151,3 +152,16 @@ def test_results_of_stages_lie_in_folders_of_their_user_alone(
             (draft.folder / "rows.parquet").write_bytes(b"rows")
         folders = (workspace.store.root / "artefacts", done[0].folder.parent, done[0].folder)
         assert [stat.S_IMODE(path.stat().st_mode) for path in folders] == [0o700] * 3
+
+
+@pytest.mark.fault(
+    "N22",
+    tried="a champion whose weights are finite and so large that no answer is; a night scored by the flow",
+    outcome="the flow publishes, then fails in one message that names the input and score.reject_budget",
+)
+def test_a_night_that_loses_its_rows_in_scoring_fails_the_flow(trained: Path, copy: Callable[[Path], Path]) -> None:
+    config = copy(trained)
+    forge_champion(config, too_large)
+    with pytest.raises(BudgetExceeded, match=r"92 of 92 rows \(100\.00%\) are rejected, 90 of them"):
+        score_flow(ScoreParams(config=str(config)))
+    assert count_final(config) == Books()
