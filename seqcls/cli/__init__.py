@@ -9,7 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from seqcls.cli import inspect, models, scores, train_and_score
 from seqcls.cli.interruption import Interruption
@@ -19,6 +19,11 @@ from seqcls.version import __version__
 
 class Parser(argparse.ArgumentParser):
     """Names the nearest known word beside a wrong one, and says where help is."""
+
+    def __init__(self, *args: Any, **options: Any) -> None:
+        super().__init__(*args, **options)
+        # What is a value and no option: a series may begin with -0.4,1.2 (argparse knows whole numbers only).
+        self._negative_number_matcher = re.compile(r"-[\d.]")
 
     def error(self, message: str) -> NoReturn:
         wrong, known = re.search(r"invalid choice: '([^']*)'", message), re.search(r"choose from (.*)\)", message)

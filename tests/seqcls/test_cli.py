@@ -12,6 +12,7 @@ from pathlib import Path
 
 import pytest
 
+from seqcls.cli import build_parser
 from seqcls.table import KINDS
 from tests.road_data import write_project, write_rows
 
@@ -163,3 +164,7 @@ def test_ctrl_c_ends_with_one_line_and_the_rerun_goes_on(tmp_path: Path) -> None
     assert child.returncode == 130
     assert "interrupted; run the same command again" in err
     assert "Traceback" not in err
+
+
+def test_a_series_may_begin_with_a_minus() -> None:
+    assert build_parser().parse_args(["predict", "my.toml", "-0.4,1.2,?"]).sequence == "-0.4,1.2,?"
