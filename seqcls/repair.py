@@ -16,20 +16,20 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, Row, and_, delete, insert, select
+from sqlalchemy import Connection, Row, insert, select
 
-from seqcls.artefacts import ArtefactStore, Ref, file_digest
+from seqcls.artefacts import ArtefactStore, file_digest
 from seqcls.config import LoadedPipeline, load_pipeline
 from seqcls.durable import fsync_folder
 from seqcls.errors import Corrupted
-from seqcls.evidence import Evidence, Version, chunk_order, gather, number_versions
+from seqcls.evidence import Evidence, Version, gather, number_versions
 from seqcls.failpoints import failpoint
 from seqcls.ledger.database import LEDGER, Database, open_database, open_file
 from seqcls.ledger.schema import alias_changes, aliases, chunks, inputs, models
 from seqcls.registry.journal import WHO, restore_aliases
 from seqcls.registry.versions import CHAMPION
+from seqcls.restored_chunks import add_chunks, rescored_with_of
 from seqcls.restored_names import restore_names
-from seqcls.scoring.publish import rejects_place
 from seqcls.workspace import output_folder
 
 Tell = Callable[[str], None]
@@ -116,7 +116,7 @@ def _fill(database: Database, evidence: Evidence, loaded: LoadedPipeline, output
         # A ledger with rows knows what was committed; only files that were published prove that it is too old.
         published_only = connection.execute(select(models.c.version)).first() is not None
         added = _add_models(connection, evidence, numbers)
-        scored = _add_chunks(connection, evidence, loaded.pipeline.name, output, published_only)
+        scored = add_chunks(connection, evidence, loaded.pipeline.name, output, published_only)
         _add_inputs(connection, evidence)
         names = restore_names(connection, evidence)
         restored = restore_aliases(connection, evidence.moves)
@@ -143,55 +143,13 @@ def _add_models(connection: Connection, evidence: Evidence, numbers: dict[Versio
     return len(new)
 
 
-def _add_chunks(connection: Connection, evidence: Evidence, pipeline: str, output: Path, published_only: bool) -> int:
-    """One artefact a chunk: the one that was published, else the last one written."""
-    best: dict[tuple[str, str, int, int], tuple[Ref, dict[str, Any], bool]] = {}
-    for ref, manifest in evidence.chunks:
-        meta = manifest["meta"]
-        key = (meta["pipeline"], manifest["inputs"]["file"], _rescored_with(manifest), meta["chunk"])
-        published = meta["pipeline"] == pipeline and _is_published(manifest, output)
-        if published or (not published_only and not best.get(key, (None, None, False))[2]):
-            best[key] = (ref, manifest, published)
-    finished = select(chunks).where(chunks.c.state == "done")
-    done = {(row.pipeline, row.input_digest, row.rescored_with, row.chunk) for row in connection.execute(finished)}
-    new = {key: value for key, value in best.items() if key not in done}
-    for (name, digest, rescored_with, number), (ref, manifest, published) in new.items():
-        meta = manifest["meta"]
-        books = {part: meta[part] for part in ("rows_in", "scored", "rejected", "abstained", "run_id")}
-        which = {"pipeline": name, "input_digest": digest, "rescored_with": rescored_with, "chunk": number}
-        mine = and_(*(chunks.c[column] == value for column, value in which.items()))
-        connection.execute(delete(chunks).where(mine))  # a claim of before: whoever held it did commit
-        connection.execute(
-            insert(chunks).values(
-                **which, state="done", token=1, lease_until=0.0, owner="rebuilt",
-                model_version=meta["model_version"], scores_digest=ref.digest,
-                committed_at=meta["scored_at"], published_as=meta["published_as"], published=int(published),
-                number=chunk_order(manifest)[0], **books,
-            )
-        )  # fmt: skip
-    return len(new)
-
-
-def _rescored_with(manifest: dict[str, Any]) -> int:
-    """0 where nothing is said: written before there was re-scoring."""
-    return int(manifest["meta"].get("rescored_with", 0))
-
-
-def _is_published(manifest: dict[str, Any], output: Path) -> bool:
-    place, files = manifest["meta"]["published_as"], manifest["files"]
-    wanted = {output / place: files["scores.parquet"]["sha256"]}
-    if manifest["meta"]["rejected"]:
-        wanted[output / rejects_place(place, _rescored_with(manifest))] = files["rejects.parquet"]["sha256"]
-    return all(path.is_file() and file_digest(path) == digest for path, digest in wanted.items())
-
-
 def _add_inputs(connection: Connection, evidence: Evidence) -> None:
     """Inputs of the chunks: done when their rows add up, else open with the chunks that they had."""
     known = {(row.pipeline, row.input_digest, row.rescored_with) for row in connection.execute(select(inputs))}
     rows = list(connection.execute(select(chunks).where(chunks.c.state == "done")))
     for _, manifest in evidence.chunks:
         meta, facts, digest = manifest["meta"], manifest["meta"]["input"], manifest["inputs"]["file"]
-        which = (meta["pipeline"], digest, _rescored_with(manifest))
+        which = (meta["pipeline"], digest, rescored_with_of(manifest))
         own = [row for row in rows if _belongs(row, which)]
         if which in known or not own:
             continue

@@ -26,7 +26,7 @@ from seqcls.scoring.arrivals import EVERYTHING, Damaged, Discovery, discover_new
 from seqcls.scoring.chunks import ScoredInput, ScorerCache, score_input
 from seqcls.scoring.preparing import Prepared, Refusal, prepare_new, told_before
 from seqcls.scoring.publish import Published, publish, remove_traces
-from seqcls.scoring.repairing import repair_unpublished
+from seqcls.scoring.repairing import repair_unread
 from seqcls.scoring.request import ScoreRequest, check_request
 from seqcls.scoring.rescore import find_history, prepare_history
 from seqcls.scoring.rows_again import Places
@@ -79,15 +79,16 @@ def discover(workspace: Workspace, request: ScoreRequest = EVERYTHING) -> Discov
     What they committed is published first: a run that a file of the inbox ends (the kernel, for lack of memory) would
     not come to it either.
     """
-    version = check_request(workspace, request)
     require_own_folder(workspace)
+    version = check_request(workspace, request)
     remove_traces(workspace.store, workspace.output)
     complete_journal(workspace, CHAMPION)
-    repaired = repair_unpublished(workspace, Places(workspace))
-    publish(workspace, new_only=True)  # what is missing or changed comes at the end, where it is said
+    repaired = repair_unread(workspace, Places(workspace))
+    first = publish(workspace, new_only=True)  # what is missing or changed of older runs comes at the end
     found = find_history(workspace, request, version) if request.rescore else discover_new(workspace, request)
     damaged = [Damaged(name=row.name, digest=row.input_digest, reason=why) for row, why in repaired.beyond]
-    return found.model_copy(update={"made_again": tuple(repaired.done), "damaged": tuple(damaged)})
+    again = [f"published again, missing or changed since: {', '.join(first.again)}"] if first.again else []
+    return found.model_copy(update={"made_again": (*repaired.done, *again), "damaged": tuple(damaged)})
 
 
 def prepare(workspace: Workspace, discovery: Discovery) -> Prepared:

@@ -19,6 +19,7 @@ from seqcls.memory import enough_memory
 from seqcls.scoring.arrivals import NewFile, discover_new
 from seqcls.scoring.request import ScoreRequest, check_request
 from seqcls.scoring.rescore import find_history
+from seqcls.scoring.score_folder import require_own_folder
 from seqcls.validation.validate import validate
 from seqcls.workspace import Workspace
 
@@ -57,6 +58,7 @@ class Plan(BaseModel):
 
 def plan_scoring(workspace: Workspace, request: ScoreRequest) -> Plan:
     """Files by day, with their rows: of the books where they were scored before, else counted now."""
+    require_own_folder(workspace)
     version = check_request(workspace, request)
     found = (
         find_history(workspace, request, version) if request.rescore else discover_new(workspace, request, note=False)

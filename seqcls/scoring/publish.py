@@ -8,12 +8,12 @@ import json
 import shutil
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any, BinaryIO, Literal
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Row
 
-from seqcls.artefacts import ArtefactStore, file_digest, verify
+from seqcls.artefacts import ArtefactStore, file_digest
 from seqcls.durable import make_folder, replace_file
 from seqcls.errors import Corrupted, DataRefused, WorldFailed
 from seqcls.failpoints import failpoint
@@ -24,9 +24,11 @@ from seqcls.scoring.score_folder import (
     CURRENT,
     entry,
     is_in_place,
+    is_own,
     places,
     rejects_place,
     require_own_folder,
+    set_file_aside,
     stamp,
 )
 from seqcls.temporary import remove_left_over
@@ -56,8 +58,7 @@ def publish(workspace: Workspace, *, new_only: bool = False) -> Published:
     again: list[str] = []
     damaged: list[str] = []
     for chunk in done_chunks(workspace.ledger, workspace.pipeline.name):
-        if chunk.published:
-            again += [] if new_only else _publish_again(workspace, chunk)
+        if chunk.published and (new_only or is_in_place(workspace, chunk)):
             continue
         try:
             ref = workspace.store.whole("scores", chunk.scores_digest)
@@ -65,29 +66,18 @@ def publish(workspace: Workspace, *, new_only: bool = False) -> Published:
             damaged.append(f"{chunk.published_as}: {error.found} in {error.where}")
             continue
         for name, place in places(chunk).items():
-            _copy(ref.folder / name, workspace.output, place)
-            (scores if name == "scores.parquet" else rejects).append(place)
+            outcome = _copy(workspace, chunk, ref.folder / name, place)
+            if outcome == "replaced" or (chunk.published and outcome == "placed"):
+                again.append(place)
+            elif not chunk.published:
+                (scores if name == "scores.parquet" else rejects).append(place)
+        if chunk.published:
+            continue
         failpoint("scores_copied")
         mark_published(workspace.ledger, workspace.pipeline.name, chunk.input_digest, chunk.chunk, chunk.rescored_with)
         failpoint("scores_published")
     write_current(workspace)
     return Published(scores=tuple(scores), rejects=tuple(rejects), again=tuple(again), damaged=tuple(damaged))
-
-
-def _publish_again(workspace: Workspace, chunk: Row[Any]) -> list[str]:
-    """Copy what of a published chunk is missing or no longer what was published; returns where that stands."""
-    if is_in_place(workspace, chunk):
-        return []
-    ref = workspace.store.ref("scores", chunk.scores_digest)
-    try:
-        verify(ref)
-    except Corrupted:  # `seqcls doctor` names the artefact; the copy, where there is one, stays as it is
-        return []
-    return [
-        place
-        for name, place in places(chunk).items()
-        if _copy(ref.folder / name, workspace.output, place, ours=True)
-    ]  # fmt: skip
 
 
 def write_current(workspace: Workspace) -> None:
@@ -121,12 +111,11 @@ def remove_traces(store: ArtefactStore, output: Path) -> int:
     return store.remove_stale() + remove_left_over(output.rglob(".tmp-*"))
 
 
-def _copy(source: Path, output: Path, place: str, *, ours: bool = False) -> bool:
-    """Never outside of the output folder, never over other scores: what stands there is ours already, or stays.
-
-    `ours`: it was published before, so whatever stands there now was changed. Returns whether something was written.
-    """
-    target = output / place
+def _copy(
+    workspace: Workspace, chunk: Row[Any], source: Path, place: str
+) -> Literal["there already", "placed", "replaced"]:
+    """Never outside of the output folder, never over other scores: what stands there is ours, or stays."""
+    output, target = workspace.output, workspace.output / place
     if not is_inside(target, output):
         raise Corrupted(
             "a score file would come to stand outside of the output folder",
@@ -134,17 +123,12 @@ def _copy(source: Path, output: Path, place: str, *, ours: bool = False) -> bool
             expected=f"a place below {output}",
             next_step="remove the link that leads out; if there is none, the ledger was tampered with: use a backup",
         )
-    if target.exists() and file_digest(target) == file_digest(source):
+    stands = target.exists()
+    if stands and file_digest(target) == file_digest(source):
         stamp(source, target)
-        return False
-    if target.exists() and not ours:
-        raise DataRefused(
-            "other scores stand there, which this ledger does not know",
-            where=str(target),
-            expected="an output folder of this ledger alone",
-            next_step="give each install its own score.output; after an older ledger was put back, "
-            "`seqcls doctor CONFIG --repair`",
-        )
+        return "there already"
+    if stands and not chunk.published:
+        _clear_place(workspace, chunk, target)
 
     def write(writer: BinaryIO) -> None:
         with open(source, "rb") as reader:
@@ -152,7 +136,20 @@ def _copy(source: Path, output: Path, place: str, *, ours: bool = False) -> bool
 
     place_file(target, write)
     stamp(source, target)
-    return True
+    return "replaced" if stands else "placed"
+
+
+def _clear_place(workspace: Workspace, chunk: Row[Any], target: Path) -> None:
+    """Set aside what stands there, if it is this chunk, changed since; DataRefused if it is another's scores."""
+    if not is_own(workspace, chunk):
+        raise DataRefused(
+            "other scores stand there, which this ledger does not know",
+            where=str(target),
+            expected="an output folder of this ledger alone",
+            next_step="give each install its own score.output; after an older ledger was put back, "
+            f"`seqcls doctor {workspace.loaded.path} --repair`",
+        )
+    set_file_aside(workspace, target)
 
 
 def place_file(target: Path, write: Callable[[BinaryIO], object]) -> None:

@@ -7,14 +7,12 @@ killed anywhere, the next run finds the chunk damaged still, or open.
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
 from sqlalchemy import Row
 
-from seqcls.durable import make_folder
 from seqcls.errors import Corrupted, DataRefused
 from seqcls.ledger.chunks import done_chunks, list_inputs
 from seqcls.ledger.forgetting import forget_chunk
@@ -22,9 +20,8 @@ from seqcls.ledger.references import find_references
 from seqcls.registry.journal import complete_journal
 from seqcls.registry.versions import CHAMPION
 from seqcls.scoring.rows_again import Places, rows_of
-from seqcls.scoring.score_folder import rejects_place
+from seqcls.scoring.score_folder import is_in_place, rejects_place, set_file_aside
 from seqcls.scoring.stored import find_copies, open_chunk
-from seqcls.temporary import temporary_name
 from seqcls.workspace import Workspace
 
 
@@ -35,10 +32,11 @@ class Repaired:
     """Inputs with a chunk that cannot be made again now, and why."""
 
 
-def repair_unpublished(workspace: Workspace, places: Places) -> Repaired:
-    """Before a night: what an earlier run committed and did not get to publish."""
+def repair_unread(workspace: Workspace, places: Places) -> Repaired:
+    """Before a night: what readers do not have, since it was not published yet, or is gone from the folder."""
     chunks = done_chunks(workspace.ledger, workspace.pipeline.name)
-    return repair_chunks(workspace, [chunk for chunk in chunks if not chunk.published], places)
+    unread = [chunk for chunk in chunks if not (chunk.published and is_in_place(workspace, chunk))]
+    return repair_chunks(workspace, unread, places)
 
 
 def repair_artefacts(workspace: Workspace) -> list[str]:
@@ -94,9 +92,6 @@ def _repair(workspace: Workspace, chunk: Row[Any], row: Row[Any], places: Places
 
 def _set_published_aside(workspace: Workspace, chunk: Row[Any]) -> None:
     """Into the store's folder of damaged things: beside new scores of the same rows they would count twice."""
-    target = workspace.store.root / "damaged"
     for place in (chunk.published_as, rejects_place(chunk.published_as, chunk.rescored_with)):
-        path = workspace.output / place
-        if path.is_file():
-            make_folder(target)
-            shutil.move(path, target / f"published-{path.stem}-{temporary_name().rpartition('~')[2]}{path.suffix}")
+        if (workspace.output / place).is_file():
+            set_file_aside(workspace, workspace.output / place)

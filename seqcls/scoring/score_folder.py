@@ -9,16 +9,21 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Row
 
 from seqcls.artefacts import file_digest, read_manifest
+from seqcls.durable import make_folder
 from seqcls.errors import ConfigRefused, Corrupted
 from seqcls.ledger.chunks import done_chunks
+from seqcls.parquet import read_parquet
 from seqcls.scoring.current import Scoring, list_scorings
+from seqcls.temporary import temporary_name
 from seqcls.workspace import Workspace
 
 CURRENT = "_current.json"
@@ -66,9 +71,10 @@ def compare(workspace: Workspace) -> tuple[list[str], list[str]]:
             files = read_manifest(workspace.store.ref("scores", chunk.scores_digest))["files"]
         except Corrupted:  # named among the artefacts
             continue
-        for name, place in places(chunk).items() if chunk.published else ():
+        for name, place in places(chunk).items():
             if not (workspace.output / place).is_file():
-                missing.append(place)
+                if chunk.published:  # else the next run publishes it
+                    missing.append(place)
             elif file_digest(workspace.output / place) != files[name]["sha256"]:
                 changed.append(place)
     return missing, changed
@@ -76,7 +82,7 @@ def compare(workspace: Workspace) -> tuple[list[str], list[str]]:
 
 def require_own_folder(workspace: Workspace) -> None:
     """ConfigRefused where the folder holds the scores of another pipeline: each would write over the other's list."""
-    owner = _owner(workspace.output / CURRENT)
+    owner = _owner(workspace.output)
     name = workspace.pipeline.name
     if owner not in (None, name):
         raise ConfigRefused(
@@ -88,11 +94,49 @@ def require_own_folder(workspace: Workspace) -> None:
         )
 
 
-def _owner(path: Path) -> str | None:
-    """The pipeline that a list of current scores names; None where there is none, or it is damaged."""
-    data = read_list(path)
+def _owner(output: Path) -> str | None:
+    """The pipeline that the list of current scores names; where it is missing or damaged, whose the first score file
+    with a row is. None: the folder has no owner yet."""
+    data = read_list(output / CURRENT)
     owner = data.get("pipeline") if data else None
-    return owner if isinstance(owner, str) else None
+    if isinstance(owner, str):
+        return owner
+    said = (_value_of(path, "model") for path in sorted(output.glob("model=*/*/part-*.parquet")))
+    return next((model.rpartition("@v")[0] for model in said if "@v" in model), None)
+
+
+def _value_of(path: Path, column: str) -> str:
+    """What the first row of a score file says; empty where there is no row, or the file is damaged."""
+    try:
+        table = read_parquet(path)
+    except Corrupted:
+        return ""
+    return str(table[column][0]) if column in table.column_names and table.num_rows else ""
+
+
+def is_own(workspace: Workspace, chunk: Row[Any]) -> bool:
+    """Whether what stands in the place of a chunk was put there by this store and changed since, or is nobody's scores
+    any more: the ledger need not know of it, if it was rebuilt or is an older one."""
+    path = workspace.output / chunk.published_as
+    run = _value_of(path, "run_id") if path.is_file() else ""
+    if run in ("", chunk.run_id):
+        return True
+    digest, runs = file_digest(path), set()
+    for ref in workspace.store.all("scores"):
+        with suppress(Corrupted):  # it says nothing any more
+            manifest = read_manifest(ref)
+            if manifest["meta"]["published_as"] == chunk.published_as:
+                runs.add(manifest["meta"]["run_id"])
+                if manifest["files"]["scores.parquet"]["sha256"] == digest:
+                    return False  # unchanged: `seqcls doctor --repair` makes it known
+    return run in runs
+
+
+def set_file_aside(workspace: Workspace, path: Path) -> None:
+    """From the score folder into the store's folder of damaged things, kept for inspection."""
+    target = workspace.store.root / "damaged"
+    make_folder(target)
+    shutil.move(path, target / f"published-{path.stem}-{temporary_name().rpartition('~')[2]}{path.suffix}")
 
 
 def read_list(path: Path) -> dict[str, Any] | None:

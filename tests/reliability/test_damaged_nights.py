@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import shutil
 import signal
 from collections.abc import Callable
@@ -177,3 +178,34 @@ def test_a_chunk_without_a_whole_copy_is_scored_again(scored: Path, nursery: Nur
     assert count_ids(config) == Books()
     assert nursery.run("doctor", config).status == 0
     assert nursery.run("lineage", config, "night-3").status == 0
+
+
+@pytest.mark.fault(
+    "N03",
+    tried="a bit flipped in a published chunk, and its score file deleted or damaged; one night, without doctor",
+    outcome="the night names the chunk and scores it again; another, whose copy is whole, is put together again",
+)
+@pytest.mark.parametrize("how", ["copy gone", "copy damaged", "copy touched"])
+def test_a_published_chunk_that_nobody_can_read_is_scored_again_by_the_next_night(
+    how: str, scored: Path, nursery: Nursery, copy: Copy
+) -> None:
+    config = copy(scored)
+    archive(config)
+    flip(chunks_of(config)[1].folder / "scores.parquet")
+    (published,) = (config.parent / "scores").glob("model=*/*/part-*-00001.parquet")
+    if how == "copy gone":
+        published.unlink()
+    elif how == "copy damaged":
+        flip(published)
+        published.write_bytes(published.read_bytes() + b" ")
+    else:
+        os.utime(published, (0, 0))
+    done = nursery.run("score", config)
+    assert done.status == 0, done.text
+    what = "put together again from its published copy" if how == "copy touched" else "set aside"
+    assert f"note: chunk 1 of incoming/night.csv was damaged: {what}" in done.text
+    assert counted(config) == ["incoming/night.csv"]
+    put_back(config)
+    assert count_final(config) == Books()
+    assert count_ids(config) == Books()
+    assert nursery.run("doctor", config).status == 0
