@@ -16,13 +16,14 @@ from typing import Any, Self
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer, pre_tokenizers, trainers
 
 from seqcls.config.encode import EncodeConfig, TextEncode
 from seqcls.encoders.base import FIRST, Batches, IndexEncoder, Saved, longest
 from seqcls.encoders.columns import checked_sequences
 from seqcls.encoders.ragged import Ragged, from_lengths, from_lists
 from seqcls.encoders.spec import InputSpec
+from seqcls.encoders.tokenizer_file import blank_tokenizer, read_tokenizer
 from seqcls.table import Kind
 
 TOKENIZER = "tokenizer.json"
@@ -60,7 +61,8 @@ class BytePairEncoder(IndexEncoder):
 
     @classmethod
     def restore(cls, saved: Saved) -> Self:
-        return cls(*saved.shared, tokenizer=Tokenizer.from_str((saved.folder / TOKENIZER).read_text(encoding="utf-8")))
+        inputs = saved.shared[-1]
+        return cls(*saved.shared, tokenizer=read_tokenizer(saved.folder / TOKENIZER, inputs.vocabulary - FIRST))
 
     def _positions(self, sequences: pa.Array) -> Ragged:
         return _tokenize(self.tokenizer, _prepared(sequences, self.config.lowercase))
@@ -76,9 +78,7 @@ class BytePairEncoder(IndexEncoder):
 
 
 def _train(texts: Iterator[list[str]], config: TextEncode) -> Tokenizer:
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    tokenizer.decoder = decoders.ByteLevel()
+    tokenizer = blank_tokenizer()
     trainer = trainers.BpeTrainer(
         vocab_size=config.vocabulary - FIRST, min_frequency=config.min_count, show_progress=False, special_tokens=[],
         initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),

@@ -22,7 +22,7 @@ from seqcls.config.model import CnnModel, ModelConfig
 from seqcls.encoded_split import EncodedSplit, read_inputs
 from seqcls.encoders.spec import InputSpec
 from seqcls.errors import Corrupted, DataRefused
-from seqcls.models import build_model
+from seqcls.models.building import build_with_weights
 from seqcls.models.logits import Logits, device_of, run_batches, run_once
 from seqcls.table import Kind
 
@@ -105,10 +105,7 @@ def load_model(ref: Ref, device: torch.device | None = None) -> LoadedModel:
         )
     if manifest.format == 1:
         tensors = turn_flattened(tensors, manifest.model)
-    model = build_model(manifest.model, manifest.inputs, len(manifest.labels))
-    _check_shapes(model.state_dict(), tensors, ref.folder / WEIGHTS)
-    _check_finite(tensors, ref.folder / WEIGHTS)
-    model.load_state_dict(tensors)
+    model = build_with_weights(manifest.model, manifest.inputs, len(manifest.labels), tensors, ref.folder / WEIGHTS)
     model.eval()
     return LoadedModel(model.to(device or torch.device("cpu")), labels, inputs, manifest.model, manifest)
 
@@ -161,42 +158,6 @@ def _read_weights(data: bytes, path: Path) -> dict[str, Tensor]:
         raise DataRefused(
             f"not safetensors ({error})", where=str(path), expected="safetensors", next_step="train the model again"
         ) from error
-
-
-def _check_shapes(expected: dict[str, Tensor], found: dict[str, Tensor], path: Path) -> None:
-    """All names and shapes at once: those of the network that model.json describes."""
-    faults = [f"{name}: not in the file" for name in expected.keys() - found.keys()]
-    faults += [f"{name}: not in the network" for name in found.keys() - expected.keys()]
-    for name in expected.keys() & found.keys():
-        here, there = found[name], expected[name]
-        if here.shape != there.shape or here.dtype != there.dtype:
-            faults.append(f"{name}: the file has {_shape(here)}, the network {_shape(there)}")
-    if faults:
-        raise DataRefused(
-            f"weights that do not fit the network: {'; '.join(sorted(faults))}",
-            where=str(path),
-            expected="the weights of the network in model.json",
-            next_step="train the model again",
-        )
-
-
-def _check_finite(tensors: dict[str, Tensor], path: Path) -> None:
-    """No family has a weight on purpose that is NaN or infinite: every answer would be NaN as well."""
-    counts = {name: int((~torch.isfinite(tensor)).sum()) for name, tensor in tensors.items()}
-    faults = [f"{name}: {count} of {tensors[name].numel()}" for name, count in sorted(counts.items()) if count]
-    if faults:
-        raise DataRefused(
-            f"weights that are NaN or infinite: {'; '.join(faults)}",
-            where=str(path),
-            expected="finite numbers",
-            next_step="`seqcls rollback CONFIG` where another version was champion before; "
-            "else move this folder out of the store, `seqcls train CONFIG` makes the model again, and "
-            "`seqcls promote CONFIG --version N --force --why TEXT` makes that one champion",
-        )
-
-
-def _shape(tensor: Tensor) -> str:
-    return f"{tuple(tensor.shape)} {str(tensor.dtype).removeprefix('torch.')}"
 
 
 def predict_logits(loaded: LoadedModel, split: EncodedSplit, batch_size: int) -> Logits:

@@ -46,8 +46,13 @@ def fit_digests(folder: Path) -> None:
     edit(folder / ENCODER, fingerprint=fingerprint_of(document))
 
 
+def read(path: Path) -> dict[str, Any]:
+    document: dict[str, Any] = json.loads(path.read_text())
+    return document
+
+
 def edit(path: Path, **changes: Any) -> None:
-    path.write_text(json.dumps({**json.loads(path.read_text()), **changes}))
+    path.write_text(json.dumps({**read(path), **changes}))
 
 
 def edit_weights(folder: Path, change: Callable[[Tensor], Tensor]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from pathlib import Path
 from typing import Any
@@ -120,6 +121,11 @@ def test_content_that_this_version_does_not_know_is_refused(
         load_encoder(tmp_path)
 
 
+@pytest.mark.fault(
+    "N25",
+    tried="encoder.json of 100,000 brackets, empty, cut short, in another encoding, or gone",
+    outcome="one message that names the file",
+)
 @pytest.mark.parametrize(("content", "message"), [
     (None, "no such file"), ("{", "not JSON"), ("[" * 100_000, "not JSON"),
     ("[]", "not a JSON object"), ("\xff", "not JSON"),
@@ -129,6 +135,79 @@ def test_a_file_that_is_no_encoder_is_refused(content: str | None, message: str,
         (tmp_path / "encoder.json").write_text(content, encoding="latin-1")
     with pytest.raises(Corrupted, match=message):
         load_encoder(tmp_path)
+
+
+def forged(folder: Path, **parts: Any) -> None:
+    """tokenizer.json with other parts, every digest made to fit; a part `model` is joined with that of the file."""
+    save_encoder(example("bpe")[0], folder)
+    path = folder / "tokenizer.json"
+    document = json.loads(path.read_text())
+    parts["model"] = document["model"] | parts.get("model", {})
+    fit_tokenizer(folder, json.dumps(document | parts))
+
+
+def fit_tokenizer(folder: Path, text: str) -> None:
+    (folder / "tokenizer.json").write_text(text)
+    rewrite(folder, mend=True, tokenizer=hashlib.sha256(text.encode()).hexdigest())
+
+
+PADDING = {
+    "strategy": {"Fixed": 10**12}, "direction": "Right", "pad_to_multiple_of": None, "pad_id": 0,
+    "pad_type_id": 0, "pad_token": "x",
+}  # fmt: skip
+BOMB = {"type": "Split", "pattern": {"Regex": "(x+x+)+y"}, "behavior": "Isolated", "invert": False}
+WORDS = {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}
+
+
+@pytest.mark.fault(
+    "N25",
+    tried="tokenizer.json with digests that fit: padding to 10^12, a pattern that never ends, another model, a "
+    "normaliser, a token of its own, indices that the network has not, merges of what is no entry",
+    outcome="refused in one message before the library sees it, or as what the library says of it",
+)
+@pytest.mark.parametrize(("parts", "message"), [
+    ({"padding": PADDING}, r"another tokenizer than seqcls trains \(padding: "),
+    ({"truncation": {"max_length": 1}}, r"\(truncation: "),
+    ({"pre_tokenizer": BOMB}, r"\(pre_tokenizer: .*Regex"),
+    ({"normalizer": {"type": "Lowercase"}}, r"\(normalizer: "),
+    ({"added_tokens": [{"id": 5}]}, r"\(added_tokens: "),
+    ({"model": WORDS}, r"\(model.type: \"WordLevel\""),
+    ({"model": {"vocab": {"a": 2**31}}}, r"1 entries whose indices are not 0 to"),
+    ({"model": {"vocab": None}}, "no vocabulary, or no merges"),
+    ({"model": {"merges": [["never", "seen"]]}}, "not read by the tokenizers library"),
+    ({"model": {"merges": [7]}}, "not read by the tokenizers library"),
+])  # fmt: skip
+def test_a_tokenizer_that_is_none_of_ours_is_refused(parts: dict[str, Any], message: str, tmp_path: Path) -> None:
+    forged(tmp_path, **parts)
+    with pytest.raises(DataRefused, match=rf"tokenizer\.json: .*{message}"):
+        load_encoder(tmp_path)
+
+
+@pytest.mark.fault(
+    "N25",
+    tried="tokenizer.json that is no JSON, a list, nothing, or 100,000 brackets, the digests made to fit",
+    outcome="one message that names the file",
+)
+@pytest.mark.parametrize(("text", "message"), [
+    ("", "not JSON"), ("[]", "no part `model`"), ("[" * 100_000, "not JSON"), ('{"model": []}', "no part `model`"),
+    ("null", "no part `model`"), ('{"model": {}}', "no pre_tokenizer"),
+])  # fmt: skip
+def test_a_file_that_is_no_tokenizer_is_refused(text: str, message: str, tmp_path: Path) -> None:
+    save_encoder(example("bpe")[0], tmp_path)
+    fit_tokenizer(tmp_path, text)
+    with pytest.raises(DataRefused, match=rf"tokenizer\.json: .*{message}"):
+        load_encoder(tmp_path)
+
+
+def test_a_tokenizer_of_an_earlier_library_is_read(tmp_path: Path) -> None:
+    """It wrote merges as text, and not every key of now."""
+    encoder, rows = example("bpe")
+    save_encoder(encoder, tmp_path)
+    document = json.loads((tmp_path / "tokenizer.json").read_text())
+    document["model"]["merges"] = [" ".join(pair) for pair in document["model"]["merges"]]
+    del document["model"]["ignore_merges"]
+    fit_tokenizer(tmp_path, json.dumps(document))
+    assert load_encoder(tmp_path).encode(rows).sequence == encoder.encode(rows).sequence
 
 
 def test_labels_become_their_place_in_the_sorted_classes() -> None:
