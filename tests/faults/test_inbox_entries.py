@@ -294,7 +294,7 @@ def test_a_file_that_ends_the_process_is_tried_when_all_else_is_published(
 ) -> None:
     config = copy(trained)
     write_rows(config.parent / "incoming" / "aa.csv", 30, seed=5, labelled=False)
-    killed = nursery.run("score", config, failpoint="artefact_begun=kill")
+    killed = nursery.run("score", config, failpoint="artefact_begun=kill@2")  # the record of names, the table of aa.csv
     assert killed.status == -signal.SIGKILL
     assert scored_rows(config) == {}
     # A table, its checked rows and three chunks of scores of night.csv, then the table of aa.csv.
