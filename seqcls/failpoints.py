@@ -38,6 +38,7 @@ POINTS = frozenset(
         "chunk_claimed",
         "chunk_scored",
         "chunk_committed",
+        "chunks_listed",
         "scores_copied",
         "scores_published",
         "run_recorded",

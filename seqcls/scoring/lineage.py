@@ -11,6 +11,7 @@ from sqlalchemy import Row
 
 from seqcls.artefacts import read_manifest
 from seqcls.errors import Corrupted, DataRefused
+from seqcls.failpoints import failpoint
 from seqcls.ledger.chunks import done_chunks, list_inputs
 from seqcls.ledger.models import ModelVersion
 from seqcls.parquet import read_parquet
@@ -30,6 +31,7 @@ def find_lineage(
     else: of one that another run commits meanwhile nothing is said yet.
     """
     chunks = done_chunks(workspace.ledger, workspace.pipeline.name)
+    failpoint("chunks_listed")
     inputs = {row.input_digest: row for row in list_inputs(workspace.ledger, workspace.pipeline.name)}
     states = {
         (item.input_digest, chunk.scores_digest): item.state
