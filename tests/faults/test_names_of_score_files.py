@@ -87,30 +87,6 @@ def test_a_renamed_pipeline_does_not_mix_its_scores_with_those_of_before(
 
 
 @pytest.mark.fault(
-    "N09",
-    tried="the list of current scores deleted, then a second pipeline with the same folder and the same new files",
-    outcome="refused, with the name of the first; after the folder is set, each has its own files and its own list",
-)
-def test_a_second_pipeline_is_refused_where_the_list_is_missing(promoted: Path, nursery: Nursery, copy: Copy) -> None:
-    config = copy(promoted)
-    before = digests_of(config)
-    other = config.with_name("other.toml")
-    other.write_text(config.read_text().replace('name = "pairs"', 'name = "other"'))
-    run(nursery, "train", other)
-    run(nursery, "promote", other, "--force", "--why", "test")
-    (config.parent / "scores" / "_current.json").unlink()
-    refused = nursery.run("score", other)
-    assert refused.status == 2, refused.text
-    assert "the folder holds the scores of pipeline 'pairs', and this is 'other'" in refused.text
-    other.write_text(other.read_text() + 'output = "scores-other"\n')
-    run(nursery, "score", other)
-    run(nursery, "score", config)
-    assert digests_of(config) == before
-    for one in (config, other):
-        run(nursery, "doctor", one)
-
-
-@pytest.mark.fault(
     "N08",
     tried="a published file damaged, or written anew by another program, its rejects changed, and the ledger lost",
     outcome="after --repair doctor still names what is changed; the next `score` sets it aside and publishes it again",
