@@ -22,7 +22,7 @@ from tests.faults.travel import refusal, travel
 from tests.reliability.processes import Nursery
 
 LONG = "w1 " * 333_333  # 1 MB
-MANY = 300
+MANY = 180
 
 
 def texts(kind: pa.DataType, rows: int = MANY) -> pa.Array:
@@ -68,7 +68,7 @@ def take_parquet(config: Path) -> Path:
 
 @pytest.mark.fault(
     "N14",
-    tried="300 MB in 60 KB of Parquet, one file of each type of text and list, with little memory (RLIMIT_DATA) and "
+    tried="180 MB in 60 KB of Parquet, one file of each type of text and list, with little memory (RLIMIT_DATA) and "
     "smaller default limits",
     outcome="each refused as more than it may unpack to, and no other file; the good one beside them scored",
 )
@@ -82,7 +82,7 @@ def test_bombs_of_every_type_are_refused_and_the_others_scored(
         assert len(data) < 100_000
         (inbox / f"{name}.parquet").write_bytes(data)
     smaller = {"seqcls.sources.unpacking:SMALL": 20_000_000, "seqcls.sources.unpacking:USUAL": 100}
-    command = nursery.run("score", config, limits=limit_above(nursery, 200), patches=smaller)
+    command = nursery.run("score", config, limits=limit_above(nursery, 120), patches=smaller)
     message = check_one_message(command, 3)
     assert f"{len(BOMBS)} files refused" in message
     for name in BOMBS:

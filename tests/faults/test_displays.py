@@ -21,6 +21,7 @@ from seqcls.engines.race import Lane, Race
 from seqcls.races import ensure_race
 from seqcls.registry.versions import champion
 from seqcls.workspace import open_workspace
+from tests.faults.test_inbox_entries import BAD_NAME, ROW, scored_rows
 from tests.reliability.invariants import Books, count_final, count_visible
 from tests.reliability.processes import Nursery
 
@@ -97,14 +98,20 @@ def test_a_note_about_the_engine_is_a_line_and_the_night_is_published(
     assert list((config.parent / "scores").rglob("part-*.parquet"))
 
 
-def test_the_installed_command_publishes_with_a_note_about_the_engine(
+def test_the_installed_command_publishes_with_a_note_about_the_engine_and_beside_a_bad_name(
     trained: Path, copy: Callable[[Path], Path]
 ) -> None:
     config = copy(trained)
     keep_race(config, processor="Other")
+    bad = config.parent / "incoming" / BAD_NAME
+    bad.write_text(ROW.format("a"))
     done = subprocess.run([SEQCLS, "score", config], capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 0, done.stderr
+    assert done.returncode == 3, done.stderr
+    assert r"incoming/n\udce4chte.csv: the name is no UTF-8" in done.stderr
+    assert "Traceback" not in done.stderr
     assert "engine     torch scores: pairs@v1 was raced on another machine (processor " in done.stderr
+    assert scored_rows(config) == {"incoming/night.csv": 90}
+    bad.unlink()
     assert count_final(config) == Books()
 
 

@@ -8,7 +8,6 @@ import os
 import signal
 import stat
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -27,7 +26,6 @@ from tests.reliability.small_disk import remount, small_disk
 from tests.road_data import write_rows
 from tests.seqcls.table_examples import make_pipeline
 
-SEQCLS = Path(sys.executable).with_name("seqcls")
 ROW = "id,sequence\n{0},w1 first w2 second\n"
 BAD_NAME = os.fsdecode(b"n\xe4chte.csv")
 
@@ -180,16 +178,6 @@ def test_bad_entries_are_set_aside(inbox: Path, nursery: Nursery) -> None:
     assert (summary["rows"]["scored"], summary["set_aside"], summary["refused"]) == (1, 11, 0)
 
 
-def test_the_installed_command_goes_on_beside_a_bad_name(trained: Path, copy: Callable[[Path], Path]) -> None:
-    config = copy(trained)
-    (config.parent / "incoming" / BAD_NAME).write_text(ROW.format("a"))
-    done = subprocess.run([SEQCLS, "score", config], capture_output=True, text=True, timeout=300, check=False)
-    assert done.returncode == 3
-    assert r"incoming/n\udce4chte.csv: the name is no UTF-8" in done.stderr
-    assert "Traceback" not in done.stderr
-    assert scored_rows(config) == {"incoming/night.csv": 90}
-
-
 @pytest.mark.fault(
     "N02", tried="the same entries among training files", outcome="refused in one message that names the entry"
 )
@@ -249,7 +237,7 @@ def test_a_file_that_needs_too_much_memory_does_not_stop_the_others(
     config = copy(trained)
     config.write_text(config.read_text().replace("[source]\n", "[source]\nmax_row_bytes = 900000000\n"))
     large = config.parent / "incoming" / "aa.csv"
-    large.write_text(f"id,sequence\nlong,{'a ' * 60_000_000}\n")
+    large.write_text(f"id,sequence\nlong,{'a ' * 40_000_000}\n")
     limits = limit_above(nursery, 120)
     first = check_one_message(nursery.run("score", config, limits=limits), 3)
     assert "incoming/aa.csv: stage" in first
@@ -272,7 +260,7 @@ def test_a_file_that_needs_too_much_room_does_not_stop_the_others(
         config = trained / "pairs.toml"
         subprocess.run(["cp", "-r", trained, place / "project"], check=True)
         large = tmp_path / "aa.csv"
-        write_rows(large, 400_000, seed=9, labelled=False)
+        write_rows(large, 200_000, seed=9, labelled=False)
         config = place / "project" / "pairs.toml"
         (config.parent / "incoming" / "aa.csv").symlink_to(large)
         first = check_one_message(nursery.run("score", config), 3)

@@ -29,6 +29,28 @@ def old(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return unpack(request.param, tmp_path / request.param)
 
 
+class Upgraded:
+    """Golden stores that this version has scored with; what their score files were before; each unpacked once."""
+
+    def __init__(self, folder: Path, nursery: Nursery) -> None:
+        self.folder, self.nursery = folder, nursery
+        self.before: dict[str, dict[str, dict[str, str]]] = {}
+
+    def copy_to(self, folder: Path, commit: str) -> Path:
+        place = self.folder / commit
+        if commit not in self.before:
+            unpack(commit, place)
+            self.before[commit] = all_scores(place)
+            assert "all well" in run(self.nursery, "doctor", place / f"{HISTORY}.toml")
+            assert not score_all(self.nursery, place)
+        return Path(shutil.copytree(place, folder / commit, symlinks=True))
+
+
+@pytest.fixture(scope="module")
+def upgraded(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Upgraded:
+    return Upgraded(tmp_path_factory.mktemp("upgraded"), nursery)
+
+
 def run(nursery: Nursery, *arguments: str | Path) -> str:
     """A command that must end well; all that it printed."""
     done = nursery.run(*arguments)
@@ -72,12 +94,12 @@ def test_models_of_earlier_versions_answer_as_they_did(old: Path, commit: str) -
                     assert found == pytest.approx(wanted, abs=1e-5), f"{kind} {name}: {sequence}"
 
 
-@pytest.mark.parametrize("old", STORES, indirect=True)
-def test_scoring_goes_on_in_a_store_of_an_earlier_version(old: Path, nursery: Nursery) -> None:
-    before = all_scores(old)
-    assert "all well" in run(nursery, "doctor", old / f"{HISTORY}.toml")
-    assert not score_all(nursery, old)
-    after = all_scores(old)
+@pytest.mark.parametrize("commit", STORES)
+def test_scoring_goes_on_in_a_store_of_an_earlier_version(
+    commit: str, upgraded: Upgraded, tmp_path: Path, nursery: Nursery
+) -> None:
+    old = upgraded.copy_to(tmp_path, commit)
+    before, after = upgraded.before[commit], all_scores(old)
     for kind, files in before.items():
         assert files.items() <= after[kind].items(), "score files of before are as they were"
         assert kind == HISTORY or files == after[kind], "nothing to do but for the input that was left open"
@@ -87,10 +109,12 @@ def test_scoring_goes_on_in_a_store_of_an_earlier_version(old: Path, nursery: Nu
     assert rows_counted(nursery, old, HISTORY) == sum(len(rows_of(path)) for path in nights(old, HISTORY))
 
 
-@pytest.mark.parametrize("old", STORES, indirect=True)
-def test_a_store_of_an_earlier_version_is_scored_again_repaired_and_cleared(old: Path, nursery: Nursery) -> None:
+@pytest.mark.parametrize("commit", STORES)
+def test_a_store_of_an_earlier_version_is_scored_again_repaired_and_cleared(
+    commit: str, upgraded: Upgraded, tmp_path: Path, nursery: Nursery
+) -> None:
+    old = upgraded.copy_to(tmp_path, commit)
     config = old / f"{HISTORY}.toml"
-    assert not score_all(nursery, old)
     run(nursery, "score", config, "--rescore")
     assert not faults_of(old, HISTORY)
     assert models_counted(nursery, old) == {"v2"}
@@ -131,13 +155,14 @@ def test_rolling_back_goes_down_the_history_that_an_earlier_version_wrote(old: P
     "other engines or on another machine",
     outcome="a line says so, PyTorch scores, and the scores are published",
 )
-@pytest.mark.parametrize("old", ["d711b28", "bda84f0"], indirect=True)
-def test_scoring_after_an_upgrade_publishes_with_a_note_on_the_engine(old: Path) -> None:
+@pytest.mark.parametrize(("old", "installed"), [("d711b28", False), ("bda84f0", True)], indirect=["old"])
+def test_scoring_after_an_upgrade_publishes_with_a_note_on_the_engine(
+    old: Path, installed: bool, nursery: Nursery
+) -> None:
     deliver(old, "2026-11-05")
-    done = command("score", old / f"{RACED}.toml")
-    assert done.returncode == 0, done.stderr
-    assert "engine" in done.stderr
-    assert "v1 was raced" in done.stderr
+    said = command("score", old / f"{RACED}.toml") if installed else run(nursery, "score", old / f"{RACED}.toml")
+    assert "engine" in said
+    assert "v1 was raced" in said
     assert not faults_of(old, RACED)
 
 
@@ -164,10 +189,12 @@ def test_scoring_without_the_record_of_the_race_publishes(old: Path, nursery: Nu
     assert not faults_of(old, RACED)
 
 
-def command(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    """The installed command, in a process of its own."""
+def command(*arguments: str | Path) -> str:
+    """The installed command, in a process of its own; what it printed on standard error."""
     environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    return subprocess.run([SEQCLS, *arguments], env=environment, capture_output=True, text=True)
+    done = subprocess.run([SEQCLS, *arguments], env=environment, capture_output=True, text=True)
+    assert done.returncode == 0, done.stderr
+    return done.stderr
 
 
 def nights(old: Path, kind: str) -> list[Path]:
