@@ -15,7 +15,19 @@ from tests.reliability.processes import Nursery
 from tests.road_data import write_project, write_rows
 
 KINDS = frozenset(
-    ("alias_move", "checked", "encoded", "evaluation", "model", "race", "scores", "splits", "table", "trial")
+    (
+        "alias_move",
+        "checked",
+        "encoded",
+        "evaluation",
+        "model",
+        "race",
+        "scores",
+        "sightings",
+        "splits",
+        "table",
+        "trial",
+    )
 )
 """What the store holds; tests/reliability/test_damage.py compares it with the code that writes."""
 

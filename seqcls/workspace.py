@@ -39,8 +39,8 @@ class Workspace:
 def open_workspace(config: Path | str) -> Iterator[Workspace]:
     """Read the config, open the ledger; both are closed afterwards."""
     loaded = load_pipeline(config)
-    database = open_database(loaded.store, loaded.pipeline.ledger_env)
     holds = loaded.store / f"{temporary_name()}{HOLDS}"
+    database = open_database(loaded.store, loaded.pipeline.ledger_env)
     try:
         yield Workspace(loaded, ArtefactStore(loaded.store, holds=holds), database)
     finally:

@@ -9,6 +9,7 @@ import os
 import re
 import sys
 from collections.abc import Sequence
+from contextlib import suppress
 from typing import Any, NoReturn
 
 from seqcls.cli import inspect, models, scores, train_and_score
@@ -82,7 +83,10 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _silence() -> None:
-    """Standard output cannot be written any more: what Python still holds of it must not fail again at its end."""
+    """Where standard output cannot be written any more, what Python still holds of it must not fail at its end."""
+    with suppress(OSError):
+        sys.stdout.flush()
+        return
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 

@@ -193,5 +193,6 @@ def require_published(files: Published) -> None:
         listed = "\n".join(f"  {item}" for item in files.damaged)
         raise Corrupted(
             f"{len(files.damaged)} of the committed chunks cannot be published (all others are)\n{listed}",
+            where="the store",
             next_step="run the same command again: it scores them again",
         )

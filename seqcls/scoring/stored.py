@@ -71,5 +71,6 @@ def join_damage(damage: Sequence[Corrupted], others: str, config: str) -> Corrup
     more = f"\n  and {len(damage) - 20} more" if len(damage) > 20 else ""
     return Corrupted(
         f"{len(damage)} chunk{'s' if len(damage) > 1 else ''} of scores cannot be read ({others})\n{listed}{more}",
+        where=config,
         next_step=f"`seqcls doctor {config} --repair`",
     )
