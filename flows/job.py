@@ -16,6 +16,7 @@ from prefect import Flow, tags
 from flows.parameters import RunParams
 from flows.run_names import name_run, pipeline_of
 from seqcls.errors import SeqclsError
+from seqcls.workspace import keep_notes
 from tasks.heartbeat import signs_of_life
 from tasks.messages import log_messages_alone
 from tasks.ours import TAG
@@ -41,7 +42,8 @@ def job(name: str) -> Callable[[Recipe], Job]:
             log_messages_alone()
             with signs_of_life():
                 try:
-                    return recipe(params)
+                    with keep_notes(params.config):  # each task opens a workspace of its own
+                        return recipe(params)
                 except SeqclsError as error:
                     show_failure(pipeline_of(params.config), error)
                     raise

@@ -56,11 +56,11 @@ def predict(config: Path | str, sequences: Sequence[Any], *, version: int | None
     or NumPy arrays, None or NaN for missing values. The rules of [rules] are not applied.
     Raises DataRefused, which names the first sequence that has another form, and as `train` does.
     """
-    from seqcls.registry.versions import champion, find_version
+    from seqcls.registry.versions import champion, take_version
     from seqcls.scoring.predict import predict_sequences
 
     if isinstance(sequences, str):
         sequences = [sequences]
     with open_workspace(config) as workspace:
-        chosen = champion(workspace) if version is None else find_version(workspace, version)
+        chosen = champion(workspace) if version is None else take_version(workspace, version)
         return predict_sequences(workspace, chosen, sequences) if len(sequences) else []

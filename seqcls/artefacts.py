@@ -13,7 +13,7 @@ import os
 import re
 import shutil
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from functools import partial
@@ -172,24 +172,35 @@ class ArtefactStore:
             shutil.rmtree(folder, ignore_errors=True)
         self.whole(ref.kind, ref.digest)
 
-    def discard(self, ref: Ref, is_needed: Callable[[], bool] = lambda: False) -> bool:
-        """Delete an artefact: renamed first, so that a reader finds it whole or not at all; put back if it turns out to
-        be needed then. Whether it is gone."""
+    def discard(self, refs: Iterable[Ref], find_needed: Callable[[], set[tuple[str, str]]]) -> None:
+        """Delete artefacts, but for those that are needed: renamed first, so that a reader finds each whole or not at
+        all; put back if one turns out to be needed then."""
+        needed = find_needed()
+        condemned = {ref: self._condemn(ref) for ref in refs if (ref.kind, ref.digest) not in needed}
+        needed = find_needed()
+        spare = [
+            path for ref, path in condemned.items()
+            if path is not None and not ((ref.kind, ref.digest) in needed and self._put_back(path, ref))
+        ]  # fmt: skip
+        for path in spare:
+            failpoint("artefact_condemned")
+            shutil.rmtree(path)
+
+    def _condemn(self, ref: Ref) -> Path | None:
         condemned = ref.folder.with_name(temporary_name())
         try:
             os.rename(ref.folder, condemned)
         except FileNotFoundError:  # another clean-up was faster
-            return True
-        if is_needed():
-            try:
-                os.rename(condemned, ref.folder)
-                return False
-            except OSError:
-                if not (ref.folder / MANIFEST).is_file():
-                    raise
-                # made again meanwhile: this one is spare
-        failpoint("artefact_condemned")
-        shutil.rmtree(condemned)
+            return None
+        return condemned
+
+    def _put_back(self, condemned: Path, ref: Ref) -> bool:
+        try:
+            os.rename(condemned, ref.folder)
+        except OSError:
+            if not (ref.folder / MANIFEST).is_file():
+                raise
+            return False  # made again meanwhile: this one is spare
         return True
 
     def all(self, kind: str = "*") -> Iterator[Ref]:

@@ -26,6 +26,7 @@ POINTS = frozenset(
         "search_decided",
         "step_ended",
         "model_registered",
+        "promotion_decided",
         "move_written",
         "alias_set",
         "rescoring_opened",

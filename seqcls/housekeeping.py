@@ -9,6 +9,7 @@ Beside a run, whatever `age_seconds` is: the run notes what it takes up (`Artefa
 whether it is there, and takes the note away only when the ledger names what it registered. Each artefact is deleted
 only after notes and then the ledger were read again, once before it is renamed and once after: a note that is older
 than the renaming is seen then, and the artefact put back; a run that notes later finds nothing and makes it again.
+Some (`AT_ONCE`) are renamed together, since reading the ledger takes longer the more it holds.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ from seqcls.ledger.references import Named, find_references, release
 from seqcls.workspace import Workspace
 
 DAY = 24 * 3600.0
+AT_ONCE = 32
+"""Artefacts that share the two readings of the ledger. More: fewer readings; and a reader that looks in the moment
+between may find more of them missing."""
 # Scores need the model that made them, but not the night's rows: their ids and places stand in the scores themselves.
 _LET_GO = {("scores", "checked")}
 
@@ -62,21 +66,19 @@ def collect_garbage(
     garbage = tuple(Garbage(ref, _size(ref)) for ref in old)
     left_overs = 0
     if not dry_run:
-        release(workspace.ledger, keep, store.held(), [(ref.kind, ref.digest) for ref in old])
-        known: dict[Named, dict[str, str]] = {}
-        for ref in old:
-            is_needed = partial(_is_needed, workspace, ref, keep, known)
-            if _age(ref) >= age_seconds and not is_needed():
-                store.discard(ref, is_needed)
+        release(workspace.ledger, keep, store.held, [(ref.kind, ref.digest) for ref in old])
+        find_needed = partial(_find_needed, workspace, keep, {})
+        for start in range(0, len(old), AT_ONCE):
+            store.discard([ref for ref in old[start : start + AT_ONCE] if _age(ref) >= age_seconds], find_needed)
         left_overs = store.remove_stale()
     return Collection(garbage, references.retired, len(needed), len(spare) - len(old), left_overs)
 
 
-def _is_needed(workspace: Workspace, ref: Ref, keep: int | None, known: dict[Named, dict[str, str]]) -> bool:
-    """Whether a run has taken an artefact up meanwhile, or the ledger names it now; in this order."""
+def _find_needed(workspace: Workspace, keep: int | None, known: dict[Named, dict[str, str]]) -> set[Named]:
+    """What runs have taken up meanwhile, and all that the ledger needs now; in this order."""
     held = workspace.store.held()
     references = find_references(workspace.ledger, keep, held)
-    return (ref.kind, ref.digest) in held | find_reachable(workspace.store, references.named, known)
+    return held | find_reachable(workspace.store, references.named, known)
 
 
 def find_reachable(

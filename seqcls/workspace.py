@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -39,13 +40,46 @@ class Workspace:
 def open_workspace(config: Path | str) -> Iterator[Workspace]:
     """Read the config, open the ledger; both are closed afterwards."""
     loaded = load_pipeline(config)
-    holds = loaded.store / f"{temporary_name()}{HOLDS}"
-    database = open_database(loaded.store, loaded.pipeline.ledger_env)
+    with _notes_in(loaded.store) as holds:  # before the ledger: with too few open files the name cannot be found later
+        database = open_database(loaded.store, loaded.pipeline.ledger_env)
+        try:
+            yield Workspace(loaded, ArtefactStore(loaded.store, holds=holds), database)
+        finally:
+            database.close()
+
+
+@contextmanager
+def keep_notes(config: Path | str) -> Iterator[None]:
+    """Within the block, what workspaces of this pipeline take up stays noted after each of them is closed.
+
+    For a run that opens one workspace after another: what an earlier part of it has made is in use until its end,
+    though no row of the ledger may name it yet.
+    """
+    with _notes_in(load_pipeline(config).store):
+        yield
+
+
+_SHARING = threading.Lock()
+_shared: dict[Path, tuple[Path, int]] = {}
+"""Store -> the file of notes that is in use in this process, and how many use it."""
+
+
+@contextmanager
+def _notes_in(store: Path) -> Iterator[Path]:
+    """Where this process notes what it takes up; the file goes with the last one that uses it."""
+    with _SHARING:
+        holds, users = _shared.get(store, (store / f"{temporary_name()}{HOLDS}", 0))
+        _shared[store] = holds, users + 1
     try:
-        yield Workspace(loaded, ArtefactStore(loaded.store, holds=holds), database)
+        yield holds
     finally:
-        holds.unlink(missing_ok=True)
-        database.close()
+        with _SHARING:
+            users = _shared[store][1] - 1
+            if users:
+                _shared[store] = holds, users
+            else:
+                del _shared[store]
+                holds.unlink(missing_ok=True)
 
 
 def output_folder(config: Path | str) -> Path:

@@ -144,12 +144,12 @@ def _plan(options: argparse.Namespace, request: ScoreRequest) -> None:
 
 
 def _predict(options: argparse.Namespace) -> None:
-    from seqcls.registry.versions import champion, find_version
+    from seqcls.registry.versions import champion, take_version
     from seqcls.scoring.predict import predict_one
 
     text = sys.stdin.read() if options.sequence == "-" else options.sequence
     with open_workspace(options.config) as workspace:
-        version = find_version(workspace, options.version) if options.version is not None else champion(workspace)
+        version = take_version(workspace, options.version) if options.version is not None else champion(workspace)
         answer = predict_one(workspace, version, text)
     if options.json:
         print(json.dumps(answer))

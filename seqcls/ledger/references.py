@@ -6,7 +6,7 @@ In: a ledger. Out: (kind, digest) -> what needs it. All pipelines of the ledger 
 from __future__ import annotations
 
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
 from sqlalchemy import Connection, Row, and_, delete, or_, select, update
@@ -84,7 +84,9 @@ def _needed_versions(
     return needed
 
 
-def release(database: Database, keep: int | None, held: Collection[Named], unneeded: list[Named]) -> None:
+def release(
+    database: Database, keep: int | None, held: Callable[[], Collection[Named]], unneeded: list[Named]
+) -> None:  # fmt: skip
     """Take out the rows of retired versions and of stage results that are about to go; close inputs let go of theirs.
 
     Rows first, files afterwards: the ledger never names what is not there.
@@ -92,7 +94,7 @@ def release(database: Database, keep: int | None, held: Collection[Named], unnee
 
     def work(connection: Connection) -> None:
         versions = list(connection.execute(select(models).order_by(models.c.version)))
-        wanted = _needed_versions(connection, versions, keep, held)  # as it is now: a champion may have moved
+        wanted = _needed_versions(connection, versions, keep, held())  # as it is now: a champion may have moved
         for pipeline, version in ((row.pipeline, row.version) for row in versions):
             if (pipeline, version) in wanted:
                 continue

@@ -64,8 +64,7 @@ def register(workspace: Workspace, model: Ref, evaluation: Ref, inputs: dict[str
 
 def promote(workspace: Workspace, version: ModelVersion, *, force: bool = False, why: str = "gate passed") -> Promotion:
     """Make a version champion if the gate says so; `force` is a person's word against the gate and is written down."""
-    workspace.store.take_up(workspace.store.ref("model", version.model_digest))
-    version = find_version(workspace, version.version)  # noted first, then looked at: `seqcls gc` may retire it
+    version = take_version(workspace, version.version)
     seen = get_alias(workspace.ledger, version.pipeline, CHAMPION)
     champion = _at(workspace, seen)
     decision = decide(workspace, version, champion)
@@ -77,6 +76,7 @@ def promote(workspace: Workspace, version: ModelVersion, *, force: bool = False,
 
     reason = why if decision.passed else f"forced against the gate: {why}"
     ensure_race(workspace, version)  # before the move: a champion scores with its engine from the first chunk on
+    failpoint("promotion_decided")
     _move(workspace, seen, version, reason, PROMOTION)
     return Promotion(version, decision, promoted=True)
 
@@ -177,7 +177,7 @@ def rollback(
     earlier = history.earlier if to is None else to
     if current is None or earlier is None:
         raise _nothing_to_go_back_to(workspace, history)
-    target = find_version(workspace, earlier)
+    target = take_version(workspace, earlier)
     if target.version not in history.champions:
         raise ConfigRefused(
             f"v{target.version} was never champion", where=target.name,
@@ -240,6 +240,13 @@ def find_version(workspace: Workspace, version: int | None) -> ModelVersion:
             else f"`seqcls train {config}`",
         )
     return known[version]
+
+
+def take_version(workspace: Workspace, version: int | None) -> ModelVersion:
+    """The same, for use: noted first and then looked at, so that it is there until the run ends, or not there now."""
+    found = find_version(workspace, version)
+    workspace.store.take_up(workspace.store.ref("model", found.model_digest))
+    return find_version(workspace, found.version)
 
 
 def _at(workspace: Workspace, state: AliasState) -> ModelVersion | None:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from seqcls.errors import ConfigRefused
 from seqcls.ledger.models import ModelVersion
-from seqcls.registry.versions import champion, find_version
+from seqcls.registry.versions import champion, take_version
 from seqcls.workspace import Workspace
 
 
@@ -48,7 +48,7 @@ def check_request(workspace: Workspace, request: ScoreRequest) -> ModelVersion:
             next_step=f"`seqcls promote {workspace.loaded.path} --version N` makes a version champion, "
             "or add --rescore to score again what was scored before",
         )  # fmt: skip
-    return find_version(workspace, _version_number(workspace, request.model))
+    return take_version(workspace, _version_number(workspace, request.model))
 
 
 def _version_number(workspace: Workspace, text: str) -> int:

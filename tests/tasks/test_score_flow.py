@@ -7,16 +7,19 @@ import stat
 from collections.abc import Callable, Iterator
 from datetime import date
 from pathlib import Path
+from typing import Any
 
 import pytest
 from prefect.utilities.callables import parameter_schema
 from pydantic import ValidationError
 
-from flows.parameters import ScoreParams
+from flows.job import job
+from flows.parameters import RunParams, ScoreParams
 from flows.score import score_flow
 from seqcls.errors import BudgetExceeded, DataRefused
 from seqcls.scoring.export import write_current_scores
 from seqcls.workspace import open_workspace
+from tasks.ingest import ingest
 from tests.reliability.forging import forge_champion, too_large
 from tests.reliability.invariants import Books, count_final, count_rescored, digests_of, visible_files
 
@@ -165,3 +168,22 @@ def test_a_night_that_loses_its_rows_in_scoring_fails_the_flow(trained: Path, co
     with pytest.raises(BudgetExceeded, match=r"92 of 92 rows \(100\.00%\) are rejected, 90 of them"):
         score_flow(ScoreParams(config=str(config)))
     assert count_final(config) == Books()
+
+
+@job("notes")
+def first_task_only(params: RunParams) -> dict[str, Any]:
+    """What is noted after a task of a run has closed its workspace."""
+    table = ingest(params.config).ref
+    with open_workspace(params.config) as workspace:
+        return {"noted": (table.kind, table.digest) in workspace.store.held()}
+
+
+@pytest.mark.fault(
+    "N10",
+    tried="a run of a flow between two of its tasks: what the first has made, as gc sees it",
+    outcome="noted as in use until the run ends",
+)
+def test_what_a_task_has_made_is_in_use_until_the_run_ends(trained: Path, copy: Callable[[Path], Path]) -> None:
+    config = copy(trained)
+    assert first_task_only(RunParams(config=str(config))) == {"noted": True}
+    assert not list((config.parent / "store").glob(".tmp-*"))
