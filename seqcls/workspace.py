@@ -79,7 +79,8 @@ def _notes_in(store: Path) -> Iterator[Path]:
                 _shared[store] = holds, users
             else:
                 del _shared[store]
-                holds.unlink(missing_ok=True)
+                if os.path.lexists(holds):  # not where the store could not be entered at all
+                    holds.unlink(missing_ok=True)
 
 
 def output_folder(config: Path | str) -> Path:
