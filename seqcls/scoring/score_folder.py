@@ -111,7 +111,9 @@ def _value_of(path: Path, column: str) -> str:
         table = read_parquet(path)
     except Corrupted:
         return ""
-    return str(table[column][0]) if column in table.column_names and table.num_rows else ""
+    if column not in table.column_names:
+        return "no score file"
+    return str(table[column][0]) if table.num_rows else ""
 
 
 def is_own(workspace: Workspace, chunk: Row[Any]) -> bool:
@@ -136,7 +138,8 @@ def set_file_aside(workspace: Workspace, path: Path) -> None:
     """From the score folder into the store's folder of damaged things, kept for inspection."""
     target = workspace.store.root / "damaged"
     make_folder(target)
-    shutil.move(path, target / f"published-{path.stem}-{temporary_name().rpartition('~')[2]}{path.suffix}")
+    with suppress(FileNotFoundError):  # another run set it aside just now
+        shutil.move(path, target / f"published-{path.stem}-{temporary_name().rpartition('~')[2]}{path.suffix}")
 
 
 def read_list(path: Path) -> dict[str, Any] | None:

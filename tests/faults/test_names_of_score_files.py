@@ -6,10 +6,13 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from seqcls.artefacts import file_digest
+from seqcls.ledger.chunks import done_chunks
+from seqcls.workspace import open_workspace
 from tests.reliability.damaging import flip
 from tests.reliability.invariants import Books, count_final, digests_of
 from tests.reliability.processes import Nursery
@@ -145,3 +148,24 @@ def test_scoring_with_an_older_ledger_leaves_what_was_published(
     assert digests_of(config).keys() == before.keys()
     assert count_final(config) == Books()
     run(nursery, "doctor", config)
+
+
+@pytest.mark.fault(
+    "N08",
+    tried="somebody's own Parquet file in the place of scores that a killed run did not get to publish",
+    outcome="refused by its name, exit code 3; the file stays as it is, and when it is gone the scores are published",
+)
+def test_a_file_of_somebody_else_is_never_moved(trained: Path, nursery: Nursery, copy: Copy) -> None:
+    config = copy(trained)
+    assert nursery.run("score", config, failpoint="input_closed=kill").status == -9
+    with open_workspace(config) as workspace:
+        place = workspace.output / done_chunks(workspace.ledger, "pairs")[0].published_as
+    place.parent.mkdir(parents=True)
+    pq.write_table(pa.table({"mine": [1, 2, 3]}), place)
+    refused = nursery.run("score", config)
+    assert refused.status == 3, refused.text
+    assert f"{place}: other scores stand there, which this ledger does not know" in refused.text
+    assert pq.read_table(place).column_names == ["mine"]
+    place.unlink()
+    run(nursery, "score", config)
+    assert count_final(config) == Books()
