@@ -1,4 +1,4 @@
-"""The pages that operators look at, in a real browser: a failed validation, a night with a refused file."""
+"""The pages that operators look at, in a real browser: a failed validation, nights."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ import pytest
 
 from tests.flows.browser import CHROMIUM, Browser
 from tests.flows.stack import Stack
+from tests.reliability.processes import Nursery
 from tests.road_data import write_project, write_rows
 
 pytestmark = [
@@ -89,3 +90,26 @@ def test_the_page_of_a_night_with_a_refused_file(stack: Stack, browser: Browser,
     assert "see each rejected row with its reasons in" in shown
     assert "&" not in shown.partition("Refused files")[2]
     assert "\\" not in shown.partition("Refused files")[2]
+
+
+@pytest.mark.fault(
+    "O02",
+    tried="three versions, two rollbacks, then the page of a night, in a browser",
+    outcome="the first version has scored it, not the bad third one again",
+)
+def test_the_page_of_a_night_after_two_rollbacks(
+    stack: Stack, browser: Browser, promoted: Path, nursery: Nursery, tmp_path: Path
+) -> None:
+    config = Path(shutil.copytree(promoted, stack.project / "rolled")) / "pairs.toml"
+    config.write_text(config.read_text().replace("epochs = 2", "epochs = 1"))
+    for command in (("train", config), ("promote", config, "--version", "3", "--force", "--why", "for the test")):
+        assert nursery.run(*command).status == 0
+    assert "is pairs@v2 now" in nursery.run("rollback", config, "--why", "v3 is bad").text
+    assert "is pairs@v1 now" in nursery.run("rollback", config, "--why", "v2 is no better").text
+    write_rows(config.parent / "incoming" / "second.csv", 30, seed=4, labelled=False)
+    run = stack.begin("score/nightly", str(config.relative_to(stack.project)))
+    assert stack.wait(run)["type"] == "COMPLETED"
+    browser.open(artifact(stack, run, "pairs-night"))
+    shown = browser.wait_for("pairs@v1")
+    keep(browser, tmp_path, "rolled-back")
+    assert "pairs@v3" not in shown
