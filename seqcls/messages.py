@@ -151,6 +151,7 @@ def night_title(prepared: Prepared, night: Night) -> str:
     """What came of a night, in a line."""
     rows = night.rows
     refused = f"; {plural(len(prepared.refused), 'file')} refused" if prepared.refused else ""
+    refused += f"; {plural(len(prepared.over_budget), 'file')} over score.reject_budget" if prepared.over_budget else ""
     if not rows.rows_in:
         return f"nothing new{refused}"
     counts = f"{rows.scored} scored, {rows.rejected} rejected, {rows.abstained} abstained"
@@ -164,9 +165,16 @@ def night_page(prepared: Prepared, night: Night, files: Published, output: Path)
         lines += ["", "## Left for the next run", "", *(f"- {escape(item)}" for item in prepared.waiting)]
     if prepared.refused:
         lines += ["", "## Refused files", "", *(_refusal(item.names, item.reason) for item in prepared.refused)]
+    if prepared.over_budget:
+        lines += ["", "## Scored, with too many rows rejected", ""]
+        lines += [_refusal(item.names, item.reason) for item in prepared.over_budget]
     if prepared.set_aside:
         lines += ["", "## Set aside by an earlier run, still there", ""]
         lines += [_refusal(item.names, f"since {item.since}: {item.reason}") for item in prepared.set_aside]
+    if files.damaged:
+        lines += ["", "## Damaged, not published", "", *(f"- {escape(item)}" for item in files.damaged)]
+    if prepared.made_again:
+        lines += ["", "## Was damaged", "", *(f"- {escape(item)}" for item in prepared.made_again)]
     lines += ["", f"## Scores in {escape(output)}", ""]
     lines += [f"- {escape(name)}" for name in (*files.scores, *files.rejects)] or ["- no new file"]
     return "\n".join(lines)

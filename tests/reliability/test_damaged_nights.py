@@ -11,7 +11,11 @@ from pathlib import Path
 
 import pytest
 
+from seqcls.messages import escape, night_page, night_title
+from seqcls.road import score_pipeline
+from seqcls.workspace import open_workspace
 from tests.reliability.damaging import chunks_of, flip, rows_of_open_input
+from tests.reliability.forging import forge_champion, too_large
 from tests.reliability.invariants import Books, count_final, count_ids
 from tests.reliability.processes import Nursery
 from tests.road_data import write_rows
@@ -209,3 +213,22 @@ def test_a_published_chunk_that_nobody_can_read_is_scored_again_by_the_next_nigh
     assert count_final(config) == Books()
     assert count_ids(config) == Books()
     assert nursery.run("doctor", config).status == 0
+
+
+@pytest.mark.fault(
+    "N03",
+    tried="a night with a chunk that was damaged and a champion that loses its rows, as the UI shows it",
+    outcome="the page of the night names what was made again, and the input that lost too many rows",
+)
+def test_the_page_of_the_night_says_what_was_damaged(trained: Path, nursery: Nursery, copy: Copy) -> None:
+    config = killed(trained, nursery, copy, "input_closed")
+    flip(chunks_of(config)[1].folder / "scores.parquet")
+    forge_champion(config, too_large)
+    with open_workspace(config) as workspace:
+        found = score_pipeline(workspace)
+        page = night_page(found.prepared, found.night, found.files, workspace.output)
+        title = night_title(found.prepared, found.night)
+    assert f"## Was damaged\n\n- {escape('chunk 1 of incoming/night.csv was damaged: set aside')}" in page
+    assert "## Scored, with too many rows rejected\n\n- **" in page
+    assert escape("incoming/second.csv: 30 of 30 rows") in page
+    assert title.endswith("over score.reject_budget")
