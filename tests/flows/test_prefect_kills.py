@@ -76,6 +76,20 @@ def test_the_silence_allowed_is_three_heartbeats_of_the_project(stack: Stack) ->
     assert silence_allowed() == timedelta(seconds=90)
 
 
+@pytest.mark.fault(
+    "O10",
+    tried="the settings that a server of `make server` runs with, for a database in SQLite on a busy machine",
+    outcome="it writes in batches and waits a minute for the lock; docs/operations.md says when to take PostgreSQL",
+)
+def test_the_server_spares_its_sqlite_database(stack: Stack) -> None:
+    server = stack.ask("GET", "/admin/settings")["server"]
+    assert server["database"]["timeout"] == 60
+    assert (
+        server["services"]["task_run_recorder"]["batch_size"],
+        server["services"]["event_persister"]["read_batch_size"],
+    ) == (200, 200)
+
+
 def test_a_server_with_other_settings_for_leases_is_named(stack: Stack, here: None) -> None:
     with get_client(sync_client=True) as client:
         assert compare_settings(client) == []
