@@ -21,6 +21,7 @@ from flows.score import score_flow
 from flows.train import train_flow
 from seqcls.errors import BudgetExceeded, DataRefused
 from tasks.ours import TAG
+from tests.reliability.processes import Nursery
 from tests.road_data import write_rows
 
 pytestmark = pytest.mark.server
@@ -181,3 +182,20 @@ def test_the_flow_still_raises_our_own_error_to_who_calls_it(untrained: Path, co
     with pytest.raises(BudgetExceeded, match="are rejected: empty"):
         train_flow(RunParams(config=str(config)))
     assert issubclass(BudgetExceeded, DataRefused)
+
+
+@pytest.mark.fault(
+    "O11",
+    tried="a training that is killed after its second epoch and started again as a flow",
+    outcome="log and artifact say that it goes on from the third epoch",
+)
+def test_a_training_that_resumes_says_where(
+    untrained: Path, copy: Callable[[Path], Path], nursery: Nursery, caplog: pytest.LogCaptureFixture
+) -> None:
+    config = copy(untrained)
+    assert nursery.run("train", config, failpoint="epoch_ended=kill@3").status == -9
+    caplog.set_level("INFO", logger="prefect.task_runs")
+    found = run(train_flow, RunParams(config=str(config)))
+    assert found.state_name == "Completed"
+    assert any("goes on from epoch 3" in record.getMessage() for record in caplog.records)
+    assert "; goes on from epoch 3; " in artifacts(found)["pairs-training"].description
