@@ -180,7 +180,7 @@ def test_a_budget_names_its_own_setting_and_mostly_means_mostly() -> None:
     for labelled, setting in ((True, "rules.reject_budget"), (False, "score.reject_budget")):
         stop = find_stop(report(), Counter(empty=60), ["a.csv:1"], 0.1, labelled)
         assert stop is not None
-        message = str(stop.as_error(Path("rejects.parquet")))
+        message = str(stop.as_error(Path("checked")))
         assert f"at most 10.00% ({setting})" in message
         assert f"raise {setting}" in message
         assert "mostly" not in message
@@ -195,14 +195,14 @@ def test_a_small_class_is_not_looked_for_among_the_rejects() -> None:
     small = report(few, classes={"a": 150, "b": 1, "B": 90})
     stop = find_stop(small, Counter(empty=60), [], 0.5, True)
     assert stop is not None
-    error = stop.as_error(Path("rejects.parquet"))
+    error = stop.as_error(Path("checked"))
     assert not isinstance(error, BudgetExceeded)
     assert error.next_step.startswith("add rows, name the classes to keep")
     assert "2 classes look alike: 'B' 90 rows, 'b' 1 rows" in error.next_step
-    assert error.next_step.endswith("(the 60 rejected rows stand with their reasons in rejects.parquet)")
+    assert error.next_step.endswith("(the 60 rejected rows stand with their reasons in checked/rejects.parquet)")
     stop = find_stop(report(few, classes={"a": 150, "b": 1}, rejected=0), Counter(), [], 0.5, True)
     assert stop is not None
-    assert "rejected" not in stop.as_error(Path("rejects.parquet")).next_step
+    assert "rejected" not in stop.as_error(Path("checked")).next_step
 
 
 @pytest.mark.fault(

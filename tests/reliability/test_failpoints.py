@@ -37,6 +37,7 @@ SCENARIOS: dict[str, tuple[str, ...]] = {
     "step_ended": ("train",),
     "model_registered": ("train",),
     "move_written": ("train",),
+    "promotion_decided": ("train",),
     "alias_set": ("train",),
     "input_seen": ("score",),
     "input_opened": ("score",),
