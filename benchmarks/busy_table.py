@@ -28,8 +28,8 @@ def busy_table(rows: list[Row]) -> str:
         )
         for row in rates
     ]  # fmt: skip
-    head = ("busy processes beside", "who", "training rows/s (lowest to highest)", "× as it was",
-            "scoring rows/s (lowest to highest)", "× as it was", "pairs")  # fmt: skip
+    head = ("busy processes beside", "who", "training rows/s (lowest to highest)", "× spinning",
+            "scoring rows/s (lowest to highest)", "× spinning", "pairs")  # fmt: skip
     both = [
         (row["who"], row["alone_s"], row["together_s"], row["ratio"], "holds" if _holds(row) else "**missed**")
         for row in rows

@@ -14,6 +14,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
+from seqcls.processors.waiting import OURS
+
 Row = dict[str, object]
 RESULTS = Path(__file__).parent / "results"
 PACKAGES = ("seqcls", "torch", "numpy", "pyarrow")
@@ -64,8 +66,7 @@ def number(row: Row, name: str) -> float | None:
 
 def peer_environment() -> dict[str, str]:
     """For a peer's process: its threads wait as they do without us (seqcls/processors/waiting.py)."""
-    ours = {"OMP_WAIT_POLICY": "PASSIVE"}
-    return {name: value for name, value in os.environ.items() if ours.get(name) != value}
+    return {name: value for name, value in os.environ.items() if OURS.get(name) != value}
 
 
 def peak_mib() -> float:
