@@ -23,7 +23,7 @@ INSTALL = $(PIP) -c constraints.txt -e '.[dev]'
 # `make install HASHES=1`: only bytes that requirements.lock knows, whatever the index serves.
 INSTALL_HASHED = $(PIP) --no-deps --require-hashes -r requirements.lock && $(PIP) --no-deps --no-build-isolation -e .
 
-.PHONY: install demo test check lint types layers format soak fuzz bench server deploy worker clean
+.PHONY: install demo test check lint types layers format soak fuzz bench server deploy worker clean shape
 
 install: $(VENV)/.installed
 
@@ -74,6 +74,9 @@ fuzz: install   # damaged input files of every format; OPTIONS="--inputs 1000000
 
 bench: install  # peers and us in one go: docs/benchmarks.md; OPTIONS="--list", "--only speed figures", "--quick"
 	$(BIN)/python -m benchmarks.bench $(OPTIONS)
+
+shape: install  # rooms, arrows, circles, lines of the code: docs/shape.md
+	$(BIN)/python -m benchmarks.shape
 
 server: install
 	$(SERVER_SETTINGS) $(BIN)/python -m flows.server server

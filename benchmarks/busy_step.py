@@ -14,7 +14,7 @@ from pathlib import Path
 
 from benchmarks.network_rows import Rows, make_rows
 from benchmarks.speed_ours import CASES, SCORE_BATCH, plain_pipeline, write_tables
-from seqcls.artefacts import ArtefactStore
+from seqcls.store.artefacts import ArtefactStore
 
 CASE = "ecg"
 
@@ -22,7 +22,7 @@ CASE = "ecg"
 def main() -> None:
     import torch
 
-    from seqcls.encoded_split import EncodedSplit
+    from seqcls.data.encoded_split import EncodedSplit
     from seqcls.engines import ENGINES, REFERENCE
     from seqcls.engines.deferral import run_engine
     from seqcls.models.package import load_model

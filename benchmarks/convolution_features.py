@@ -27,9 +27,9 @@ import numpy.typing as npt
 
 from benchmarks.measured import Row, peer_environment, read_rows, replace
 from benchmarks.runs import CONFIGS, ROOT, Changes, open_variant, prepare
-from seqcls.artefacts import Ref
-from seqcls.encoded_split import EncodedSplit, read_inputs
+from seqcls.data.encoded_split import EncodedSplit, read_inputs
 from seqcls.models.package import load_model, predict_logits
+from seqcls.store.artefacts import Ref
 from seqcls.training.train import train
 
 SETS = (

@@ -8,8 +8,8 @@ import signal
 from collections import Counter
 from pathlib import Path
 
-from seqcls.artefacts import ArtefactStore, Ref, verify
 from seqcls.errors import SeqclsError
+from seqcls.store.artefacts import ArtefactStore, Ref, verify
 from seqcls.training import checkpoints
 from tests.reliability.processes import Nursery
 from tests.road_data import write_project, write_rows

@@ -28,16 +28,16 @@ import torch
 
 from benchmarks.measured import RESULTS, Row, in_a_process, replace, stamp
 from benchmarks.protocol_cost import Took, checked_shards, score_by_protocol
+from examples.simulate import dna, reviews
 from seqcls.engines.openvino_engine import OpenVinoEngine
+from seqcls.engines.scorer import open_scorer
 from seqcls.engines.torch_engine import TorchEngine
 from seqcls.ledger.models import list_models
-from seqcls.parquet import iterate, read_parquet
 from seqcls.processors.allowed import processors
 from seqcls.registry.versions import promote
 from seqcls.road import train_pipeline
-from seqcls.scorer import open_scorer
 from seqcls.scoring.nightly import Prepared, discover_new, prepare_new
-from seqcls.simulate import dna, reviews
+from seqcls.store.parquet import iterate, read_parquet
 from seqcls.workspace import open_workspace
 
 TRAINING_ROWS = 2_000

@@ -12,7 +12,7 @@ from pathlib import Path
 
 from benchmarks.network_rows import make_rows
 from benchmarks.speed_ours import CASES, SCORE_BATCH, VALID, plain_pipeline, write_tables
-from seqcls.artefacts import ArtefactStore
+from seqcls.store.artefacts import ArtefactStore
 
 BATCH, EPOCHS = 32, 2
 
@@ -20,10 +20,10 @@ BATCH, EPOCHS = 32, 2
 def main() -> None:
     import torch
 
-    from seqcls.encoded_split import EncodedSplit
+    from seqcls.data.encoded_split import EncodedSplit
     from seqcls.engines.race import MOST_ROWS, run_race
+    from seqcls.engines.races import race_page
     from seqcls.models.package import load_model
-    from seqcls.races import race_page
     from seqcls.training.train import train
 
     parser = argparse.ArgumentParser(description=__doc__)

@@ -108,7 +108,7 @@ def write_lines(name: str, threads: int, folder: Path, files: list[Path]) -> Non
     fastText takes its steps in the order of the file: with one class behind the other it learns only the last.
     """
     from seqcls import stages
-    from seqcls.parquet import read_parquet, shards
+    from seqcls.store.parquet import read_parquet, shards
 
     with open_variant(CONFIGS / f"{name}.toml", settings(threads), folder) as workspace:
         checked = stages.validate_stage(workspace, stages.ingest_stage(workspace).ref).ref
@@ -129,7 +129,7 @@ def write_lines(name: str, threads: int, folder: Path, files: list[Path]) -> Non
 def train_and_score(name: str, threads: int) -> Measured:
     """A training that nothing is reused for, and its test rows from raw text to labels."""
     from benchmarks.runs import prepare
-    from seqcls.encoded_split import EncodedSplit
+    from seqcls.data.encoded_split import EncodedSplit
     from seqcls.encoders import load_encoder
     from seqcls.models.package import load_model, predict_logits
     from seqcls.training.train import train
@@ -158,7 +158,7 @@ def train_and_score(name: str, threads: int) -> Measured:
 
 def raw_texts(store: Path, ids: pa.ChunkedArray) -> pa.Array:
     """The raw text of some rows, in the order of their ids."""
-    from seqcls.parquet import read_parquet, shards
+    from seqcls.store.parquet import read_parquet, shards
 
     (checked,) = (store / "artefacts" / "checked").iterdir()
     rows = read_parquet(shards(checked / "rows"), ["id", "sequence"])

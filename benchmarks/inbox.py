@@ -11,7 +11,7 @@ import random
 import shutil
 from pathlib import Path
 
-from seqcls.artefacts import file_digest
+from seqcls.store.artefacts import file_digest
 from tests.road_data import write_rows
 
 

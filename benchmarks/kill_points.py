@@ -1,4 +1,4 @@
-"""What is done in a night, and the named points at which each command can be killed (seqcls/failpoints.py)."""
+"""What is done in a night, and the named points at which each command can be killed (seqcls/store/failpoints.py)."""
 
 from __future__ import annotations
 

@@ -108,8 +108,8 @@ def encode_share(folder: Path, rows: int) -> Row:
     """The encode stage, and pyarrow alone reading what it reads and writing what it writes."""
     from benchmarks.road_data import CONFIG, write_dna
     from seqcls import stages
-    from seqcls.encode import encode
-    from seqcls.parquet import read_parquet, shards
+    from seqcls.encoders.encode import encode
+    from seqcls.store.parquet import read_parquet, shards
     from seqcls.workspace import open_workspace
 
     write_dna(folder / "rows.csv", rows)

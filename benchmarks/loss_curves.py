@@ -21,7 +21,7 @@ from benchmarks.measured import RESULTS, Row, peer_environment, replace, stamp
 from benchmarks.network_rows import Rows, make_rows
 from benchmarks.speed import BATCH
 from benchmarks.speed_ours import CASES, plain_pipeline, write_tables
-from seqcls.artefacts import ArtefactStore
+from seqcls.store.artefacts import ArtefactStore
 
 HERE = Path(__file__).parent
 HELD_SHARE = 4

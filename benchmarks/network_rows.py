@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from seqcls.simulate import dna, ecg, reviews
+from examples.simulate import dna, ecg, reviews
 
 WORDS, VOCABULARY = 100, 10_000
 JOINED = 4

@@ -21,13 +21,13 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from seqcls.artefacts import ArtefactStore
 from seqcls.config import load_pipeline
 from seqcls.ledger.chunks import ChunkResult, claim_chunk, commit_chunk, done_chunks
 from seqcls.ledger.database import open_database
-from seqcls.owner import is_gone, this_process
-from seqcls.parquet import write_parquet
 from seqcls.scoring.publish import publish, remove_traces
+from seqcls.store.artefacts import ArtefactStore
+from seqcls.store.owner import is_gone, this_process
+from seqcls.store.parquet import write_parquet
 from seqcls.workspace import Workspace, open_workspace
 from tests.reliability.invariants import Books, count_visible
 from tests.road_data import write_project

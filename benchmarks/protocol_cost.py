@@ -23,16 +23,16 @@ import pyarrow.csv
 import pyarrow.parquet as pq
 
 from benchmarks.record import record
+from examples.simulate import dna
+from seqcls.engines.scorer import open_scorer
 from seqcls.ledger.chunks import list_inputs
 from seqcls.ledger.models import list_models
 from seqcls.ledger.stages import new_run_id
-from seqcls.parquet import iterate, read_parquet, shards
 from seqcls.registry.versions import promote
 from seqcls.road import finish_scoring, train_pipeline
-from seqcls.scorer import open_scorer
 from seqcls.scoring.nightly import Prepared, discover_new, prepare_new, score_prepared
 from seqcls.scoring.score_table import score_rows, scores_schema
-from seqcls.simulate import dna
+from seqcls.store.parquet import iterate, read_parquet, shards
 from seqcls.workspace import Workspace, open_workspace
 
 LEAST = 0.9

@@ -27,7 +27,7 @@ from benchmarks.record import record
 from seqcls.ledger import Database, open_database
 from seqcls.ledger.chunks import ChunkResult, claim_chunk, commit_chunk, done_chunks
 from seqcls.ledger.models import AliasMoved, add_model, alias_history, get_alias, list_models, set_alias
-from seqcls.owner import is_gone, this_process
+from seqcls.store.owner import is_gone, this_process
 
 SPAWN = multiprocessing.get_context("spawn")
 URL = "SEQCLS_RACE_LEDGER"

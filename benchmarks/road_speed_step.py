@@ -107,8 +107,8 @@ def scorer_alone(folder: Path, rows: int) -> tuple[int, float]:
     """Rows in memory to probabilities in memory."""
     import pyarrow.csv
 
+    from seqcls.engines.scorer import open_scorer
     from seqcls.ledger.models import list_models
-    from seqcls.scorer import open_scorer
     from seqcls.workspace import open_workspace
 
     with open_workspace(folder / "road.toml") as workspace, pyarrow.csv.open_csv(folder / "night.csv") as reader:

@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 from seqcls import stages
-from seqcls.artefacts import ArtefactStore, Ref
 from seqcls.config.loading import LoadedPipeline, parse_pipeline
 from seqcls.ledger import open_database
+from seqcls.store.artefacts import ArtefactStore, Ref
 from seqcls.workspace import Workspace
 
 ROOT = Path(__file__).parents[1]

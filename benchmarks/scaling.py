@@ -18,10 +18,10 @@ import numpy as np
 
 from benchmarks.measured import RESULTS, Row, in_a_process, number, peak_mib, replace, stamp
 from benchmarks.speed_ours import write_encoded
-from seqcls.artefacts import ArtefactStore
 from seqcls.config.loading import parse_pipeline
 from seqcls.encoders.spec import InputSpec
 from seqcls.processors.allowed import processors
+from seqcls.store.artefacts import ArtefactStore
 
 START = {"rows": 1024, "length": 64, "classes": 4}
 STEP = 4
@@ -71,7 +71,7 @@ def train_and_score(store_folder: Path, digest: str, threads: int) -> Row:
     """One epoch, then all test rows; a first small batch of each is not counted by the loop's own clock."""
     import torch
 
-    from seqcls.encoded_split import EncodedSplit
+    from seqcls.data.encoded_split import EncodedSplit
     from seqcls.models.package import load_model, predict_logits
     from seqcls.training.train import train
 

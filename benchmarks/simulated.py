@@ -18,8 +18,8 @@ from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
 from benchmarks.measured import RESULTS, Row, read_rows, replace, stamp
+from examples.simulate import dna, ecg, reviews
 from seqcls.evaluation import baselines
-from seqcls.simulate import dna, ecg, reviews
 
 PAGE = Path(__file__).parents[1] / "docs" / "simulated-data.md"
 BEGIN, END = "<!-- figures: begin (written by benchmarks/simulated.py) -->", "<!-- figures: end -->"

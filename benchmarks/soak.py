@@ -20,7 +20,7 @@ from pathlib import Path
 
 from benchmarks import damage, hostile_nights, prefect_kills, process_kills, protocol, races, training_kills
 from benchmarks.record import record
-from seqcls.artefacts import ArtefactStore
+from seqcls.store.artefacts import ArtefactStore
 from tests.reliability.processes import Nursery
 
 SPELT = {"train": "`seqcls train`", "score": "`seqcls score`", "rescore": "`seqcls score --rescore`"}

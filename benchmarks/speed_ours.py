@@ -20,11 +20,11 @@ import numpy as np
 import pyarrow as pa
 
 from benchmarks.network_rows import Rows, make_rows
-from seqcls.artefacts import ArtefactStore, Ref, write_json
 from seqcls.config.loading import parse_pipeline
 from seqcls.config.pipeline import Pipeline
 from seqcls.encoders.spec import InputSpec
-from seqcls.parquet import write_parquet
+from seqcls.store.artefacts import ArtefactStore, Ref, write_json
+from seqcls.store.parquet import write_parquet
 
 CASES: dict[str, tuple[str, int, InputSpec, dict[str, Any]]] = {
     "text": (
@@ -101,7 +101,7 @@ def plain_pipeline(case: str, batch: int, epochs: int, threads: int, precision: 
 def main() -> None:
     import torch
 
-    from seqcls.encoded_split import EncodedSplit
+    from seqcls.data.encoded_split import EncodedSplit
     from seqcls.engines import ENGINES, REFERENCE
     from seqcls.engines.deferral import Deferral, run_engine
     from seqcls.engines.race import MOST_ROWS, run_race

@@ -24,8 +24,8 @@ from pathlib import Path
 
 from benchmarks.protocol import MEMORY
 from benchmarks.record import record
-from seqcls import failpoints
 from seqcls.errors import WorldFailed
+from seqcls.store import failpoints
 from tests.seqcls.training_examples import FAMILIES, train_example
 
 EPOCHS, STEPS = 5, 10

@@ -20,7 +20,7 @@ TRIALS = 5
 def main() -> None:
     import torch
 
-    from seqcls.encoded_split import EncodedSplit
+    from seqcls.data.encoded_split import EncodedSplit
     from seqcls.models import build_model
     from seqcls.models.instructions import lacks_bf16
     from seqcls.training.optimisation import Objective

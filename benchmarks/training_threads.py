@@ -14,8 +14,8 @@ from pathlib import Path
 from benchmarks.network_rows import make_rows
 from benchmarks.speed import BATCH, EPOCHS
 from benchmarks.speed_ours import CASES, plain_pipeline, write_tables
-from seqcls.artefacts import ArtefactStore
 from seqcls.processors.allowed import processors
+from seqcls.store.artefacts import ArtefactStore
 
 PRECISIONS = ("float32", "bfloat16")
 

@@ -17,8 +17,8 @@ import time
 from pathlib import Path
 from typing import Any
 
+from examples.simulate import write_demo
 from seqcls.cli.interruption import Interruption
-from seqcls.simulate import write_demo
 
 HOME = Path(__file__).parents[1]
 DEMO = HOME / "demo"

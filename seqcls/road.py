@@ -12,7 +12,6 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from seqcls import stages
-from seqcls.artefacts import Ref, read_manifest
 from seqcls.display import harmless
 from seqcls.evaluation.tried import Search, read_search
 from seqcls.ledger.set_aside import remember_set_aside
@@ -21,6 +20,7 @@ from seqcls.registry import versions as registry
 from seqcls.registry.gate import Decision, read_metrics
 from seqcls.scoring import nightly
 from seqcls.scoring.publish import Published, publish
+from seqcls.store.artefacts import Ref, read_manifest
 from seqcls.validation.checks import read_checks
 from seqcls.validation.look_alikes import look_alikes
 from seqcls.workspace import Workspace

@@ -16,15 +16,15 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from seqcls.artefacts import ArtefactStore, Ref, read_manifest
 from seqcls.config import Pipeline, config_digest
 from seqcls.config.model import AutoModel
 from seqcls.display import harmless
-from seqcls.failpoints import failpoint
 from seqcls.ledger.stages import find_stage, record_stage
-from seqcls.memory import enough_memory
 from seqcls.sources.discover import source_files
-from seqcls.space import enough_space
+from seqcls.store.artefacts import ArtefactStore, Ref, read_manifest
+from seqcls.store.failpoints import failpoint
+from seqcls.store.memory import enough_memory
+from seqcls.store.space import enough_space
 from seqcls.table import InputFile
 from seqcls.version import __version__
 from seqcls.workspace import Workspace
@@ -62,7 +62,7 @@ def ingest_files(workspace: Workspace, files: list[InputFile], *, labelled: bool
     source = pipeline.source if labelled else pipeline.score_source
 
     def build() -> Built:
-        from seqcls.ingest import ingest
+        from seqcls.sources.ingest import ingest
 
         folder = workspace.folder
         enough_space(workspace.store.root, files)
@@ -109,7 +109,7 @@ def encode_stage(workspace: Workspace, checked: Ref, splits: Ref) -> StageResult
     pipeline = workspace.pipeline
 
     def build() -> Built:
-        from seqcls.encode import encode
+        from seqcls.encoders.encode import encode
 
         return encode(checked, splits, pipeline, workspace.store), {}
 

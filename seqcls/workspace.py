@@ -9,10 +9,10 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from seqcls.artefacts import HOLDS, ArtefactStore
 from seqcls.config import LoadedPipeline, Pipeline, load_pipeline
 from seqcls.ledger import Database, open_database
-from seqcls.temporary import temporary_name
+from seqcls.store.artefacts import HOLDS, ArtefactStore
+from seqcls.store.temporary import temporary_name
 
 
 @dataclass(frozen=True)

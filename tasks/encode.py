@@ -6,8 +6,8 @@ from typing import Any
 
 from prefect import task
 
-from seqcls.artefacts import Ref, read_manifest
 from seqcls.stages import StageResult, encode_stage, split_stage
+from seqcls.store.artefacts import Ref, read_manifest
 from seqcls.workspace import open_workspace
 from tasks.policy import HOUR, STAGE
 from tasks.show import show_table, tell

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from prefect import get_run_logger, task
 
-from seqcls.artefacts import Ref, read_manifest
 from seqcls.stages import StageResult, evaluate_stage
+from seqcls.store.artefacts import Ref, read_manifest
 from seqcls.workspace import open_workspace
 from tasks.policy import HOUR, STAGE
 from tasks.show import show_markdown, tell

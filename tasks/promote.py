@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from prefect import task
 
-from seqcls.artefacts import Ref
 from seqcls.ledger.stages import new_run_id
 from seqcls.messages import decision_table, decision_title
 from seqcls.road import TrainOutcome, finish_training
 from seqcls.stages import StageResult
+from seqcls.store.artefacts import Ref
 from seqcls.workspace import open_workspace
 from tasks.policy import HOUR, STAGE
 from tasks.show import show_markdown

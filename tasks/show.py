@@ -14,11 +14,11 @@ from typing import Any
 from prefect import get_run_logger
 from prefect.artifacts import create_markdown_artifact
 
-from seqcls.artefacts import Ref
 from seqcls.display import only_shown
 from seqcls.errors import SeqclsError, first_line, printable
 from seqcls.messages import checks_table, escape, failure_page
 from seqcls.stages import StageResult
+from seqcls.store.artefacts import Ref
 from seqcls.validation.checks import read_checks
 
 MAX_BYTES = 200_000

@@ -10,10 +10,10 @@ from uuid import UUID
 from prefect import get_run_logger, task
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
-from seqcls.artefacts import Ref, read_manifest
 from seqcls.display import only_shown
 from seqcls.messages import escape
 from seqcls.stages import StageResult, train_stage
+from seqcls.store.artefacts import Ref, read_manifest
 from seqcls.workspace import open_workspace
 from tasks.policy import HOUR, STAGE
 from tasks.show import artifact_key, show_markdown, tell

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from prefect import task
 
-from seqcls.artefacts import Ref
 from seqcls.errors import DataRefused
 from seqcls.stages import StageResult, validate_stage
+from seqcls.store.artefacts import Ref
 from seqcls.validation.checks import read_checks
 from seqcls.workspace import open_workspace
 from tasks.policy import HOUR, STAGE

@@ -7,13 +7,13 @@ from pathlib import Path
 
 import pytest
 
+from examples.simulate import write_demo
+from examples.simulate.dna import CLASSES as ARRANGEMENTS
+from examples.simulate.ecg import CLASSES as RHYTHMS
+from examples.simulate.reviews import CLASSES as SENTIMENTS
 from seqcls.config import Pipeline, load_pipeline
 from seqcls.config.encode import ResidueEncode, TextEncode
 from seqcls.config.model import CnnModel, RecurrentModel
-from seqcls.simulate import write_demo
-from seqcls.simulate.dna import CLASSES as ARRANGEMENTS
-from seqcls.simulate.ecg import CLASSES as RHYTHMS
-from seqcls.simulate.reviews import CLASSES as SENTIMENTS
 
 FOLDER = Path(__file__).parents[1] / "configs"
 CONFIGS = sorted(FOLDER.rglob("*.toml"))
@@ -91,7 +91,7 @@ def test_dna_is_a_gru_of_64_over_150_bases() -> None:
 
 
 def test_the_examples_read_what_the_demo_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seqcls.simulate.DEMO_ROWS", {"reviews": 40, "ecg": 40, "dna": 40})
+    monkeypatch.setattr("examples.simulate.DEMO_ROWS", {"reviews": 40, "ecg": 40, "dna": 40})
     write_demo(tmp_path / "demo" / "data")
     for name in EXAMPLES:
         pipeline = example(name)

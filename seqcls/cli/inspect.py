@@ -51,7 +51,7 @@ def _lineage(options: argparse.Namespace) -> None:
 
 
 def _doctor(options: argparse.Namespace) -> None:
-    from seqcls.doctor import examine
+    from seqcls.maintenance.doctor import examine
 
     if options.repair:
         _repair(options)
@@ -73,7 +73,7 @@ def _doctor(options: argparse.Namespace) -> None:
 
 
 def _repair(options: argparse.Namespace) -> None:
-    from seqcls.repair import repair
+    from seqcls.maintenance.repair import repair
 
     if options.config is None:
         raise ConfigRefused(
@@ -96,7 +96,7 @@ def _show_progress(done: int, total: int) -> None:
 
 
 def _clean(options: argparse.Namespace) -> None:
-    from seqcls.housekeeping import DAY, collect_garbage
+    from seqcls.maintenance.gc import DAY, collect_garbage
 
     with open_workspace(options.config) as workspace:
         result = collect_garbage(

@@ -76,7 +76,7 @@ def _promote(options: argparse.Namespace) -> None:
             expected="the reason for going against the gate",
             next_step="add --why TEXT: it is kept with the move",
         )
-    from seqcls.races import ensure_race, race_line
+    from seqcls.engines.races import ensure_race, race_line
 
     with open_workspace(options.config) as workspace:
         named = options.version is not None

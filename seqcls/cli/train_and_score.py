@@ -73,7 +73,7 @@ def _day(text: str) -> date:
 
 
 def _init(options: argparse.Namespace) -> None:
-    from seqcls.templates import template
+    from seqcls.config.templates import template
 
     try:
         with open(options.file, "x", encoding="utf-8") as file:
@@ -93,7 +93,7 @@ def _init(options: argparse.Namespace) -> None:
 
 
 def _check(options: argparse.Namespace) -> None:
-    from seqcls.preview import preview
+    from seqcls.cli.preview import preview
 
     with open_workspace(options.config) as workspace:
         show(preview(workspace, options.rows, str(options.config)))

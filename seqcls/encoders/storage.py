@@ -13,7 +13,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from seqcls.artefacts import write_json
 from seqcls.config.encode import EncodeConfig
 from seqcls.encoders.base import FORMAT, Batches, Encoder, fingerprint_of
 from seqcls.encoders.bpe import TOKENIZER, BytePairEncoder
@@ -24,6 +23,7 @@ from seqcls.encoders.series import SeriesEncoder
 from seqcls.encoders.spec import InputSpec
 from seqcls.encoders.words import TokenEncoder, WordEncoder
 from seqcls.errors import Corrupted, DataRefused
+from seqcls.store.artefacts import write_json
 from seqcls.table import Kind
 
 DOCUMENT = "encoder.json"

@@ -18,7 +18,7 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from seqcls.batch import Batch
+from seqcls.data.batch import Batch
 from seqcls.encoders.spec import InputSpec
 
 PROBE_LENGTHS = (1.0, 0.75, 0.5, 0.0)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from seqcls.batch import Batch
+from seqcls.data.batch import Batch
 from seqcls.errors import ConfigRefused
 from seqcls.models.logits import Logits
 

@@ -15,10 +15,10 @@ import numpy as np
 import torch
 from torch import nn
 
-from seqcls.batch import Batch
+from seqcls.data.batch import Batch
 from seqcls.engines.engine import unavailable
+from seqcls.engines.folding import fold, foldable, table_bytes
 from seqcls.errors import first_line
-from seqcls.models.folding import fold, foldable, table_bytes
 from seqcls.models.logits import Logits, device_of, run_once
 from seqcls.models.package import LoadedModel
 from seqcls.processors.allowed import processors

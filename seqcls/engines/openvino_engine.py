@@ -13,8 +13,8 @@ from typing import Any
 import numpy as np
 import torch
 
-from seqcls.batch import Batch
 from seqcls.config.model import FittedConfig
+from seqcls.data.batch import Batch
 from seqcls.engines.conversion import convert, core, is_installed, probe, tensors_of
 from seqcls.engines.engine import unavailable
 from seqcls.engines.torch_engine import open_torch

@@ -4,7 +4,7 @@ In: a model and its validation rows. Out: `Race`, with every figure. Promise: an
 99.9 % of the rows keep their label and no probability moves by more than `MOST_MOVED`; one that comes near to that
 defers its near ties to PyTorch, and is judged by what comes of both. Those that may are timed in turn, lap after lap,
 so that what else the machine does meets all of them; the median counts. A race on a busy machine says so, and is run
-again later (seqcls/races.py). An engine that is not clearly faster than
+again later (seqcls/engines/races.py). An engine that is not clearly faster than
 PyTorch in float32 is not worth other numbers.
 """
 
@@ -19,7 +19,7 @@ import torch
 from pydantic import BaseModel, ConfigDict
 
 from seqcls.config.train import EngineName
-from seqcls.encoded_split import EncodedSplit
+from seqcls.data.encoded_split import EncodedSplit
 from seqcls.engines import ENGINES, REFERENCE, Opener
 from seqcls.engines.deferral import Deferral, near_ties, run_engine
 from seqcls.engines.engine import Engine, EngineUnavailable

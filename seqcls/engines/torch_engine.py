@@ -12,8 +12,8 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from seqcls.batch import Batch
 from seqcls.config.model import FittedConfig
+from seqcls.data.batch import Batch
 from seqcls.engines.engine import unavailable
 from seqcls.models.instructions import lacks_bf16
 from seqcls.models.logits import Logits, device_of, run_once

@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from seqcls.artefacts import ArtefactStore, Draft, Ref, write_json
 from seqcls.config import Pipeline
 from seqcls.errors import ConfigRefused, DataRefused
 from seqcls.evaluation import baselines
@@ -26,7 +25,8 @@ from seqcls.evaluation.probabilities import softmax
 from seqcls.evaluation.raw_rows import Rows, check_same_rows, is_split, read_rows, sample_training
 from seqcls.evaluation.report import Evaluation, Facts, gather_facts, write_report
 from seqcls.evaluation.report.facts import Baselines, NoBaseline
-from seqcls.parquet import read_parquet, shards, write_parquet
+from seqcls.store.artefacts import ArtefactStore, Draft, Ref, write_json
+from seqcls.store.parquet import read_parquet, shards, write_parquet
 from seqcls.table import Split
 
 Predict = Callable[[Ref, Ref, Split], Floats]
@@ -192,7 +192,7 @@ def _answer(predict: Predict, model: Ref, encoded: Ref, split: Split, classes: i
 
 def _predict_with(batch_size: int) -> Predict:
     def predict(model: Ref, encoded: Ref, split: Split) -> Floats:
-        from seqcls.encoded_split import EncodedSplit
+        from seqcls.data.encoded_split import EncodedSplit
         from seqcls.models.package import load_model, predict_logits
 
         loaded = load_model(model)

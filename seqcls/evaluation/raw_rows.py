@@ -13,11 +13,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seqcls.artefacts import Ref
 from seqcls.errors import CheckBroken
 from seqcls.evaluation import baselines
 from seqcls.evaluation.metrics import Integers
-from seqcls.parquet import iterate, shards
+from seqcls.store.artefacts import Ref
+from seqcls.store.parquet import iterate, shards
 from seqcls.table import Split
 
 

@@ -18,10 +18,10 @@ from sqlalchemy import URL, Connection, Engine, create_engine, event, insert, se
 from sqlalchemy.engine import make_url
 from sqlalchemy.exc import DatabaseError, IntegrityError, OperationalError, SQLAlchemyError
 
-from seqcls.durable import make_folder
 from seqcls.errors import ConfigRefused, Corrupted, SeqclsError, WorldFailed
 from seqcls.ledger.migrate import OLDEST, migrate
 from seqcls.ledger.schema import SCHEMA_VERSION, metadata, settings
+from seqcls.store.durable import make_folder
 
 LEDGER = "ledger.db"
 BUSY_SECONDS = 30.0

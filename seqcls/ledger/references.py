@@ -11,9 +11,9 @@ from dataclasses import dataclass
 
 from sqlalchemy import Connection, Row, and_, delete, or_, select, update
 
-from seqcls.failpoints import failpoint
 from seqcls.ledger.database import Database
 from seqcls.ledger.schema import alias_changes, aliases, chunks, inputs, models, sightings, stages
+from seqcls.store.failpoints import failpoint
 
 Named = tuple[str, str]
 """Kind and digest of an artefact."""

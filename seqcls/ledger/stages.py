@@ -9,9 +9,9 @@ from typing import Any
 
 from sqlalchemy import Connection, delete, insert, select
 
-from seqcls.failpoints import failpoint
 from seqcls.ledger.database import Database
 from seqcls.ledger.schema import runs, stages
+from seqcls.store.failpoints import failpoint
 
 
 def find_stage(database: Database, key: str) -> tuple[str, str, dict[str, Any]] | None:

@@ -15,8 +15,8 @@ from torch import Tensor, nn
 from seqcls.config.model import ModelConfig
 from seqcls.encoders.spec import InputSpec
 from seqcls.errors import DataRefused, first_line
-from seqcls.memory import enough_memory
 from seqcls.models import build_model
+from seqcls.store.memory import enough_memory
 
 MOST_BYTES_OF_TABLES = 2**30
 """Of the buffers that no file holds, since they follow from the encoder: some bytes for each entry of it."""

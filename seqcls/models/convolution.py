@@ -8,8 +8,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seqcls.kernels.max_pooling import relu_and_pool
 from seqcls.models.layers import MaskedBatchNorm, is_full, mask_of
-from seqcls.models.max_pooling import relu_and_pool
 
 
 class Convolutions(nn.Module):

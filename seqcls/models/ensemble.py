@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqcls.batch import Batch
+from seqcls.data.batch import Batch
 
 
 class Ensemble(nn.Module):

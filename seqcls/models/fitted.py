@@ -17,9 +17,9 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
-from seqcls.batch import Batch
-from seqcls.dealing import Integers
-from seqcls.encoded_split import EncodedSplit
+from seqcls.data.batch import Batch
+from seqcls.data.encoded_split import EncodedSplit
+from seqcls.data.folds import Integers
 from seqcls.encoders.spec import InputSpec
 
 Floats = npt.NDArray[np.float64]

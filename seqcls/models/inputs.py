@@ -9,8 +9,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqcls.batch import Batch
 from seqcls.config.model import AnyNetwork
+from seqcls.data.batch import Batch
 from seqcls.encoders.base import PADDING, UNKNOWN
 from seqcls.encoders.spec import InputSpec
 from seqcls.models.augmentation import Augmentation

@@ -14,9 +14,9 @@ import numpy.typing as npt
 import torch
 from torch import nn
 
-from seqcls.batch import Batch
-from seqcls.batches import Batches
-from seqcls.encoded_split import EncodedSplit
+from seqcls.data.batch import Batch
+from seqcls.data.batches import Batches
+from seqcls.data.encoded_split import EncodedSplit
 from seqcls.encoders.spec import InputSpec
 
 Logits = npt.NDArray[np.float32]

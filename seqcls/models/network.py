@@ -11,11 +11,11 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqcls.batch import Batch
 from seqcls.config.model import AnyNetwork, AttentionModel, CnnModel, HybridModel, ModelConfig, RecurrentModel
+from seqcls.data.batch import Batch
 from seqcls.encoders.spec import InputSpec
+from seqcls.kernels.dense import Dense
 from seqcls.models.convolution import Convolutions
-from seqcls.models.dense import Dense
 from seqcls.models.inputs import InputLayer
 from seqcls.models.layers import reversal
 from seqcls.models.pooling import make_pooling

@@ -17,13 +17,13 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from seqcls.artefacts import Ref, verify, write_json
 from seqcls.config.model import CnnModel, ModelConfig
-from seqcls.encoded_split import EncodedSplit, read_inputs
+from seqcls.data.encoded_split import EncodedSplit, read_inputs
 from seqcls.encoders.spec import InputSpec
 from seqcls.errors import Corrupted, DataRefused
 from seqcls.models.building import build_with_weights
 from seqcls.models.logits import Logits, device_of, run_batches, run_once
+from seqcls.store.artefacts import Ref, verify, write_json
 from seqcls.table import Kind
 
 FORMAT_VERSION = 2

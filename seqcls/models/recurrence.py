@@ -6,8 +6,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seqcls.kernels.unrolled import is_faster, unroll
 from seqcls.models.layers import clear_padding, reverse
-from seqcls.models.unrolled import is_faster, unroll
 
 
 class Recurrence(nn.Module):

@@ -14,11 +14,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
-from seqcls.artefacts import read_json
 from seqcls.config.train import PromoteConfig
 from seqcls.errors import Corrupted, DataRefused, one_line
 from seqcls.ledger.models import ModelVersion
-from seqcls.parquet import iterate, read_parquet, shards
+from seqcls.store.artefacts import read_json
+from seqcls.store.parquet import iterate, read_parquet, shards
 from seqcls.workspace import Workspace
 
 
@@ -163,7 +163,7 @@ def _test_rows(workspace: Workspace, version: ModelVersion) -> pa.Table:
 
 
 def _predict_labels(workspace: Workspace, version: ModelVersion, rows: pa.Table) -> list[str]:
-    from seqcls.scorer import open_scorer
+    from seqcls.engines.scorer import open_scorer
 
     scorer = open_scorer(workspace, version, "torch")  # both alike, whatever engine the champion scores with
     best = scorer.probabilities(rows).argmax(axis=1)

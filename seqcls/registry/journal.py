@@ -17,11 +17,11 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, insert, select
 
-from seqcls.artefacts import ArtefactStore, Ref, verify
 from seqcls.errors import Corrupted
-from seqcls.failpoints import failpoint
 from seqcls.ledger.models import AliasMove, ModelVersion, alias_history, list_models, note_journal
 from seqcls.ledger.schema import alias_changes, aliases, models
+from seqcls.store.artefacts import ArtefactStore, Ref, verify
+from seqcls.store.failpoints import failpoint
 from seqcls.workspace import Workspace
 
 KIND = "alias_move"

@@ -11,9 +11,7 @@ import getpass
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from seqcls.artefacts import Ref, read_json, verify
 from seqcls.errors import ConfigRefused, GateRefused, one_line
-from seqcls.failpoints import failpoint
 from seqcls.ledger.models import (
     AliasMove,
     AliasMoved,
@@ -28,6 +26,8 @@ from seqcls.ledger.models import (
 from seqcls.registry.gate import Check, Decision, decide
 from seqcls.registry.history import History, read_history
 from seqcls.registry.journal import PROMOTION, ROLLBACK, complete_journal, read_journal, write_move
+from seqcls.store.artefacts import Ref, read_json, verify
+from seqcls.store.failpoints import failpoint
 from seqcls.workspace import Workspace
 
 CHAMPION = "champion"
@@ -72,7 +72,7 @@ def promote(workspace: Workspace, version: ModelVersion, *, force: bool = False,
         return Promotion(version, decision, promoted=False)
     if not decision.passed and not force:
         return Promotion(version, decision, promoted=False)
-    from seqcls.races import ensure_race  # loads torch, which a champion that stays does not need
+    from seqcls.engines.races import ensure_race  # loads torch, which a champion that stays does not need
 
     reason = why if decision.passed else f"forced against the gate: {why}"
     ensure_race(workspace, version)  # before the move: a champion scores with its engine from the first chunk on

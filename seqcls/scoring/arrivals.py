@@ -18,13 +18,14 @@ from pydantic import BaseModel, ConfigDict
 
 from seqcls.config.train import ScoreConfig
 from seqcls.errors import ConfigRefused, DataRefused, SeqclsError, one_line
-from seqcls.failpoints import failpoint
 from seqcls.ledger.chunks import list_inputs, see_input
 from seqcls.scoring.days import day_of
 from seqcls.scoring.records import complete_records
 from seqcls.scoring.request import ScoreRequest
 from seqcls.sources.arriving import find_unfinished, read_settled
-from seqcls.sources.discover import find_files, find_paths
+from seqcls.sources.discover import find_files
+from seqcls.sources.paths import find_paths
+from seqcls.store.failpoints import failpoint
 from seqcls.table import InputFile
 from seqcls.workspace import Workspace
 

@@ -16,10 +16,8 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy import Row
 
-from seqcls.ahead import ahead
-from seqcls.artefacts import Ref, read_manifest
+from seqcls.engines.scorer import Scorer, open_scorer
 from seqcls.errors import CheckBroken
-from seqcls.failpoints import failpoint
 from seqcls.ledger.chunks import (
     ChunkResult,
     Claim,
@@ -32,15 +30,17 @@ from seqcls.ledger.chunks import (
     superseded,
 )
 from seqcls.ledger.models import ModelVersion
-from seqcls.memory import enough_memory
-from seqcls.owner import is_gone, this_process
-from seqcls.parquet import iterate, read_parquet, shards, write_parquet
 from seqcls.registry.versions import champion
-from seqcls.scorer import Scorer, open_scorer
 from seqcls.scoring.abstaining import least_confidence
 from seqcls.scoring.days import day_of_input
 from seqcls.scoring.naming import name_place
 from seqcls.scoring.score_table import score_rows
+from seqcls.store.artefacts import Ref, read_manifest
+from seqcls.store.background import ahead
+from seqcls.store.failpoints import failpoint
+from seqcls.store.memory import enough_memory
+from seqcls.store.owner import is_gone, this_process
+from seqcls.store.parquet import iterate, read_parquet, shards, write_parquet
 from seqcls.table import REJECTS
 from seqcls.workspace import Workspace
 

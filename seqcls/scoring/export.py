@@ -17,10 +17,10 @@ import pyarrow.csv as csv
 import pyarrow.parquet as pq
 
 from seqcls.errors import ConfigRefused, Corrupted, DataRefused
-from seqcls.parquet import read_parquet
 from seqcls.scoring.current import list_scorings
 from seqcls.scoring.publish import place_file
 from seqcls.scoring.stored import open_chunk
+from seqcls.store.parquet import read_parquet
 from seqcls.workspace import Workspace
 
 ENDINGS = (".parquet", ".csv")

@@ -9,16 +9,16 @@ from typing import Any
 import pyarrow.compute as pc
 from sqlalchemy import Row
 
-from seqcls.artefacts import read_manifest
 from seqcls.errors import Corrupted, DataRefused
-from seqcls.failpoints import failpoint
 from seqcls.ledger.chunks import done_chunks, list_inputs
 from seqcls.ledger.models import ModelVersion
-from seqcls.parquet import read_parquet
 from seqcls.registry.versions import find_version
 from seqcls.scoring.current import list_scorings
 from seqcls.scoring.origins import find_origins
 from seqcls.scoring.stored import StoredChunk, open_chunk
+from seqcls.store.artefacts import read_manifest
+from seqcls.store.failpoints import failpoint
+from seqcls.store.parquet import read_parquet
 from seqcls.workspace import Workspace
 
 

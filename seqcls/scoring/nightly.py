@@ -19,7 +19,6 @@ from seqcls.errors import BudgetExceeded, CheckBroken, Corrupted, DataRefused, N
 from seqcls.ledger.chunks import list_inputs
 from seqcls.ledger.stages import new_run_id
 from seqcls.ledger.tries import cut_off
-from seqcls.owner import is_gone
 from seqcls.registry.journal import complete_journal
 from seqcls.registry.versions import CHAMPION, champion, find_version
 from seqcls.scoring.arrivals import EVERYTHING, Damaged, Discovery, discover_new
@@ -32,6 +31,7 @@ from seqcls.scoring.rescore import find_history, prepare_history
 from seqcls.scoring.rows_again import Places
 from seqcls.scoring.score_folder import require_own_folder
 from seqcls.scoring.unscored import over_budget
+from seqcls.store.owner import is_gone
 from seqcls.workspace import Workspace
 
 __all__ = [

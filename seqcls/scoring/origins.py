@@ -13,10 +13,10 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seqcls.artefacts import Ref, read_manifest, verify
 from seqcls.errors import Corrupted
 from seqcls.ledger.models import ModelVersion, list_models
-from seqcls.parquet import iterate, read_parquet, shards
+from seqcls.store.artefacts import Ref, read_manifest, verify
+from seqcls.store.parquet import iterate, read_parquet, shards
 from seqcls.validation.checks import read_checks
 from seqcls.workspace import Workspace
 

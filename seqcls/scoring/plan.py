@@ -11,15 +11,15 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from seqcls.artefacts import ArtefactStore, read_manifest
 from seqcls.errors import DataRefused, InputFailed, NotEnough, one_line
-from seqcls.ingest import ingest
 from seqcls.ledger.set_aside import set_aside_since
-from seqcls.memory import enough_memory
 from seqcls.scoring.arrivals import NewFile, discover_new
 from seqcls.scoring.request import ScoreRequest, check_request
 from seqcls.scoring.rescore import find_history
 from seqcls.scoring.score_folder import require_own_folder
+from seqcls.sources.ingest import ingest
+from seqcls.store.artefacts import ArtefactStore, read_manifest
+from seqcls.store.memory import enough_memory
 from seqcls.validation.validate import validate
 from seqcls.workspace import Workspace
 

@@ -14,9 +14,9 @@ from typing import Any
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
+from seqcls.engines.scorer import open_scorer
 from seqcls.errors import DataRefused
 from seqcls.ledger.models import ModelVersion
-from seqcls.scorer import open_scorer
 from seqcls.scoring.abstaining import least_confidence
 from seqcls.scoring.score_table import score_rows
 from seqcls.table import Kind, table_schema

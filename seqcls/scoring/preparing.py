@@ -14,17 +14,17 @@ from typing import NamedTuple
 from pydantic import BaseModel, ConfigDict
 
 from seqcls.errors import DataRefused, InputFailed, NotEnough, SeqclsError
-from seqcls.failpoints import failpoint
 from seqcls.ledger.chunks import close_input, list_inputs, open_input
 from seqcls.ledger.forgetting import fix_rows
 from seqcls.ledger.set_aside import set_aside_since
 from seqcls.ledger.tries import trying
-from seqcls.owner import this_process
 from seqcls.scoring.arrivals import Damaged, Discovery, NewFile, Unusable
 from seqcls.scoring.days import day_of_input
 from seqcls.scoring.request import ScoreRequest
 from seqcls.scoring.rows_again import Places, check_file, rows_of
 from seqcls.sources.arriving import is_unchanged
+from seqcls.store.failpoints import failpoint
+from seqcls.store.owner import this_process
 from seqcls.workspace import Workspace
 
 

@@ -13,12 +13,8 @@ from typing import Any, BinaryIO, Literal
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Row
 
-from seqcls.artefacts import ArtefactStore, file_digest
-from seqcls.durable import make_folder, replace_file
 from seqcls.errors import Corrupted, DataRefused, WorldFailed
-from seqcls.failpoints import failpoint
 from seqcls.ledger.chunks import done_chunks, mark_published
-from seqcls.manifest import is_inside
 from seqcls.scoring.current import list_scorings
 from seqcls.scoring.score_folder import (
     CURRENT,
@@ -31,7 +27,11 @@ from seqcls.scoring.score_folder import (
     set_file_aside,
     stamp,
 )
-from seqcls.temporary import remove_left_over
+from seqcls.store.artefacts import ArtefactStore, file_digest
+from seqcls.store.durable import make_folder, replace_file
+from seqcls.store.failpoints import failpoint
+from seqcls.store.manifest import is_inside
+from seqcls.store.temporary import remove_left_over
 from seqcls.workspace import Workspace
 
 __all__ = ["CURRENT", "Published", "place_file", "publish", "rejects_place", "remove_traces", "write_current"]

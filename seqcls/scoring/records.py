@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from seqcls.failpoints import failpoint
 from seqcls.ledger.sightings import Sighting, list_sightings, note_record
+from seqcls.store.failpoints import failpoint
 from seqcls.workspace import Workspace
 
 KIND = "sightings"

@@ -11,7 +11,6 @@ from __future__ import annotations
 from sqlalchemy import Row
 
 from seqcls.errors import DataRefused
-from seqcls.failpoints import failpoint
 from seqcls.ledger.chunks import chunks_by, list_inputs, open_rescoring
 from seqcls.ledger.models import ModelVersion
 from seqcls.scoring.arrivals import Discovery, NewFile
@@ -19,6 +18,7 @@ from seqcls.scoring.days import day_of_input
 from seqcls.scoring.preparing import Prepared, Refusal
 from seqcls.scoring.request import ScoreRequest
 from seqcls.scoring.rows_again import Places, rows_of
+from seqcls.store.failpoints import failpoint
 from seqcls.workspace import Workspace
 
 FirstScoring = Row[tuple[object, ...]]

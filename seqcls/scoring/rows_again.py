@@ -14,11 +14,11 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from seqcls.artefacts import Ref, read_manifest
 from seqcls.errors import Corrupted, DataRefused
 from seqcls.ledger.chunks import chunks_by
 from seqcls.scoring.arrivals import NewFile, list_files
 from seqcls.stages import ingest_files, validate_stage
+from seqcls.store.artefacts import Ref, read_manifest
 from seqcls.table import InputFile
 from seqcls.workspace import Workspace
 

@@ -17,13 +17,13 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from seqcls.artefacts import file_digest, read_manifest
-from seqcls.durable import make_folder
 from seqcls.errors import ConfigRefused, Corrupted
 from seqcls.ledger.chunks import done_chunks
-from seqcls.parquet import read_parquet
 from seqcls.scoring.current import Scoring, list_scorings
-from seqcls.temporary import temporary_name
+from seqcls.store.artefacts import file_digest, read_manifest
+from seqcls.store.durable import make_folder
+from seqcls.store.parquet import read_parquet
+from seqcls.store.temporary import temporary_name
 from seqcls.workspace import Workspace
 
 CURRENT = "_current.json"

@@ -12,7 +12,7 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
-from seqcls.scorer import Flags, Scorer
+from seqcls.engines.scorer import Flags, Scorer
 from seqcls.table import REJECTS, reject, rejects_table
 
 

@@ -14,9 +14,9 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from seqcls.artefacts import Ref, file_digest, read_manifest
 from seqcls.errors import Corrupted
 from seqcls.scoring.score_folder import rejects_place
+from seqcls.store.artefacts import Ref, file_digest, read_manifest
 from seqcls.workspace import Workspace
 
 SCORES, REJECTED = "scores.parquet", "rejects.parquet"

@@ -8,9 +8,9 @@ from __future__ import annotations
 
 from sqlalchemy import Row
 
-from seqcls.artefacts import read_manifest
 from seqcls.scoring.chunks import ScoredInput
 from seqcls.scoring.preparing import Refusal
+from seqcls.store.artefacts import read_manifest
 from seqcls.workspace import Workspace
 
 

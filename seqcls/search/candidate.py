@@ -17,7 +17,7 @@ from pydantic_core import to_jsonable_python
 from seqcls.config.encode import TextEncode
 from seqcls.config.model import FittedConfig
 from seqcls.config.pipeline import Pipeline
-from seqcls.dealing import Integers
+from seqcls.data.folds import Integers
 from seqcls.evaluation.intervals import Figure, paired_difference
 from seqcls.evaluation.metrics import count_classes, count_figures
 from seqcls.evaluation.probabilities import softmax

@@ -10,7 +10,7 @@ import json
 import time
 from pathlib import Path
 
-from seqcls.durable import replace_text
+from seqcls.store.durable import replace_text
 
 WRITE_SECONDS = 0.5
 

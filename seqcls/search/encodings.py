@@ -9,10 +9,10 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
-from seqcls.artefacts import Ref
 from seqcls.config.encode import EncodeConfig
 from seqcls.config.pipeline import config_digest
-from seqcls.parquet import read_parquet, shards
+from seqcls.store.artefacts import Ref
+from seqcls.store.parquet import read_parquet, shards
 from seqcls.table import Split
 
 

@@ -17,14 +17,14 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
-from seqcls.artefacts import ArtefactStore, Ref
 from seqcls.config.pipeline import Pipeline
-from seqcls.dealing import Integers, deal, same_sequences
-from seqcls.encoded_split import ENCODER_FILE
+from seqcls.data.encoded_split import ENCODER_FILE
+from seqcls.data.folds import Integers, deal, same_sequences
 from seqcls.errors import CheckBroken
-from seqcls.packing import unpacked
-from seqcls.parquet import read_parquet, shards, write_parquet
 from seqcls.search.encodings import Encodings, same_rows
+from seqcls.store.artefacts import ArtefactStore, Ref
+from seqcls.store.packing import unpacked
+from seqcls.store.parquet import read_parquet, shards, write_parquet
 from seqcls.table import Split
 
 SMALL = 2_000

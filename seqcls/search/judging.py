@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import json
 
-from seqcls.durable import replace_text
 from seqcls.errors import ConfigRefused
 from seqcls.search.bench import Bench
 from seqcls.search.candidate import Candidate
@@ -16,6 +15,7 @@ from seqcls.search.encodings import Encodings
 from seqcls.search.folds import Cut, Judging, judge_by_validation, make_folds, possible_cuts, worth_folding
 from seqcls.search.plan import Costs, Plan, make_plan, seconds_an_epoch
 from seqcls.search.trial import read_json, run_trial
+from seqcls.store.durable import replace_text
 
 MOST_SHARE = 0.9
 """Of the time that is left: what is planned on folds must fit into it, since folds cost time of their own."""

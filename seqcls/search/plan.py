@@ -16,8 +16,8 @@ from dataclasses import dataclass
 
 from pydantic import BaseModel, ConfigDict
 
-from seqcls.artefacts import ArtefactStore, Ref
 from seqcls.config.pipeline import Pipeline
+from seqcls.store.artefacts import ArtefactStore, Ref
 from seqcls.training import checkpoints
 from seqcls.training.epochs import Run
 from seqcls.training.seeding import choose_device, reproducible, threads_of

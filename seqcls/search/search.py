@@ -15,12 +15,9 @@ import shutil
 from collections.abc import Callable
 from pathlib import Path
 
-from seqcls.artefacts import ArtefactStore, Ref
 from seqcls.config.base import duration_seconds
 from seqcls.config.pipeline import Pipeline, config_digest
-from seqcls.durable import replace_text
 from seqcls.evaluation.tried import FILE, Search, read_search
-from seqcls.failpoints import failpoint
 from seqcls.search.bench import Bench, Tell, try_candidate
 from seqcls.search.candidate import Candidate, make_candidate, pin
 from seqcls.search.clock import Clock
@@ -31,6 +28,9 @@ from seqcls.search.judging import choose_judging, measure_speeds, plan_epochs
 from seqcls.search.plan import Plan
 from seqcls.search.presets import encodings_beside, presets_for, with_validation_rows
 from seqcls.search.trial import TrialStore
+from seqcls.store.artefacts import ArtefactStore, Ref
+from seqcls.store.durable import replace_text
+from seqcls.store.failpoints import failpoint
 from seqcls.training import checkpoints
 from seqcls.training.monitor import ProgressCall
 from seqcls.training.train import TrainResult, train

@@ -18,16 +18,16 @@ import numpy.typing as npt
 import torch
 from pydantic import BaseModel, ConfigDict
 
-from seqcls.artefacts import ArtefactStore, Ref, write_json
 from seqcls.config.pipeline import Pipeline, config_digest
-from seqcls.encoded_split import EncodedSplit
-from seqcls.failpoints import failpoint
+from seqcls.data.encoded_split import EncodedSplit
 from seqcls.models.package import run_network
 from seqcls.search.folds import Fold
+from seqcls.store.artefacts import ArtefactStore, Ref, write_json
+from seqcls.store.failpoints import failpoint
+from seqcls.training.alone import begin
 from seqcls.training.epochs import VALID_BATCH
 from seqcls.training.monitor import ProgressCall
 from seqcls.training.seeding import choose_device, reproducible, threads_of
-from seqcls.training.train import begin
 
 Logits = npt.NDArray[np.float32]
 FACTS, LOGITS = "trial.json", "logits.npy"

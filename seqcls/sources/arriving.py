@@ -15,8 +15,9 @@ from pathlib import Path
 
 from seqcls.config.source import SourceConfig
 from seqcls.errors import STRIKES_ANY_FILE, DataRefused, InputFailed, WorldFailed, remedy
-from seqcls.sources.discover import before_wildcard, digest_file, with_unique_names
+from seqcls.sources.discover import digest_file, with_unique_names
 from seqcls.sources.entries import UNFINISHED, Refuse, check_name
+from seqcls.sources.paths import before_wildcard
 from seqcls.table import InputFile
 
 

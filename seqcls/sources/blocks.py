@@ -14,9 +14,9 @@ from dataclasses import dataclass, replace
 import numpy as np
 import numpy.typing as npt
 
-from seqcls.ahead import ahead
 from seqcls.sources.reading import Reading, Reject
 from seqcls.sources.stream import SourceStream, open_source
+from seqcls.store.background import ahead
 from seqcls.table import RAW_LIMIT
 
 BLOCK_BYTES = 4 * 1024 * 1024  # 8 MiB read no faster, and each block is held about four times over

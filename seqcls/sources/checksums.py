@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 
-from seqcls.artefacts import file_digest
 from seqcls.errors import WorldFailed
 from seqcls.sources.entries import CHECKSUM
 from seqcls.sources.reading import Reading
+from seqcls.store.artefacts import file_digest
 
 _DIGEST = re.compile(r"\\?([0-9a-fA-F]{64})(?:\s|$)")  # sha256sum writes a backslash before names that it escapes
 

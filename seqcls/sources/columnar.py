@@ -16,13 +16,13 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seqcls.artefacts import file_digest
 from seqcls.errors import first_line
 from seqcls.sources.assemble import assemble
 from seqcls.sources.reading import Problems, Reading, Records, Reject, Role, constant, pick_columns, row_numbers
 from seqcls.sources.stream import check_same, open_regular
 from seqcls.sources.typed_columns import check_role_type, check_sequence_type, is_text, to_names, to_sequence
 from seqcls.sources.unpacking import check_footer, most_bytes, row_bytes, too_large, written_out
+from seqcls.store.artefacts import file_digest
 from seqcls.table import SourceBatch, reject
 
 ROWS_PER_BATCH = 8192

@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 from seqcls.errors import ConfigRefused
 from seqcls.sources.assemble import assemble
 from seqcls.sources.blocks import Lines, read_lines
-from seqcls.sources.discover import label_file_of
+from seqcls.sources.paths import label_file_of
 from seqcls.sources.reading import Problems, Reading, Records, Role, add_problem, constant
 from seqcls.table import SourceBatch
 

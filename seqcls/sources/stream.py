@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from seqcls.errors import STRIKES_ANY_FILE, DataRefused, InputFailed, WorldFailed, remedy
-from seqcls.sources.discover import content_digest
+from seqcls.sources.paths import content_digest
 from seqcls.sources.reading import Reading
 from seqcls.sources.unpacking import most_bytes, too_large
 

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from seqcls.room import memory_left
+from seqcls.processors.available_memory import memory_left
 
 if TYPE_CHECKING:
     from seqcls.config.source import SourceConfig

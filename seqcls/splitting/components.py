@@ -14,7 +14,7 @@ import numpy.typing as npt
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
 
-from seqcls.fingerprints import Hashes
+from seqcls.store.fingerprints import Hashes
 
 # A million rows are divided at about 60 bytes a row: 32 bits count components and classes well enough.
 Numbers = npt.NDArray[np.int32]

@@ -11,8 +11,8 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from seqcls.fingerprints import Hashes
 from seqcls.splitting.rows import TEST, TRAIN, VALID
+from seqcls.store.fingerprints import Hashes
 from seqcls.table import SPLITS
 
 ROWS_PER_STEP = 65_536  # what is looked up at a time: the million of a large table would need 30 bytes each

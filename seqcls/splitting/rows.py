@@ -13,17 +13,17 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from seqcls import parquet
-from seqcls.artefacts import Ref
 from seqcls.config.train import SplitConfig
 from seqcls.errors import CheckBroken, DataRefused
-from seqcls.fingerprints import (
+from seqcls.splitting.components import Numbers
+from seqcls.store import parquet
+from seqcls.store.artefacts import Ref
+from seqcls.store.fingerprints import (
     Hashes,
     fingerprint_bytes,
     fingerprint_sequences,
     normalise_text,
 )
-from seqcls.splitting.components import Numbers
 from seqcls.table import SPLITS, Kind, one_array
 
 BYTES_PER_BATCH = 4 * 1024 * 1024

@@ -9,16 +9,16 @@ from __future__ import annotations
 import numpy as np
 import pyarrow as pa
 
-from seqcls import parquet
-from seqcls.artefacts import ArtefactStore, Ref, read_manifest
 from seqcls.config.pipeline import Pipeline
 from seqcls.config.train import SplitConfig
 from seqcls.errors import CheckBroken, DataRefused
-from seqcls.split_names import LEFT_OUT
 from seqcls.splitting.components import Components, find_components
 from seqcls.splitting.dividing import divide
 from seqcls.splitting.leakage import find_leakage
 from seqcls.splitting.rows import NOT_GIVEN, TEST, TRAIN, VALID, RowFacts, Splits, read_rows
+from seqcls.splitting.split_names import LEFT_OUT
+from seqcls.store import parquet
+from seqcls.store.artefacts import ArtefactStore, Ref, read_manifest
 from seqcls.table import SPLITS
 
 FILE = "splits.parquet"

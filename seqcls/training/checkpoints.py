@@ -23,12 +23,12 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from seqcls.artefacts import ArtefactStore, Ref
 from seqcls.config.pipeline import Pipeline, config_digest
-from seqcls.durable import make_folder, replace_bytes
 from seqcls.errors import WorldFailed
-from seqcls.failpoints import failpoint
-from seqcls.temporary import remove_left_over
+from seqcls.store.artefacts import ArtefactStore, Ref
+from seqcls.store.durable import make_folder, replace_bytes
+from seqcls.store.failpoints import failpoint
+from seqcls.store.temporary import remove_left_over
 from seqcls.training.choices import Choices, Precision, Threads
 from seqcls.training.monitor import EpochRecord
 from seqcls.training.seeding import choose_device, threads_of

@@ -15,14 +15,14 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import nn
 
-from seqcls.batch import Batch
-from seqcls.batches import Batches
 from seqcls.config.train import TrainConfig
+from seqcls.data.batch import Batch
+from seqcls.data.batches import Batches
+from seqcls.distributed.process_group import Team
 from seqcls.models.instructions import has_bf16, lacks_bf16
 from seqcls.processors.load import Watch, busy_words
 from seqcls.training.optimisation import Objective
 from seqcls.training.precision import Name
-from seqcls.training.team import Team
 from seqcls.training.trials import FASTER, TIMED, Taken, Way, first_batches, is_worth, take_turns, times_as_fast
 
 SAFE = 0.02  # largest difference of the mean losses, as a share; bfloat16 rounds a number by 0.4 % at most

@@ -16,13 +16,14 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from seqcls.artefacts import Ref
-from seqcls.batch import Batch
-from seqcls.batches import Batches
 from seqcls.config.pipeline import Pipeline
-from seqcls.encoded_split import NO_LABEL, EncodedSplit, read_inputs
-from seqcls.failpoints import failpoint
+from seqcls.data.batch import Batch
+from seqcls.data.batches import Batches
+from seqcls.data.encoded_split import NO_LABEL, EncodedSplit, read_inputs
+from seqcls.distributed.process_group import ALONE, Team
 from seqcls.models import build_model
+from seqcls.store.artefacts import Ref
+from seqcls.store.failpoints import failpoint
 from seqcls.training import checkpoints
 from seqcls.training.averaging import WeightAverage
 from seqcls.training.checkpoints import Scalars
@@ -33,7 +34,6 @@ from seqcls.training.optimisation import Objective, Optimiser, learning_rate_at
 from seqcls.training.precision import in_precision
 from seqcls.training.rows import check_rows
 from seqcls.training.seeding import random_part, random_state, seed_of, set_random_state
-from seqcls.training.team import ALONE, Team
 
 TICK_SECONDS = 0.25
 VALID_BATCH = 128  # measuring needs no gradients, so more rows fit and fewer calls are made

@@ -19,16 +19,16 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqcls.artefacts import Ref
 from seqcls.config.pipeline import Pipeline
-from seqcls.dealing import Integers
-from seqcls.encoded_split import EncodedSplit, read_inputs
+from seqcls.data.encoded_split import EncodedSplit, read_inputs
+from seqcls.data.folds import Integers
 from seqcls.errors import DataRefused
-from seqcls.failpoints import failpoint
 from seqcls.models import build_model
 from seqcls.models.fitted import FitRecord, FitRows, FittedNetwork, Floats
 from seqcls.models.network import BothStrands
 from seqcls.models.package import run_network
+from seqcls.store.artefacts import Ref
+from seqcls.store.failpoints import failpoint
 from seqcls.training.checkpoints import Scalars
 from seqcls.training.epochs import TICK_SECONDS, VALID_BATCH
 from seqcls.training.imbalance import class_weights

@@ -24,10 +24,10 @@ from lightning_fabric.plugins.environments.cluster_environment import ClusterEnv
 from lightning_fabric.strategies.ddp import DDPStrategy
 from torch.nn.parallel import DistributedDataParallel
 
+from seqcls.distributed.process_group import Team
+from seqcls.distributed.ranks import Place
 from seqcls.errors import ConfigRefused
-from seqcls.training.place import Place
 from seqcls.training.seeding import choose_device
-from seqcls.training.team import Team
 
 logging.getLogger("lightning_fabric").setLevel(logging.WARNING)  # it prints a banner for each training
 INTERFACES = ("GLOO_SOCKET_IFNAME", "NCCL_SOCKET_IFNAME")

@@ -46,8 +46,8 @@ def be_member(environment: str, place: str, meeting: str, work: str, arguments: 
 
 
 def _work(place: Mapping[str, int], meeting: Path, work: str, arguments: Mapping[str, Any], tell: Tell) -> Any:
+    from seqcls.distributed.ranks import Place
     from seqcls.training.joining import joined
-    from seqcls.training.place import Place
 
     module, _, name = work.partition(":")
     function = getattr(importlib.import_module(module), name)

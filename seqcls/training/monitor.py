@@ -11,8 +11,8 @@ import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
+from seqcls.distributed.process_group import ALONE, Team
 from seqcls.errors import DataRefused
-from seqcls.training.team import ALONE, Team
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqcls.config.train import TrainConfig
-from seqcls.training.adam import AdamW
+from seqcls.kernels.adam import AdamW
 
 
 class Objective:

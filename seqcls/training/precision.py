@@ -13,7 +13,7 @@ from typing import Literal
 import torch
 from torch import Tensor, nn
 
-from seqcls.batch import Batch
+from seqcls.data.batch import Batch
 
 Name = Literal["float32", "bfloat16"]
 

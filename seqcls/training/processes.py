@@ -23,10 +23,10 @@ from multiprocessing.process import BaseProcess
 from pathlib import Path
 from typing import Any
 
+from seqcls.distributed.ranks import Place
 from seqcls.errors import WorldFailed
 from seqcls.training.carried import is_explained, pack_error, unpack_error
 from seqcls.training.members import be_member
-from seqcls.training.place import Place
 
 # What each process needs and what no setting of the environment changes; the rest each imports for itself.
 PRELOADED = ["torch._dynamo", "lightning_fabric", "pyarrow.parquet", "scipy.optimize", "safetensors.torch",

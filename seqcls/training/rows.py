@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from seqcls.artefacts import Ref
-from seqcls.dealing import Integers
+from seqcls.data.folds import Integers
 from seqcls.errors import ConfigRefused, DataRefused
+from seqcls.store.artefacts import Ref
 
 
 def check_rows(encoded: Ref, train: Integers, valid: Integers, labels: tuple[str, ...]) -> None:

@@ -13,8 +13,8 @@ import torch.utils.deterministic
 from torch import Tensor
 
 from seqcls.config.train import TrainConfig
+from seqcls.distributed.ranks import local_processes
 from seqcls.processors.allowed import most_threads
-from seqcls.training.place import local_processes
 
 CUBLAS = "CUBLAS_WORKSPACE_CONFIG"
 

@@ -16,17 +16,17 @@ from typing import Any
 import torch
 import torch.distributed
 
-from seqcls.artefacts import ArtefactStore, Ref
 from seqcls.config.loading import parse_pipeline
 from seqcls.config.pipeline import Pipeline
+from seqcls.distributed.process_group import Team
+from seqcls.distributed.ranks import launched_place
 from seqcls.errors import WorldFailed, first_line
-from seqcls.memory import enough_memory
+from seqcls.store.artefacts import ArtefactStore, Ref
+from seqcls.store.memory import enough_memory
+from seqcls.training.alone import TrainResult, train_here
 from seqcls.training.members import Tell
 from seqcls.training.monitor import Progress, ProgressCall
-from seqcls.training.place import launched_place
 from seqcls.training.processes import work_together
-from seqcls.training.team import Team
-from seqcls.training.train import TrainResult, train_here
 
 MEMBER = "seqcls.training.together:train_member"
 

@@ -1,57 +1,18 @@
-"""Training: one visible loop, the same for train and valid, that can be killed anywhere and goes on bit for bit.
+"""Encoded data -> a model artefact, in this process or in several.
 
-In: an `encoded` artefact and a pipeline. Out: a `model` artefact with the weights of the best epoch. Promise: the same
-data, config, seed, torch and thread count give the same digest, however often the run was killed; losses are means
-over rows; early stopping sees the validation split only. The wall clock decides nothing that is written, but where the
-config says "auto" (choices.py). Families
-that are fitted in one go (models/fitted.py) take the same road as a run of one epoch. With `train.processes` several
-processes take this road together (together.py), and the artefact is that of one, up to rounding.
+In: an encoded artefact and a pipeline. Out: a `TrainResult`. The work is in alone.py; together.py has the processes.
 """
 
 from __future__ import annotations
 
-import hashlib
-import shutil
-import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 
-import torch
-
-from seqcls.artefacts import ArtefactStore, Ref, write_json
-from seqcls.config.model import FittedConfig
 from seqcls.config.pipeline import Pipeline
-from seqcls.encoded_split import ENCODER_FILE, EncodedSplit
-from seqcls.errors import ConfigRefused
-from seqcls.models.package import (
-    FORMAT_VERSION,
-    ModelManifest,
-    run_network,
-    weights_bytes,
-    write_model,
-)
-from seqcls.training import checkpoints
-from seqcls.training.epochs import VALID_BATCH, Run
-from seqcls.training.fit import Fit
-from seqcls.training.freed_memory import keep_freed_memory
+from seqcls.distributed.ranks import check_processes
+from seqcls.store.artefacts import ArtefactStore, Ref
+from seqcls.training.alone import TrainResult, train_here
 from seqcls.training.monitor import ProgressCall
-from seqcls.training.place import check_processes
-from seqcls.training.seeding import choose_device, reproducible, threads_of
-from seqcls.training.team import ALONE, Team
-from seqcls.training.temperature import fit_temperature
-
-TOKENIZER_FILE = "tokenizer.json"
-
-
-@dataclass(frozen=True)
-class TrainResult:
-    """The model, and what this process needed for it (a resumed run counts what it did itself)."""
-
-    ref: Ref
-    seconds: float
-    rows: int
-    rows_per_second: float
-    """Training rows a second of training, validation and checkpoints not counted."""
+from seqcls.training.together import train_together
 
 
 def train(
@@ -69,119 +30,5 @@ def train(
     """
     check_processes(pipeline.train)
     if pipeline.train.processes > 1:
-        from seqcls.training.together import train_together
-
         return train_together(encoded, pipeline, store, progress, attached or {}, tell)
     return train_here(encoded, pipeline, store, progress, attached or {}, tell)
-
-
-def train_here(
-    encoded: Ref,
-    pipeline: Pipeline,
-    store: ArtefactStore,
-    progress: ProgressCall | None,
-    attached: Mapping[str, object],
-    tell: Callable[[str], None] | None,
-    team: Team = ALONE,
-) -> TrainResult:
-    """Train in this process, alone or as one of a team; the first of a team publishes."""
-    began = time.perf_counter()
-    keep_freed_memory()
-    device = team.device or choose_device()
-    with reproducible(pipeline.seed, threads_of(pipeline.train), device):
-        run = begin(encoded, pipeline, store, device, progress, team)
-        if tell is not None:
-            for line in (*_resumed(run), *run.at.choices.lines()):
-                tell(line)
-        while not run.finished:
-            run.next_epoch()
-        if team.size > 1:
-            team.check_same_weights(weights_bytes(tensors) for tensors in (run.model.state_dict(), run.best))
-        ref = _publish(run, encoded, pipeline, store, attached) if team.is_first else None
-        digest = team.texts(ref.digest if ref is not None else "")[0]  # the others wait here
-    ref = store.ref("model", digest)
-    return TrainResult(ref, time.perf_counter() - began, run.rows, run.rows / max(run.seconds, 1e-9))
-
-
-def _resumed(run: Run | Fit) -> list[str]:
-    """Where a training goes on that was stopped."""
-    if not run.at.epoch and not run.at.step:
-        return []
-    return [f"goes on from epoch {run.at.epoch + 1}" + (f", step {run.at.step + 1}" if run.at.step else "")]
-
-
-def begin(
-    encoded: Ref,
-    pipeline: Pipeline,
-    store: ArtefactStore,
-    device: torch.device,
-    progress: ProgressCall | None,
-    team: Team = ALONE,
-) -> Run | Fit:
-    """Epochs for networks that learn by gradients, one fit for the other families; checkpoints are in `store`."""
-    if isinstance(pipeline.model, FittedConfig):
-        return Fit(encoded, pipeline, device, progress)
-    return Run(encoded, pipeline, device, checkpoints.folder_of(store, encoded, pipeline), progress, team)
-
-
-def _publish(
-    run: Run | Fit,
-    encoded: Ref,
-    pipeline: Pipeline,
-    store: ArtefactStore,
-    attached: Mapping[str, object],
-) -> Ref:
-    """The best weights and all that decided them, as an artefact."""
-    weights = weights_bytes(run.best)
-    manifest = ModelManifest(
-        format=FORMAT_VERSION,
-        pipeline=pipeline.name,
-        kind=pipeline.kind,
-        model=pipeline.model,
-        inputs=run.inputs,
-        labels=run.labels,
-        seed=pipeline.seed,
-        threads=torch.get_num_threads(),
-        threads_choice=run.at.threads.why,
-        processes=pipeline.train.processes,
-        precision=run.at.precision.used,
-        precision_choice=run.at.precision.why,
-        device=run.device.type,
-        torch=torch.__version__,
-        parameters=sum(weight.numel() for weight in run.model.parameters()),
-        best_epoch=run.at.best_epoch,
-        weights_sha256=hashlib.sha256(weights).hexdigest(),
-    )
-    if pipeline.train.calibrate:
-        manifest = manifest.model_copy(update={"temperature": _fit_temperature(run, encoded)})
-    with store.write("model") as (draft, done):
-        write_model(draft.folder, weights, manifest)
-        for name in (ENCODER_FILE, TOKENIZER_FILE):
-            if (encoded.folder / name).is_file():
-                shutil.copyfile(encoded.folder / name, draft.folder / name)
-        write_json(draft.folder / "history.json", [record.model_dump(mode="json") for record in run.at.history])
-        for name, record in attached.items():
-            write_json(draft.folder / name, record)
-        draft.inputs["encoded"] = encoded.digest
-        draft.meta |= {
-            "family": pipeline.model.family,
-            "parameters": manifest.parameters,
-            "epochs": len(run.at.history),
-            "best_epoch": manifest.best_epoch,
-        }
-    return done[0]
-
-
-def _fit_temperature(run: Run | Fit, encoded: Ref) -> float:
-    """The temperature of the weights that are kept, on the validation rows."""
-    valid = EncodedSplit.open(encoded, "valid")
-    if not len(valid):
-        raise ConfigRefused(
-            "no validation rows to fit a temperature on",
-            where="train.calibrate",
-            expected="a validation split",
-            next_step="set split.valid = 0.1, or train.calibrate = false",
-        )
-    run.model.load_state_dict(run.best)
-    logits = run_network(run.model.eval(), valid, run.inputs, len(run.labels), VALID_BATCH)
-    return fit_temperature(logits, valid.labels)

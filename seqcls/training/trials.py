@@ -17,9 +17,9 @@ import numpy as np
 import torch
 from torch import nn
 
-from seqcls.batch import Batch
-from seqcls.batches import Batches
 from seqcls.config.train import TrainConfig
+from seqcls.data.batch import Batch
+from seqcls.data.batches import Batches
 from seqcls.training.optimisation import Objective, Optimiser
 from seqcls.training.precision import Name, in_precision
 from seqcls.training.seeding import random_state, set_random_state

@@ -14,9 +14,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seqcls import parquet
-from seqcls.ahead import ahead
-from seqcls.fingerprints import canonical_bytes, fingerprint_bytes
+from seqcls.store import parquet
+from seqcls.store.background import ahead
+from seqcls.store.fingerprints import canonical_bytes, fingerprint_bytes
 from seqcls.table import Kind, one_array
 from seqcls.validation.profile import Column, Profile
 from seqcls.validation.repeats import Repeats, Verifier, find_repeats, label_counts, later_pairs, later_rows

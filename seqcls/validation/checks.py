@@ -12,9 +12,9 @@ from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
-from seqcls.artefacts import Ref
 from seqcls.config.rules import Policy
 from seqcls.errors import BudgetExceeded, Corrupted, DataRefused
+from seqcls.store.artefacts import Ref
 from seqcls.validation.look_alikes import look_alikes
 
 CHECKS = "checks.json"

@@ -16,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seqcls.errors import ConfigRefused
-from seqcls.fingerprints import Offsets, flat_bytes, flat_values
+from seqcls.store.fingerprints import Offsets, flat_bytes, flat_values
 from seqcls.table import Kind, one_array
 
 Column = npt.NDArray[np.int64] | npt.NDArray[np.float64]

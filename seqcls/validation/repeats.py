@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seqcls.fingerprints import Hashes
+from seqcls.store.fingerprints import Hashes
 
 Places = npt.NDArray[np.int64]
 Flags = npt.NDArray[np.bool_]

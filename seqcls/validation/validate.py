@@ -10,10 +10,10 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from seqcls import parquet
-from seqcls.artefacts import ArtefactStore, Ref, read_manifest, write_json
 from seqcls.config.pipeline import Pipeline
 from seqcls.errors import CheckBroken
+from seqcls.store import parquet
+from seqcls.store.artefacts import ArtefactStore, Ref, read_manifest, write_json
 from seqcls.table import REJECTS, Counts, Kind, table_schema
 from seqcls.validation.census import Census, take_census
 from seqcls.validation.checks import CHECKS, CheckReport, CheckResult, find_stop, read_checks

@@ -22,9 +22,9 @@ import torch
 import yaml
 from rich.console import Console
 
-from seqcls.artefacts import ArtefactStore, Ref
 from seqcls.config import load_pipeline
 from seqcls.errors import ConfigRefused, DataRefused
+from seqcls.store.artefacts import ArtefactStore, Ref
 from seqcls.training import checkpoints
 from tests.conftest import ROOT
 from tests.reliability.processes import Nursery

@@ -20,8 +20,8 @@ from markdown_it import MarkdownIt
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from seqcls.artefacts import ArtefactStore
 from seqcls.messages import checks_table, escape
+from seqcls.store.artefacts import ArtefactStore
 from seqcls.validation.checks import read_checks
 from tests.conftest import ROOT
 from tests.flows.refusals import OPEN, answered_calls, opened_streams

@@ -17,11 +17,11 @@ from pathlib import Path
 
 import pytest
 
-from seqcls.artefacts import ArtefactStore, Ref, write_json
-from seqcls.artefacts import verify as verify_artefact
 from seqcls.config import load_pipeline
 from seqcls.errors import CheckBroken, ConfigRefused, Corrupted
-from seqcls.manifest import _manifest_digest
+from seqcls.store.artefacts import ArtefactStore, Ref, write_json
+from seqcls.store.artefacts import verify as verify_artefact
+from seqcls.store.manifest import _manifest_digest
 from tests.faults.failing_calls import add_night
 from tests.reliability.invariants import Books, count_final
 from tests.reliability.processes import Nursery

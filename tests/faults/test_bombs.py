@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 import pytest
 
 import seqcls.sources.unpacking
-from seqcls.room import memory_left
+from seqcls.processors.available_memory import memory_left
 from seqcls.sources.unpacking import SMALL, row_bytes, written_out
 from tests.faults.test_environment_memory import limit_above
 from tests.faults.test_inbox_entries import check_one_message, scored_rows

@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from seqcls.ledger.models import alias_history
-from seqcls.parquet import read_parquet
 from seqcls.registry.versions import CHAMPION
+from seqcls.store.parquet import read_parquet
 from seqcls.workspace import open_workspace
 from tests.faults.failing_calls import add_night, check_one_message, published
 from tests.reliability.invariants import Books, count_final, count_visible

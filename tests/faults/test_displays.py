@@ -12,14 +12,14 @@ from pathlib import Path
 import pytest
 
 import seqcls.cli.train_and_score
-import seqcls.races
-from seqcls.artefacts import ArtefactStore
+import seqcls.engines.races
 from seqcls.cli import main
 from seqcls.cli.progress import SCORING, Teller
 from seqcls.engines.machine import this_machine
 from seqcls.engines.race import Lane, Race
-from seqcls.races import ensure_race
+from seqcls.engines.races import ensure_race
 from seqcls.registry.versions import champion
+from seqcls.store.artefacts import ArtefactStore
 from seqcls.workspace import open_workspace
 from tests.faults.test_inbox_entries import BAD_NAME, ROW, scored_rows
 from tests.reliability.invariants import Books, count_final, count_visible
@@ -37,9 +37,9 @@ def keep_race(config: Path, **machine: str) -> Path:
         lanes=lanes,
     )  # fmt: skip
     with pytest.MonkeyPatch.context() as patch, open_workspace(config) as workspace:
-        patch.setattr(seqcls.races, "FEWEST_ROWS", 0)
-        patch.setattr(seqcls.races, "this_machine", lambda: here)
-        patch.setattr(seqcls.races, "run_race", lambda *given: race)
+        patch.setattr(seqcls.engines.races, "FEWEST_ROWS", 0)
+        patch.setattr(seqcls.engines.races, "this_machine", lambda: here)
+        patch.setattr(seqcls.engines.races, "run_race", lambda *given: race)
         ensure_race(workspace, champion(workspace))
         [folder] = (workspace.store.root / "artefacts" / "race").iterdir()
     return folder
@@ -57,7 +57,7 @@ def older_versions(config: Path) -> str:
 
 def older_rules(config: Path) -> str:
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(seqcls.races, "RULES", 0)
+        patch.setattr(seqcls.engines.races, "RULES", 0)
         keep_race(config)
     return "was raced before there were the engines and rules of now"
 

@@ -13,11 +13,11 @@ import pyarrow as pa
 import pytest
 
 from benchmarks.protocol import run_trials
-from seqcls.artefacts import file_digest, verify
 from seqcls.ledger.chunks import ChunkResult, claim_chunk, commit_chunk, done_chunks
-from seqcls.owner import is_gone, this_process
-from seqcls.parquet import write_parquet
 from seqcls.scoring.publish import publish, remove_traces
+from seqcls.store.artefacts import file_digest, verify
+from seqcls.store.owner import is_gone, this_process
+from seqcls.store.parquet import write_parquet
 from seqcls.workspace import Workspace, open_workspace
 from tests.faults.crash_states import Recorder, crash_states, write_state
 from tests.reliability.invariants import Books, count_final, count_visible, model_digests
@@ -137,6 +137,6 @@ def check_recovery(config: Path, call: str) -> None:
 
 def test_the_model_of_power_loss_finds_a_missing_sync(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Without its syncs the same protocol loses data: the test above can fail."""
-    monkeypatch.setattr("seqcls.artefacts.fsync_tree", lambda folder: None)
+    monkeypatch.setattr("seqcls.store.artefacts.fsync_tree", lambda folder: None)
     with pytest.raises(Exception, match=r"no manifest|SHA-256|not JSON|called published|digest"):
         test_what_was_committed_survives_every_power_loss(tmp_path)

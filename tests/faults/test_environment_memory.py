@@ -14,10 +14,10 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
-import seqcls.memory
+import seqcls.store.memory
 from seqcls.cli import main
 from seqcls.errors import WorldFailed
-from seqcls.memory import enough_memory
+from seqcls.store.memory import enough_memory
 from tests.reliability.invariants import Books, count_final, count_visible, model_digests
 from tests.reliability.processes import Command, Nursery
 
@@ -82,7 +82,7 @@ def test_two_blocks_at_once_try_their_threads_one_after_the_other(monkeypatch: p
         most.append(len(trying))
         trying.remove(doing)
 
-    monkeypatch.setattr(seqcls.memory, "_start_threads", watched)
+    monkeypatch.setattr(seqcls.store.memory, "_start_threads", watched)
 
     def block(name: str) -> None:
         with enough_memory(name, "do less"):

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from seqcls.errors import WorldFailed
-from seqcls.space import SHARE, enough_space
+from seqcls.store.space import SHARE, enough_space
 from seqcls.table import InputFile
 from tests.faults.failing_calls import check_one_message
 from tests.reliability.processes import Nursery

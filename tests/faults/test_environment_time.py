@@ -19,10 +19,10 @@ from pathlib import Path
 
 import pytest
 
-from seqcls.artefacts import ArtefactStore, Ref, verify
-from seqcls.doctor import examine
 from seqcls.errors import Corrupted, SeqclsError
+from seqcls.maintenance.doctor import examine
 from seqcls.road import score_pipeline
+from seqcls.store.artefacts import ArtefactStore, Ref, verify
 from seqcls.workspace import open_workspace
 from tests.faults.broken_world import BrokenWorld
 from tests.faults.failing_calls import add_night, published
@@ -303,7 +303,7 @@ def test_a_model_of_another_version_is_refused_naming_both(
 )
 def test_an_artefact_of_another_format_is_refused_naming_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = ArtefactStore(tmp_path)
-    monkeypatch.setattr("seqcls.manifest.FORMAT_VERSION", 7)
+    monkeypatch.setattr("seqcls.store.manifest.FORMAT_VERSION", 7)
     with store.write("table") as (draft, done):
         (draft.folder / "a.txt").write_text("a")
     verify(done[0])

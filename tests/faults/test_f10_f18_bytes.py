@@ -8,11 +8,11 @@ from pathlib import Path
 
 import pytest
 
-from seqcls.artefacts import ArtefactStore
 from seqcls.errors import DataRefused
-from seqcls.ingest import ingest
 from seqcls.sources import blocks
 from seqcls.sources.discover import source_files
+from seqcls.sources.ingest import ingest
+from seqcls.store.artefacts import ArtefactStore
 from tests.faults.travel import GOOD, HEAD, explains_itself, ingested, refusal, travel
 from tests.seqcls.table_examples import make_pipeline
 

@@ -14,9 +14,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from seqcls.artefacts import verify
 from seqcls.errors import Corrupted
 from seqcls.stages import ingest_stage
+from seqcls.store.artefacts import verify
 from seqcls.workspace import open_workspace
 from tests.faults.travel import GOOD, HEAD, gzipped, refusal, travel
 from tests.road_data import write_project

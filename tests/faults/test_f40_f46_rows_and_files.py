@@ -11,10 +11,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from seqcls.encode import encode
+from seqcls.encoders.encode import encode
 from seqcls.errors import DataRefused
-from seqcls.parquet import read_parquet
 from seqcls.splitting.split import split
+from seqcls.store.parquet import read_parquet
 from tests.faults.travel import GOOD, HEAD, explains_itself, refusal, travel
 
 TWINS = HEAD + b"one,a\ntwo,b\none,a\nthree,b\none,a\n"

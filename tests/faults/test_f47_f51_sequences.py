@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seqcls.artefacts import Ref, read_manifest
-from seqcls.encode import encode
+from seqcls.encoders.encode import encode
 from seqcls.errors import DataRefused
-from seqcls.parquet import read_parquet, shards
 from seqcls.splitting.split import split
+from seqcls.store.artefacts import Ref, read_manifest
+from seqcls.store.parquet import read_parquet, shards
 from tests.faults.travel import GOOD, HEAD, Arrived, explains_itself, travel
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 import pytest
 
 from seqcls.errors import DataRefused, InputFailed
-from seqcls.parquet import read_parquet
 from seqcls.sources import FORMATS, read_file
 from seqcls.sources.discover import find_files
+from seqcls.store.parquet import read_parquet
 from seqcls.table import SourceBatch
 from tests.faults.test_environment_memory import limit_above
 from tests.reliability.invariants import Books, count_final, count_visible, visible_files

@@ -9,12 +9,12 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from seqcls.artefacts import write_json
 from seqcls.evaluation.baselines import MAX_CLASSES, Skipped, linear
 from seqcls.evaluation.calibration import measure_calibration
 from seqcls.evaluation.intervals import bootstrap, paired_difference
 from seqcls.evaluation.metrics import compute_metrics
 from seqcls.evaluation.report import write_report
+from seqcls.store.artefacts import write_json
 from tests.seqcls.report_examples import example_evaluation, example_facts
 
 MEGABYTE = 1_000_000

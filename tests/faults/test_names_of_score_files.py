@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from seqcls.artefacts import file_digest
 from seqcls.ledger.chunks import done_chunks
+from seqcls.store.artefacts import file_digest
 from seqcls.workspace import open_workspace
 from tests.reliability.damaging import flip
 from tests.reliability.invariants import Books, count_final, digests_of

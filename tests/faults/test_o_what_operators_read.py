@@ -14,16 +14,16 @@ from typing import Any
 
 import pytest
 
-from seqcls.artefacts import ArtefactStore
 from seqcls.cli import main
 from seqcls.config.loading import parse_pipeline
+from seqcls.config.templates import template
 from seqcls.errors import BudgetExceeded, ConfigRefused
 from seqcls.evaluation.report.page import write_page
-from seqcls.evidence import gather
-from seqcls.manifest import MANIFEST
+from seqcls.maintenance.evidence import gather
 from seqcls.messages import checks_table
+from seqcls.store.artefacts import ArtefactStore
+from seqcls.store.manifest import MANIFEST
 from seqcls.table import KINDS
-from seqcls.templates import template
 from seqcls.validation.checks import CheckReport, CheckResult, find_stop
 from seqcls.validation.look_alikes import look_alikes
 from tests.conftest import ROOT

@@ -10,9 +10,9 @@ from pathlib import Path
 
 import pytest
 
-from seqcls.artefacts import file_digest
 from seqcls.ledger.models import alias_history, get_alias
 from seqcls.registry.versions import CHAMPION
+from seqcls.store.artefacts import file_digest
 from seqcls.workspace import open_workspace
 from tests.faults.broken_world import BrokenWorld
 from tests.reliability.processes import Nursery

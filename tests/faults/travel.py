@@ -14,12 +14,12 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from seqcls.artefacts import ArtefactStore, Ref, read_manifest
 from seqcls.config import Pipeline
 from seqcls.errors import DataRefused, printable
-from seqcls.ingest import ingest
-from seqcls.parquet import read_parquet, shards
 from seqcls.sources.discover import source_files
+from seqcls.sources.ingest import ingest
+from seqcls.store.artefacts import ArtefactStore, Ref, read_manifest
+from seqcls.store.parquet import read_parquet, shards
 from seqcls.table import Kind
 from seqcls.validation.validate import CheckReport, read_checks, validate
 from tests.seqcls.table_examples import make_pipeline

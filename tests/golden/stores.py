@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from seqcls.artefacts import file_digest
+
 from tests.golden.pipelines import HISTORY, write_night
 from tests.reliability.contents import Fault, Scores, current_faults, row_faults, visible
 

@@ -15,8 +15,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from seqcls.parquet import read_parquet
 from seqcls.scoring.publish import rejects_place
+from seqcls.store.parquet import read_parquet
 
 
 @dataclass(frozen=True)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from seqcls.artefacts import Ref
 from seqcls.ledger.chunks import done_chunks
+from seqcls.store.artefacts import Ref
 from seqcls.workspace import open_workspace
 
 

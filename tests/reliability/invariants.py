@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from seqcls.artefacts import ArtefactStore, file_digest, verify
 from seqcls.errors import SeqclsError
 from seqcls.ledger.models import list_models
-from seqcls.parquet import read_parquet
 from seqcls.scoring.publish import rejects_place
+from seqcls.store.artefacts import ArtefactStore, file_digest, verify
+from seqcls.store.parquet import read_parquet
 from seqcls.workspace import open_workspace
 
 

@@ -20,9 +20,9 @@ from typing import Any
 
 ROOT = Path(__file__).parents[2]
 WARM = (
-    "seqcls.cli", "seqcls.road", "seqcls.messages", "seqcls.doctor", "seqcls.repair", "seqcls.evidence",
-    "seqcls.housekeeping",
-    "seqcls.encode", "seqcls.ingest", "seqcls.validation.validate", "seqcls.validation.expectations",
+    "seqcls.cli", "seqcls.road", "seqcls.messages", "seqcls.maintenance.doctor", "seqcls.maintenance.repair",
+    "seqcls.maintenance.evidence", "seqcls.maintenance.gc",
+    "seqcls.encoders.encode", "seqcls.sources.ingest", "seqcls.validation.validate", "seqcls.validation.expectations",
     "seqcls.splitting.split", "seqcls.training.train", "seqcls.evaluation.evaluate", "seqcls.models.package",
     "seqcls.scoring.nightly", "seqcls.scoring.lineage", "seqcls.sources.delimited", "great_expectations",
     "sklearn.linear_model", "sklearn.feature_extraction.text", "matplotlib.figure", "matplotlib.backends.backend_svg",
@@ -105,7 +105,7 @@ class Nursery:
         """
         self.count += 1
         output = self.folder / f"{self.count}.txt"
-        patches = {"seqcls.failpoints:_SETTING": failpoint, **(patches or {})}
+        patches = {"seqcls.store.failpoints:_SETTING": failpoint, **(patches or {})}
         question = {"arguments": [str(a) for a in arguments], "output": str(output), "patches": patches}
         command = Command(
             self, self.ask({**question, "limits": limits or {}, "without_rights": without_rights}), output

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcls.artefacts import Ref
 from seqcls.ledger.models import AliasMove, alias_history, get_alias
 from seqcls.registry.journal import JournalEntry, follow
 from seqcls.registry.versions import CHAMPION
+from seqcls.store.artefacts import Ref
 from seqcls.workspace import open_workspace
 from tests.reliability.processes import Nursery
 

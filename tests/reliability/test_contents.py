@@ -10,7 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seqcls.artefacts import file_digest
+from seqcls.store.artefacts import file_digest
 from tests.reliability.contents import Scores, current_faults, row_faults, visible
 
 

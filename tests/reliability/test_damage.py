@@ -10,7 +10,7 @@ import pytest
 
 import seqcls
 from benchmarks.damage import KINDS, damage_artefacts, damage_checkpoints, keep_checkpoints, make_every_kind
-from seqcls.artefacts import ArtefactStore
+from seqcls.store.artefacts import ArtefactStore
 from tests.reliability.processes import Nursery
 from tests.road_data import write_project
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from seqcls.failpoints import POINTS
+from seqcls.store.failpoints import POINTS
 from tests.reliability.invariants import (
     Books,
     count_final,

@@ -8,12 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from seqcls.artefacts import Ref, verify
-from seqcls.housekeeping import collect_garbage, find_reachable
 from seqcls.ledger.chunks import ChunkResult, claim_chunk, close_input, commit_chunk, open_input, see_input
 from seqcls.ledger.models import add_model, get_alias, list_models, set_alias
 from seqcls.ledger.references import find_references
+from seqcls.maintenance.gc import collect_garbage, find_reachable
 from seqcls.registry.versions import CHAMPION
+from seqcls.store.artefacts import Ref, verify
 from seqcls.workspace import Workspace, open_workspace
 from tests.reliability.invariants import Books, count_final
 from tests.reliability.processes import Nursery

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from seqcls.errors import WorldFailed
-from seqcls.temporary import is_left_over, remove_left_over, temporary_name
+from seqcls.store.temporary import is_left_over, remove_left_over, temporary_name
 
 DEAD = f".tmp-{socket.gethostname()}~1~0~dead"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from seqcls.manifest import MANIFEST
+from seqcls.store.manifest import MANIFEST
 from tests.reliability.damaging import flip
 from tests.reliability.invariants import Books, count_final
 from tests.reliability.processes import Nursery

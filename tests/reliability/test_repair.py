@@ -10,13 +10,13 @@ from typing import Any
 
 import pytest
 
-from seqcls.artefacts import file_digest
 from seqcls.errors import Corrupted
 from seqcls.ledger.chunks import done_chunks
 from seqcls.ledger.models import get_alias, list_models
+from seqcls.maintenance.repair import repair
 from seqcls.registry.versions import CHAMPION
-from seqcls.repair import repair
 from seqcls.scoring.nightly import discover_new
+from seqcls.store.artefacts import file_digest
 from seqcls.workspace import open_workspace
 from tests.reliability.invariants import Books, count_final, count_ids, visible_files
 from tests.reliability.processes import Nursery

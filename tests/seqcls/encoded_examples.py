@@ -7,9 +7,9 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from seqcls.artefacts import ArtefactStore, Ref, write_json
 from seqcls.encoders.spec import InputSpec
-from seqcls.parquet import write_parquet
+from seqcls.store.artefacts import ArtefactStore, Ref, write_json
+from seqcls.store.parquet import write_parquet
 
 COMPOSITION = ((0.0, 0.0, 0.0, 0.0), *np.eye(4).tolist(), (0.5, 0.0, 0.5, 0.0))  # padding, A, C, G, T, R
 SPECS = {

@@ -14,10 +14,10 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
-from seqcls.artefacts import ArtefactStore, Ref
 from seqcls.config.loading import parse_pipeline
 from seqcls.config.pipeline import Pipeline
 from seqcls.search.search import train_best
+from seqcls.store.artefacts import ArtefactStore, Ref
 from tests.seqcls.encoded_examples import SPECS, encoded_table, write_encoded
 
 SPEC = SPECS["tokens"]

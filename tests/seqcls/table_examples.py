@@ -10,9 +10,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from seqcls import parquet
-from seqcls.artefacts import ArtefactStore, Ref
 from seqcls.config import Pipeline, parse_pipeline
+from seqcls.store import parquet
+from seqcls.store.artefacts import ArtefactStore, Ref
 from seqcls.table import REJECTS, SPLITS, Kind, reject, rejects_table, table_schema
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"

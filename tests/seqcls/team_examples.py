@@ -15,9 +15,9 @@ from typing import Any
 
 import torch
 
+from seqcls.distributed.process_group import Team
 from seqcls.errors import CheckBroken, DataRefused
 from seqcls.training.members import Tell
-from seqcls.training.team import Team
 
 HERE = "tests.seqcls.team_examples"
 

@@ -8,7 +8,7 @@ import sys
 import torch
 from torch import nn
 
-from seqcls.training.adam import AdamW
+from seqcls.kernels.adam import AdamW
 
 DECAYED = {"0.weight", "2.weight"}
 

@@ -8,9 +8,9 @@ from pathlib import Path
 
 import pytest
 
-from seqcls.ahead import DEPTH, ahead
 from seqcls.errors import DataRefused
 from seqcls.sources import blocks
+from seqcls.store.background import DEPTH, ahead
 from tests.seqcls.reading_files import read
 
 

@@ -13,10 +13,10 @@ from pathlib import Path
 
 import pytest
 
-from seqcls.artefacts import MANIFEST, ArtefactStore, Ref, read_manifest, verify
 from seqcls.errors import CheckBroken, Corrupted, WorldFailed
-from seqcls.manifest import WORTH_A_THREAD, file_digest
-from seqcls.temporary import temporary_name
+from seqcls.store.artefacts import MANIFEST, ArtefactStore, Ref, read_manifest, verify
+from seqcls.store.manifest import WORTH_A_THREAD, file_digest
+from seqcls.store.temporary import temporary_name
 
 
 def make(store: ArtefactStore, text: str = "hello") -> Ref:
@@ -89,7 +89,7 @@ def test_large_files_are_hashed_two_at_a_time_and_each_has_its_own_digest(
             both.wait()
         return file_digest(path)
 
-    monkeypatch.setattr("seqcls.manifest.file_digest", digest)
+    monkeypatch.setattr("seqcls.store.manifest.file_digest", digest)
     contents = {f"large-{number}": bytes([number]) * (WORTH_A_THREAD // 3) for number in range(4)} | {"small": b"one"}
     with ArtefactStore(tmp_path).write("table") as (draft, done):
         for name, content in contents.items():
@@ -162,7 +162,7 @@ def test_an_artefact_whose_bytes_changed_is_replaced_when_it_is_made_again(tmp_p
 def test_killed_at_a_failpoint_the_artefact_is_complete_or_absent(tmp_path: Path, point: str) -> None:
     script = textwrap.dedent(f"""
         from pathlib import Path
-        from seqcls.artefacts import ArtefactStore
+        from seqcls.store.artefacts import ArtefactStore
         with ArtefactStore(Path({str(tmp_path)!r})).write("table") as (draft, done):
             (draft.folder / "a.txt").write_text("x" * 100_000)
     """)

@@ -8,13 +8,13 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seqcls.artefacts import Ref, read_manifest
 from seqcls.cli import main
 from seqcls.config.loading import load_pipeline
 from seqcls.evaluation.tried import Search, read_search
-from seqcls.parquet import read_parquet, shards
 from seqcls.registry.versions import champion
 from seqcls.search.presets import encodings_beside, presets_for, with_validation_rows
+from seqcls.store.artefacts import Ref, read_manifest
+from seqcls.store.parquet import read_parquet, shards
 from seqcls.workspace import open_workspace
 
 CONFIG = """

@@ -10,14 +10,14 @@ from pathlib import Path
 
 import pytest
 
-from seqcls.artefacts import Ref
 from seqcls.cli import main
 from seqcls.config.encode import TextEncode
 from seqcls.config.loading import load_pipeline
-from seqcls.encoded_split import read_inputs
+from seqcls.data.encoded_split import read_inputs
 from seqcls.evaluation.tried import read_search
 from seqcls.registry.versions import champion
 from seqcls.search.presets import encodings_beside
+from seqcls.store.artefacts import Ref
 from seqcls.workspace import open_workspace
 
 CONFIG = """

@@ -14,12 +14,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqcls.artefacts import ArtefactStore, read_manifest
-from seqcls.batches import Batches
-from seqcls.encoded_split import EncodedSplit
+from seqcls.data.batches import Batches
+from seqcls.data.encoded_split import EncodedSplit
 from seqcls.errors import ConfigRefused
 from seqcls.models.layers import MaskedBatchNorm
 from seqcls.models.package import load_model, predict_logits
+from seqcls.store.artefacts import ArtefactStore, read_manifest
 from seqcls.training.averaging import WeightAverage
 from seqcls.training.epochs import Run
 from seqcls.training.seeding import reproducible

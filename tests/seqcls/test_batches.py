@@ -12,8 +12,8 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcls.batches import BATCHES_IN_POOL, Batches
-from seqcls.encoded_split import EncodedSplit
+from seqcls.data.batches import BATCHES_IN_POOL, Batches
+from seqcls.data.encoded_split import EncodedSplit
 from seqcls.encoders.spec import InputSpec
 from seqcls.errors import Corrupted, DataRefused
 from tests.seqcls.encoded_examples import SPECS, encoded_table, random_table, write_encoded

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from seqcls.encoded_split import EncodedSplit
+from seqcls.data.encoded_split import EncodedSplit
 from seqcls.errors import ConfigRefused
 from seqcls.evaluation.probabilities import softmax
 from seqcls.models.package import load_model, predict_logits

@@ -16,10 +16,10 @@ import pytest
 import torch
 from safetensors.torch import save_file
 
-from seqcls.artefacts import ArtefactStore, Ref, file_digest, write_json
-from seqcls.encoded_split import EncodedSplit
+from seqcls.data.encoded_split import EncodedSplit
 from seqcls.errors import Corrupted, DataRefused
 from seqcls.models.package import load_model, predict_logits
+from seqcls.store.artefacts import ArtefactStore, Ref, file_digest, write_json
 from seqcls.training import checkpoints
 from seqcls.training.checkpoints import Scalars
 from tests.seqcls.training_examples import FAMILIES, make_encoded, make_pipeline, train_example

@@ -12,10 +12,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcls import parquet
-from seqcls.artefacts import ArtefactStore, Ref
 from seqcls.errors import WorldFailed
 from seqcls.scoring.chunks import cut_chunks, read_ahead
+from seqcls.store import parquet
+from seqcls.store.artefacts import ArtefactStore, Ref
 from seqcls.table import table_schema
 from tests.seqcls.table_examples import make_rows
 

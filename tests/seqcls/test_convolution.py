@@ -7,8 +7,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seqcls.kernels.max_pooling import relu_and_pool
 from seqcls.models.convolution import Convolutions
-from seqcls.models.max_pooling import relu_and_pool
 
 
 def plainly(x: Tensor, pool: int) -> Tensor:

@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import nn
 
-from seqcls.models.dense import WORTH, Dense
+from seqcls.kernels.dense import WORTH, Dense
 
 
 @pytest.mark.parametrize("rows", [1, 7, 32])

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from seqcls.durable import make_folder, replace_file, replace_text
+from seqcls.store.durable import make_folder, replace_file, replace_text
 from tests.faults.crash_states import Moment, Recorder, crash_states
 
 OLD, NEW = "before", "after äöü"

@@ -12,13 +12,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from seqcls.artefacts import ArtefactStore, Ref, read_manifest, verify
 from seqcls.config import Pipeline, parse_pipeline
-from seqcls.encode import encode
 from seqcls.encoders import load_encoder
+from seqcls.encoders.encode import encode
 from seqcls.errors import CheckBroken, Corrupted, DataRefused
-from seqcls.packing import unpacked
-from seqcls.parquet import ShardWriter, read_parquet, shards, write_parquet
+from seqcls.store.artefacts import ArtefactStore, Ref, read_manifest, verify
+from seqcls.store.packing import unpacked
+from seqcls.store.parquet import ShardWriter, read_parquet, shards, write_parquet
 from seqcls.table import Kind, table_schema
 from tests.seqcls.encoder_cases import real_data
 from tests.seqcls.table_examples import codec_of, write_splits
@@ -259,9 +259,9 @@ def test_real_splice_sites_go_through_the_stage(tmp_path: Path) -> None:
 MEASURE = """
 import sys
 from pathlib import Path
-from seqcls.artefacts import ArtefactStore, Ref
+from seqcls.store.artefacts import ArtefactStore, Ref
 from seqcls.config import parse_pipeline
-from seqcls.encode import encode
+from seqcls.encoders.encode import encode
 store = ArtefactStore(Path(sys.argv[1]))
 source = {"format": "csv", "files": ["x"]}
 dna = parse_pipeline({"name": "p", "kind": "dna", "source": source, "model": {"family": "cnn"}}, "p.toml")

@@ -10,10 +10,10 @@ from typing import Any
 import pyarrow as pa
 import pytest
 
-from seqcls.artefacts import write_json
 from seqcls.encoders import ENCODERS, Encoder, load_encoder, save_encoder
 from seqcls.encoders.base import fingerprint_of
 from seqcls.errors import Corrupted, DataRefused
+from seqcls.store.artefacts import write_json
 from tests.seqcls.encoder_cases import EVERY_ENCODER, column, fit
 
 

@@ -16,10 +16,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from seqcls.batch import Batch
 from seqcls.config.model import FittedConfig, ModelConfig, NgramsModel, RocketModel
 from seqcls.config.train import EngineName
-from seqcls.encoded_split import EncodedSplit
+from seqcls.data.batch import Batch
+from seqcls.data.encoded_split import EncodedSplit
 from seqcls.encoders.spec import InputSpec
 from seqcls.engines import ENGINES, conversion
 from seqcls.engines.deferral import Deferral, near_ties, run_engine

@@ -9,16 +9,16 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from seqcls.artefacts import ArtefactStore, Ref, read_manifest, verify
 from seqcls.config import Pipeline, parse_pipeline
-from seqcls.encode import encode
+from seqcls.encoders.encode import encode
 from seqcls.errors import CheckBroken, DataRefused
 from seqcls.evaluation.evaluate import Answers, evaluate, predictions_table
 from seqcls.evaluation.metrics import compute_metrics
 from seqcls.evaluation.probabilities import softmax
 from seqcls.evaluation.raw_rows import check_same_rows, read_rows
 from seqcls.evaluation.report import Evaluation
-from seqcls.parquet import ShardWriter, read_parquet, write_parquet
+from seqcls.store.artefacts import ArtefactStore, Ref, read_manifest, verify
+from seqcls.store.parquet import ShardWriter, read_parquet, write_parquet
 from seqcls.table import reject, rejects_table, table_schema
 from seqcls.training.train import train
 from tests.seqcls.table_examples import write_splits

@@ -16,7 +16,6 @@ import pytest
 from rich.console import Console
 from sqlalchemy.exc import OperationalError
 
-from seqcls.artefacts import Ref
 from seqcls.cli import main
 from seqcls.cli.progress import TRAINING, Teller
 from seqcls.cli.show import show
@@ -26,7 +25,8 @@ from seqcls.errors import ConfigRefused, DataRefused, WorldFailed
 from seqcls.evaluation.report import card_with_figures, write_report
 from seqcls.ledger.database import open_database
 from seqcls.messages import _beside_the_baseline
-from seqcls.sources.discover import find_paths
+from seqcls.sources.paths import find_paths
+from seqcls.store.artefacts import Ref
 from seqcls.validation.checks import USUAL_CAUSES, _advice
 from tests.road_data import write_project
 from tests.seqcls.report_examples import example_evaluation, example_facts

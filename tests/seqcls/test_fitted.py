@@ -16,16 +16,16 @@ import numpy as np
 import pytest
 import torch
 
-from seqcls.artefacts import ArtefactStore, verify
 from seqcls.config.loading import parse_pipeline
 from seqcls.config.model import AnyModel, FittedConfig, ModelConfig, RocketModel
 from seqcls.config.pipeline import Pipeline
-from seqcls.encoded_split import EncodedSplit
+from seqcls.data.encoded_split import EncodedSplit
 from seqcls.encoders.spec import InputSpec
 from seqcls.errors import ConfigRefused, DataRefused
 from seqcls.models import FITTED, build_model
 from seqcls.models.fitted import FitRecord, FitRows, FittedNetwork
 from seqcls.models.package import load_model, predict_logits
+from seqcls.store.artefacts import ArtefactStore, verify
 from seqcls.training.monitor import Progress
 from seqcls.training.train import train
 from tests.seqcls.encoded_examples import SPECS, encoded_table, random_table, write_encoded
@@ -186,7 +186,7 @@ def test_the_same_seed_gives_the_same_artefact_and_another_seed_another(tmp_path
 CHILD = """
 import sys
 from pathlib import Path
-from seqcls.artefacts import ArtefactStore
+from seqcls.store.artefacts import ArtefactStore
 from seqcls.training.train import train
 from tests.seqcls.test_fitted import series_pipeline
 from tests.seqcls.training_examples import make_encoded

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 import torch
 
-from seqcls.batch import Batch
-from seqcls.encoded_split import EncodedSplit
+from seqcls.data.batch import Batch
+from seqcls.data.encoded_split import EncodedSplit
 from seqcls.engines import folded_engine
 from seqcls.engines.engine import EngineUnavailable
 from seqcls.engines.folded_engine import open_folded
+from seqcls.engines.folding import fold, foldable, table_bytes
 from seqcls.engines.torch_engine import open_torch
 from seqcls.evaluation.probabilities import softmax
-from seqcls.models.folding import fold, foldable, table_bytes
 from seqcls.models.logits import Logits, run_once
 from tests.seqcls.encoded_examples import SPECS, encoded_table
 from tests.seqcls.test_engines import loaded_of, logits_of, split_of

@@ -11,11 +11,11 @@ import torch
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score
 
-from seqcls.artefacts import ArtefactStore
 from seqcls.config.train import TrainConfig
-from seqcls.encoded_split import EncodedSplit
+from seqcls.data.encoded_split import EncodedSplit
 from seqcls.errors import ConfigRefused
 from seqcls.models.package import load_model, predict_logits
+from seqcls.store.artefacts import ArtefactStore
 from seqcls.training.imbalance import class_weights, effective_weights, loss_shift, loss_weights, prior_shift
 from seqcls.training.optimisation import Objective
 from seqcls.training.train import train

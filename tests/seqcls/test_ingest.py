@@ -9,12 +9,12 @@ from pathlib import Path
 
 import pytest
 
-from seqcls.artefacts import ArtefactStore, Ref, read_manifest, verify
 from seqcls.config.source import SourceConfig
 from seqcls.errors import DataRefused
-from seqcls.ingest import ingest
-from seqcls.parquet import read_parquet, shards
 from seqcls.sources.discover import source_files
+from seqcls.sources.ingest import ingest
+from seqcls.store.artefacts import ArtefactStore, Ref, read_manifest, verify
+from seqcls.store.parquet import read_parquet, shards
 from seqcls.table import table_schema
 from tests.seqcls.table_examples import codec_of
 
@@ -90,10 +90,10 @@ def test_no_files_and_one_file_twice_are_refused(tmp_path: Path) -> None:
 MEASURE = """
 import resource, sys
 from pathlib import Path
-from seqcls.artefacts import ArtefactStore
+from seqcls.store.artefacts import ArtefactStore
 from seqcls.config.source import SourceConfig
 from seqcls.sources.discover import source_files
-from seqcls.ingest import ingest
+from seqcls.sources.ingest import ingest
 folder = Path(sys.argv[1])
 source = SourceConfig(format="csv", files=[sys.argv[2]])
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss

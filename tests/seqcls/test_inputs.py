@@ -9,12 +9,12 @@ import pyarrow as pa
 import pytest
 import torch
 
-from seqcls.artefacts import ArtefactStore
-from seqcls.encoded_split import EncodedSplit
+from seqcls.data.encoded_split import EncodedSplit
 from seqcls.encoders.spec import InputSpec
 from seqcls.models import build_model
 from seqcls.models.inputs import FEW_ENTRIES, RARE_START
 from seqcls.models.package import load_model, predict_logits
+from seqcls.store.artefacts import ArtefactStore
 from seqcls.training.train import train
 from tests.seqcls.encoded_examples import encoded_table, write_encoded
 from tests.seqcls.test_models import config_of

@@ -14,7 +14,6 @@ from pathlib import Path
 
 import pytest
 
-from seqcls.artefacts import file_digest, read_manifest
 from seqcls.errors import DataRefused
 from seqcls.ledger.chunks import done_chunks, list_inputs
 from seqcls.ledger.sightings import list_sightings
@@ -23,6 +22,7 @@ from seqcls.scoring.current import list_scorings
 from seqcls.scoring.export import read_current
 from seqcls.scoring.nightly import ScoreRequest, discover_new, prepare_new, require_usable
 from seqcls.sources.arriving import find_unfinished
+from seqcls.store.artefacts import file_digest, read_manifest
 from seqcls.workspace import open_workspace
 from tests.reliability.invariants import digests_of
 from tests.reliability.processes import Nursery

@@ -10,7 +10,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqcls.batch import Batch
 from seqcls.config.model import (
     AttentionModel,
     CnnModel,
@@ -22,7 +21,8 @@ from seqcls.config.model import (
     ResnetModel,
     TransformerModel,
 )
-from seqcls.encoded_split import EncodedSplit
+from seqcls.data.batch import Batch
+from seqcls.data.encoded_split import EncodedSplit
 from seqcls.encoders.spec import InputSpec
 from seqcls.errors import ConfigRefused
 from seqcls.models import MODELS, build_model

@@ -10,7 +10,7 @@ from torch import Tensor, nn
 
 from seqcls.config.loading import parse_pipeline
 from seqcls.config.model import InceptionModel, LiteModel, ModelConfig, ResnetModel, TransformerModel
-from seqcls.encoded_split import EncodedSplit
+from seqcls.data.encoded_split import EncodedSplit
 from seqcls.encoders.spec import InputSpec
 from seqcls.errors import ConfigRefused
 from seqcls.models import build_model

@@ -10,7 +10,7 @@ import torch
 
 from seqcls.config.encode import TextEncode
 from seqcls.config.model import NgramsModel
-from seqcls.encoded_split import EncodedSplit
+from seqcls.data.encoded_split import EncodedSplit
 from seqcls.encoders import InputSpec
 from seqcls.errors import DataRefused
 from seqcls.models import build_model

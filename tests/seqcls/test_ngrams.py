@@ -16,11 +16,10 @@ from scipy.sparse import vstack
 from sklearn.feature_extraction.text import TfidfTransformer, TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from seqcls.artefacts import ArtefactStore
 from seqcls.config.encode import ResidueEncode, TextEncode
 from seqcls.config.loading import parse_pipeline
 from seqcls.config.model import NgramsModel
-from seqcls.encoded_split import EncodedSplit
+from seqcls.data.encoded_split import EncodedSplit
 from seqcls.encoders import Encoder, InputSpec, fit_encoder, load_encoder, save_encoder
 from seqcls.errors import ConfigRefused
 from seqcls.models import build_model
@@ -36,6 +35,7 @@ from seqcls.models.ngrams.rows import Design, KeyCounter, RowBlocks
 from seqcls.models.ngrams.solver import Problem
 from seqcls.models.ngrams.words import characters_within, words_of
 from seqcls.models.package import load_model, predict_logits
+from seqcls.store.artefacts import ArtefactStore
 from seqcls.training.train import train
 from tests.seqcls.encoded_examples import SPECS, write_encoded
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcls.packing import BYTES, LISTS, packed, stored_type, unpacked
+from seqcls.store.packing import BYTES, LISTS, packed, stored_type, unpacked
 
 ROWS = st.lists(st.none() | st.lists(st.integers(0, 255), max_size=6), max_size=12)
 

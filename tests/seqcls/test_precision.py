@@ -12,14 +12,14 @@ import numpy as np
 import pytest
 import torch
 
-from seqcls.artefacts import ArtefactStore
 from seqcls.config.loading import parse_pipeline
 from seqcls.config.train import TrainConfig
-from seqcls.encoded_split import EncodedSplit
+from seqcls.data.encoded_split import EncodedSplit
 from seqcls.errors import ConfigRefused
 from seqcls.models import MODELS, build_model
 from seqcls.models.layers import MaskedBatchNorm
 from seqcls.models.package import ModelManifest, load_model, predict_logits
+from seqcls.store.artefacts import ArtefactStore
 from seqcls.training.choices import SAFE, Precision, Start, choose_precision, judge_precision
 from seqcls.training.epochs import Run
 from seqcls.training.monitor import Progress

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from seqcls.cli.preview import preview
 from seqcls.cli.progress import TRAINING, Teller
 from seqcls.messages import checks_table, checks_text
-from seqcls.preview import preview
 from seqcls.training.monitor import Progress
 from seqcls.validation.checks import CheckReport, CheckResult
 from seqcls.workspace import open_workspace

@@ -10,23 +10,23 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-import seqcls.races
-from seqcls.artefacts import read_manifest, verify
+import seqcls.engines.races
 from seqcls.config.train import EngineName
 from seqcls.engines.machine import Machine, this_machine
 from seqcls.engines.race import Lane, Race
+from seqcls.engines.races import AGAIN, KIND, Choice, choose_engine, ensure_race, list_races, read_race
+from seqcls.engines.scorer import open_scorer
 from seqcls.errors import ConfigRefused
-from seqcls.housekeeping import collect_garbage
 from seqcls.ledger.chunks import done_chunks
 from seqcls.ledger.models import ModelVersion
 from seqcls.ledger.stages import list_stage
-from seqcls.parquet import read_parquet
-from seqcls.races import AGAIN, KIND, Choice, choose_engine, ensure_race, list_races, read_race
+from seqcls.maintenance.gc import collect_garbage
 from seqcls.registry.versions import champion
 from seqcls.road import ScoreOutcome, score_pipeline, train_pipeline
-from seqcls.scorer import open_scorer
 from seqcls.scoring.chunks import cut_chunks
 from seqcls.scoring.lineage import find_lineage
+from seqcls.store.artefacts import read_manifest, verify
+from seqcls.store.parquet import read_parquet
 from seqcls.workspace import Workspace, open_workspace
 from tests.processor import needs_bf16
 from tests.road_data import write_project, write_rows
@@ -51,7 +51,7 @@ def trained(tmp_path_factory: pytest.TempPathFactory) -> Path:
     config = write_project(tmp_path_factory.mktemp("raced"), rows=700, more=MANY_VALIDATION_ROWS)
     config.write_text(config.read_text().replace("epochs = 8", "epochs = 3"))
     with pytest.MonkeyPatch.context() as patch, open_workspace(config) as workspace:
-        patch.setattr(seqcls.races, "run_race", lambda *given: fixed_race("torch-folded"))
+        patch.setattr(seqcls.engines.races, "run_race", lambda *given: fixed_race("torch-folded"))
         train_pipeline(workspace)
     return config
 
@@ -88,7 +88,7 @@ def test_a_race_is_run_at_promotion_and_kept_beside_the_model_which_stays_as_it_
         assert race.chosen == "torch" or next(lane for lane in race.lanes if lane.engine == race.chosen).refused == ""
         assert race.waited is not None, "this machine says how busy it is"
         quiet = race.model_copy(update={"waited": 0.0})  # this machine may be busy or not
-        seqcls.races._record(workspace, version, quiet)
+        seqcls.engines.races._record(workspace, version, quiet)
         assert choose_engine(workspace, version) == Choice(race.chosen, margin=race.margin)
         verify(workspace.store.ref("model", version.model_digest))
         [(digest, facts)] = list_stage(workspace.ledger, KIND)
@@ -112,7 +112,7 @@ def raced_when_busy(trained: Path, tmp_path: Path) -> Iterator[tuple[Workspace, 
     config = Path(shutil.copytree(trained.parent, tmp_path / "copy")) / trained.name
     with open_workspace(config) as workspace:
         version = champion(workspace)
-        seqcls.races._record(workspace, version, fixed_race("torch-folded", waited=0.4))
+        seqcls.engines.races._record(workspace, version, fixed_race("torch-folded", waited=0.4))
         yield workspace, version
 
 
@@ -121,8 +121,8 @@ def test_a_race_on_a_busy_machine_counts_and_says_so_while_the_machine_is_busy(
     raced_when_busy: tuple[Workspace, ModelVersion], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workspace, version = raced_when_busy
-    monkeypatch.setattr(seqcls.races, "waited_so_far", lambda: 0.4)
-    monkeypatch.setattr(seqcls.races, "run_race", lambda *given: pytest.fail("it would be no better now"))
+    monkeypatch.setattr(seqcls.engines.races, "waited_so_far", lambda: 0.4)
+    monkeypatch.setattr(seqcls.engines.races, "run_race", lambda *given: pytest.fail("it would be no better now"))
     outcome, told = score_new(workspace, "busy")
     note = f"torch-folded scores: {version.name} was raced while the machine was busy; "
     assert dict(told)["engine"] == note + "the next scoring run on a quiet machine races again"
@@ -135,8 +135,8 @@ def test_a_quiet_scoring_run_races_again_and_keeps_what_it_finds(
 ) -> None:
     workspace, version = raced_when_busy
     found = [fixed_race("torch"), fixed_race("torch-folded")]
-    monkeypatch.setattr(seqcls.races, "waited_so_far", lambda: 0.02)
-    monkeypatch.setattr(seqcls.races, "run_race", lambda *given: found.pop(0))
+    monkeypatch.setattr(seqcls.engines.races, "waited_so_far", lambda: 0.02)
+    monkeypatch.setattr(seqcls.engines.races, "run_race", lambda *given: found.pop(0))
     assert choose_engine(workspace, version) == choose_engine(workspace, version) == Choice("torch")
     assert list_races(workspace, version) == [fixed_race("torch")], "one race counts, the other is gone from the books"
     assert len(found) == 1, "the second look finds a quiet race"
@@ -148,7 +148,7 @@ def test_without_the_rows_for_another_race_the_one_on_a_busy_machine_counts(
 ) -> None:
     workspace, version = raced_when_busy
     shutil.rmtree(workspace.store.ref("encoded", version.inputs["encoded"]).folder)
-    monkeypatch.setattr(seqcls.races, "waited_so_far", lambda: 0.0)
+    monkeypatch.setattr(seqcls.engines.races, "waited_so_far", lambda: 0.0)
     choice = choose_engine(workspace, version)
     assert (choice.engine, "busy" in choice.note) == ("torch-folded", True)
     assert ensure_race(workspace, version) == fixed_race("torch-folded", waited=0.4)
@@ -185,7 +185,7 @@ def test_scores_are_made_by_the_engine_of_the_race_and_say_so(trained: Path) -> 
 def test_near_ties_are_scored_by_pytorch_as_the_race_says(
     trained: Path, monkeypatch: pytest.MonkeyPatch, engine: EngineName, margin: float
 ) -> None:
-    monkeypatch.setattr(seqcls.races, "find_race", lambda *given: (fixed_race(engine, margin), ""))
+    monkeypatch.setattr(seqcls.engines.races, "find_race", lambda *given: (fixed_race(engine, margin), ""))
     with open_workspace(trained) as workspace:
         score_new(workspace, f"{engine}-{margin}")
         chunk = done_chunks(workspace.ledger, "pairs")[-1]
@@ -207,7 +207,7 @@ def test_on_another_machine_pytorch_scores_and_a_line_says_what_is_other(
     trained: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     here = this_machine()
-    monkeypatch.setattr(seqcls.races, "this_machine", lambda: here.model_copy(update={"processor": "Other"}))
+    monkeypatch.setattr(seqcls.engines.races, "this_machine", lambda: here.model_copy(update={"processor": "Other"}))
     with open_workspace(trained) as workspace:
         outcome, told = score_new(workspace, "elsewhere")
     note = f"torch scores: pairs@v1 was raced on another machine (processor Other, then {here.processor}); "
@@ -219,8 +219,8 @@ def test_a_race_by_other_rules_does_not_count_and_promotion_races_again(
     trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     config = Path(shutil.copytree(trained.parent, tmp_path / "copy")) / trained.name
-    monkeypatch.setattr(seqcls.races, "RULES", 10**6)
-    monkeypatch.setattr(seqcls.races, "run_race", lambda *given: fixed_race("torch-folded", margin=0.5))
+    monkeypatch.setattr(seqcls.engines.races, "RULES", 10**6)
+    monkeypatch.setattr(seqcls.engines.races, "run_race", lambda *given: fixed_race("torch-folded", margin=0.5))
     with open_workspace(config) as workspace:
         version = champion(workspace)
         note = "torch scores: pairs@v1 was raced before there were the engines and rules of now; "
@@ -255,7 +255,7 @@ def test_a_damaged_race_of_another_machine_is_set_aside_too(
 ) -> None:
     config = Path(shutil.copytree(trained.parent, tmp_path / "copy")) / trained.name
     here = this_machine()
-    monkeypatch.setattr(seqcls.races, "this_machine", lambda: here.model_copy(update={"processor": "Other"}))
+    monkeypatch.setattr(seqcls.engines.races, "this_machine", lambda: here.model_copy(update={"processor": "Other"}))
     with open_workspace(config) as workspace:
         [(digest, _)] = list_stage(workspace.ledger, KIND)
         path = workspace.store.ref(KIND, digest).folder / "race.json"

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 import pytest
 
-from seqcls.artefacts import ArtefactStore, read_manifest
 from seqcls.config.source import SourceConfig
-from seqcls.ingest import ingest
-from seqcls.parquet import read_parquet, shards
 from seqcls.sources.discover import source_files
+from seqcls.sources.ingest import ingest
+from seqcls.store.artefacts import ArtefactStore, read_manifest
+from seqcls.store.parquet import read_parquet, shards
 from seqcls.table import Kind
 from tests.seqcls.reading_files import REAL_DATA, read
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcls.fingerprints import canonical_bytes, fingerprint_bytes, fingerprint_sequences, normalise_text
+from seqcls.store.fingerprints import canonical_bytes, fingerprint_bytes, fingerprint_sequences, normalise_text
 from seqcls.table import Kind, table_schema
 from seqcls.validation import repeats
 from seqcls.validation.repeats import Collision, Verifier, find_repeats, label_counts, later_pairs, later_rows

@@ -10,13 +10,13 @@ from html.parser import HTMLParser
 
 import pytest
 
-from seqcls.artefacts import Ref
 from seqcls.evaluation.report import as_data_uri, card_with_figures, figures, write_report
 from seqcls.evaluation.report.card import plain, write_card
 from seqcls.evaluation.report.figures import shorten
 from seqcls.evaluation.report.page import draw, write_page
 from seqcls.evaluation.report.tables import text
 from seqcls.evaluation.report.words import verdict
+from seqcls.store.artefacts import Ref
 from tests.seqcls.report_examples import example_evaluation, example_facts
 
 HOSTILE = [

@@ -12,9 +12,9 @@ import torch
 from sklearn.linear_model import Ridge as SklearnRidge
 from sklearn.linear_model import RidgeCV
 
-from seqcls.batch import Batch
 from seqcls.config.model import RocketModel
-from seqcls.encoded_split import EncodedSplit
+from seqcls.data.batch import Batch
+from seqcls.data.encoded_split import EncodedSplit
 from seqcls.encoders.spec import InputSpec
 from seqcls.models import build_model
 from seqcls.models.fitted import FitRows

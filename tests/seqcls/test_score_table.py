@@ -11,8 +11,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seqcls.engines.scorer import Flags, Scorer
 from seqcls.ledger.models import ModelVersion
-from seqcls.scorer import Flags, Scorer
 from seqcls.scoring.score_table import list_flags, score_rows, scores_schema
 from seqcls.table import REJECTS
 from tests.seqcls.table_examples import make_rows

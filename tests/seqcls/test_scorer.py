@@ -14,13 +14,13 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcls.batch import Batch
 from seqcls.config.encode import TextEncode
+from seqcls.data.batch import Batch
 from seqcls.encoders import Encoded, Encoder
+from seqcls.engines.scorer import BATCHES_AHEAD, Scorer
 from seqcls.engines.torch_engine import TorchEngine
 from seqcls.ledger.models import ModelVersion
 from seqcls.models.logits import Logits
-from seqcls.scorer import BATCHES_AHEAD, Scorer
 from tests.seqcls.encoder_cases import fit
 from tests.seqcls.table_examples import make_rows
 

@@ -11,14 +11,14 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from seqcls.artefacts import ArtefactStore, Ref, verify
 from seqcls.config.pipeline import Pipeline
-from seqcls.encoded_split import EncodedSplit
+from seqcls.data.encoded_split import EncodedSplit
 from seqcls.errors import ConfigRefused, DataRefused
 from seqcls.evaluation.tried import Search, read_search
 from seqcls.models.package import load_model, predict_logits
 from seqcls.search.presets import presets_for
 from seqcls.search.search import chosen_pipeline, clear, folder_of, train_best
+from seqcls.store.artefacts import ArtefactStore, Ref, verify
 from seqcls.training.monitor import Progress
 from seqcls.training.train import train
 from tests.seqcls.search_examples import LONG, as_it_is, make_encoded, make_pipeline

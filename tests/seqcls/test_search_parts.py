@@ -12,14 +12,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcls.artefacts import ArtefactStore
 from seqcls.config.base import duration_seconds
 from seqcls.config.loading import parse_pipeline
 from seqcls.config.pipeline import Pipeline
-from seqcls.dealing import deal, same_sequences
-from seqcls.encoded_split import EncodedSplit
+from seqcls.data.encoded_split import EncodedSplit
+from seqcls.data.folds import deal, same_sequences
 from seqcls.errors import ConfigRefused
-from seqcls.parquet import read_parquet, shards
 from seqcls.search.bench import Bench
 from seqcls.search.candidate import make_candidate, pin
 from seqcls.search.clock import Clock, TimeIsUp
@@ -29,6 +27,8 @@ from seqcls.search.folds import Cut, make_folds, possible_cuts, worth_folding
 from seqcls.search.plan import RUNGS, Costs, make_plan, planned_seconds, rung_epochs
 from seqcls.search.presets import PRESETS, pipeline_of, presets_for, with_validation_rows
 from seqcls.search.trial import Trial, TrialFacts, TrialStore
+from seqcls.store.artefacts import ArtefactStore
+from seqcls.store.parquet import read_parquet, shards
 from tests.seqcls.encoded_examples import SPECS, encoded_table, write_encoded
 from tests.seqcls.search_examples import make_encoded, make_pipeline
 

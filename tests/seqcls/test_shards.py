@@ -12,10 +12,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from seqcls import parquet
-from seqcls.ahead import Behind
-from seqcls.packing import BYTES
-from seqcls.parquet import Codec, ShardWriter, iterate, read_parquet, shards
+from seqcls.store import parquet
+from seqcls.store.background import Behind
+from seqcls.store.packing import BYTES
+from seqcls.store.parquet import Codec, ShardWriter, iterate, read_parquet, shards
 from tests.seqcls.table_examples import codec_of
 
 SCHEMA = pa.schema([pa.field("id", pa.string(), nullable=False), pa.field("source_row", pa.int64(), nullable=False)])

@@ -1,4 +1,4 @@
-"""seqcls.simulate.dna: the elements stand where the class says, and no count of words of bases tells the class."""
+"""examples.simulate.dna: the elements stand where the class says, and no count of words of bases tells the class."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from seqcls.simulate import dna
+from examples.simulate import dna
 
 ENHANCER = re.compile(dna.ENHANCER.replace("R", "[AG]"))
 GU_RICH = re.compile(dna.GU_RICH.replace("K", "[GT]"))

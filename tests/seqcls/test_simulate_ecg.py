@@ -1,4 +1,4 @@
-"""seqcls.simulate.ecg: the waves a physician looks for, patients that resemble themselves, no linear shortcut."""
+"""examples.simulate.ecg: the waves a physician looks for, patients that resemble themselves, no linear shortcut."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 from scipy.signal import find_peaks
 from sklearn.linear_model import LogisticRegression
 
-from seqcls.simulate import ecg
+from examples.simulate import ecg
 
 
 def matrix(table: pa.Table) -> np.ndarray:

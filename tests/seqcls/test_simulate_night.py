@@ -1,4 +1,4 @@
-"""seqcls.simulate.night: what the JSON says of a night is what its files hold."""
+"""examples.simulate.night: what the JSON says of a night is what its files hold."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from pathlib import Path
 import dnaio
 import pytest
 
-from seqcls.simulate import write_demo, write_night
-from seqcls.simulate.__main__ import main
-from seqcls.simulate.night import PlantedFile
+from examples.simulate import write_demo, write_night
+from examples.simulate.__main__ import main
+from examples.simulate.night import PlantedFile
 
 DAY = date(2026, 11, 22)
 LETTERS = set("ACGTRYSWKMBDHVN")
@@ -163,7 +163,7 @@ def test_a_negative_number_of_rows_is_refused(tmp_path: Path, capsys: pytest.Cap
 
 
 def test_the_demo_gives_good_and_bad_rows_of_each_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("seqcls.simulate.DEMO_ROWS", {"reviews": 40, "ecg": 40, "dna": 40})
+    monkeypatch.setattr("examples.simulate.DEMO_ROWS", {"reviews": 40, "ecg": 40, "dna": 40})
     assert write_demo(tmp_path) == {
         "reviews": {"good": 985, "bad": 15}, "ecg": {"good": 982, "bad": 18}, "dna": {"good": 982, "bad": 18},
     }  # fmt: skip

@@ -1,4 +1,4 @@
-"""seqcls.simulate.reviews: the same rows for a seed, three classes, and no way to solve them by counting words."""
+"""examples.simulate.reviews: the same rows for a seed, three classes, and no way to solve them by counting words."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ import pytest
 from sklearn.feature_extraction.text import TfidfVectorizer
 from sklearn.linear_model import LogisticRegression
 
-from seqcls.simulate import reviews
-from seqcls.simulate.dice import Dice
-from seqcls.simulate.words import BAD, GOOD
+from examples.simulate import reviews
+from examples.simulate.dice import Dice
+from examples.simulate.words import BAD, GOOD
 
 
 @pytest.fixture(scope="module")

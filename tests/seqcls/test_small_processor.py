@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import torch
 
+from seqcls.engines.races import list_races
 from seqcls.models.instructions import BF16_INSTRUCTIONS, LIMITS, processor
-from seqcls.races import list_races
 from seqcls.registry.versions import champion
 from seqcls.workspace import open_workspace
 from tests.processor import SMALL

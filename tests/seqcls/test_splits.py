@@ -13,10 +13,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcls import parquet
-from seqcls.artefacts import ArtefactStore, Ref, read_manifest, verify
 from seqcls.errors import CheckBroken, DataRefused
 from seqcls.splitting.split import find_components, split
+from seqcls.store import parquet
+from seqcls.store.artefacts import ArtefactStore, Ref, read_manifest, verify
 from seqcls.table import SPLITS, Kind
 from tests.seqcls.table_examples import make_pipeline, make_rows, real_data, write_table
 

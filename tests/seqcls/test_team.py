@@ -18,6 +18,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from seqcls.config.train import TrainConfig
+from seqcls.distributed.process_group import ALONE, Team
+from seqcls.distributed.ranks import check_processes, launched_place
 from seqcls.errors import (
     BudgetExceeded,
     CheckBroken,
@@ -30,9 +32,7 @@ from seqcls.errors import (
 from seqcls.models import MODELS
 from seqcls.processors import allowed
 from seqcls.training import carried, processes
-from seqcls.training.place import check_processes, launched_place
 from seqcls.training.seeding import seed_of, threads_of
-from seqcls.training.team import ALONE, Team
 from tests.seqcls.encoded_examples import SPECS
 from tests.seqcls.team_examples import HERE
 from tests.seqcls.test_models import batch_of

@@ -1,4 +1,4 @@
-"""seqcls.templates: what `seqcls init` writes loads as it stands, and shows every key there is."""
+"""seqcls.config.templates: what `seqcls init` writes loads as it stands, and shows every key there is."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ import pytest
 
 from seqcls.config import parse_pipeline
 from seqcls.config.pipeline import Pipeline
+from seqcls.config.templates import template
 from seqcls.errors import ConfigRefused
 from seqcls.table import KINDS, Kind
-from seqcls.templates import template
 
 KEY = re.compile(r"^# (?=[a-z_]+ = )", re.MULTILINE)
 # Keys of another format or way of naming files: alone they are real, together with the rest a contradiction.

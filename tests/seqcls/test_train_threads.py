@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 import torch
 
-from seqcls.artefacts import ArtefactStore
 from seqcls.config.loading import parse_pipeline
 from seqcls.config.train import TrainConfig
 from seqcls.errors import ConfigRefused
 from seqcls.models import build_model
+from seqcls.store.artefacts import ArtefactStore
 from seqcls.training import choices, seeding
 from seqcls.training.choices import Start, Threads, choose_threads, judge_threads
 from seqcls.training.epochs import Run

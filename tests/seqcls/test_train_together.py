@@ -12,11 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from seqcls.artefacts import ArtefactStore, Ref
 from seqcls.config.loading import parse_pipeline
-from seqcls.encoded_split import EncodedSplit
+from seqcls.data.encoded_split import EncodedSplit
 from seqcls.errors import ConfigRefused, DataRefused, WorldFailed
 from seqcls.models.package import load_model, predict_logits
+from seqcls.store.artefacts import ArtefactStore, Ref
 from seqcls.training.monitor import Progress
 from seqcls.training.processes import PRELOADED
 from seqcls.training.train import TrainResult, train

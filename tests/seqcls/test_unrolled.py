@@ -6,7 +6,7 @@ import pytest
 import torch
 from torch import Tensor, nn
 
-from seqcls.models.unrolled import MOST_STATES, is_faster, unroll
+from seqcls.kernels.unrolled import MOST_STATES, is_faster, unroll
 
 CELLS = {"gru": nn.GRU, "rnn": nn.RNN}
 

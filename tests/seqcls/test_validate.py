@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from seqcls import parquet
-from seqcls.artefacts import ArtefactStore, Ref, read_manifest, verify
 from seqcls.errors import BudgetExceeded, CheckBroken, ConfigRefused, DataRefused
+from seqcls.store import parquet
+from seqcls.store.artefacts import ArtefactStore, Ref, read_manifest, verify
 from seqcls.table import RAW_LIMIT, REJECTS, Kind, table_schema
 from seqcls.validation import census, gate, validate
 from seqcls.validation.validate import CheckReport, read_checks

@@ -11,9 +11,9 @@ import sys
 from pathlib import Path
 from typing import Any
 
-from seqcls.artefacts import ArtefactStore, Ref
 from seqcls.config.loading import parse_pipeline
 from seqcls.config.pipeline import Pipeline
+from seqcls.store.artefacts import ArtefactStore, Ref
 from seqcls.training.train import TrainResult, train
 from tests.seqcls.encoded_examples import SPECS, random_table, write_encoded
 

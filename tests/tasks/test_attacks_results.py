@@ -19,9 +19,9 @@ from prefect.states import AwaitingRetry
 
 from flows.parameters import RunParams
 from flows.train import train_flow
-from seqcls.artefacts import Ref
 from seqcls.errors import WorldFailed
 from seqcls.stages import StageResult
+from seqcls.store.artefacts import Ref
 from tasks.ingest import ingest
 from tasks.policy import STAGE
 from tests.road_data import write_project

@@ -10,7 +10,6 @@ from prefect import flow, task
 from prefect.client.schemas.objects import State
 from prefect.settings import PREFECT_RESULTS_LOCAL_STORAGE_PATH
 
-from seqcls.artefacts import Ref
 from seqcls.errors import (
     BudgetExceeded,
     CheckBroken,
@@ -22,6 +21,7 @@ from seqcls.errors import (
     WorldFailed,
 )
 from seqcls.stages import StageResult
+from seqcls.store.artefacts import Ref
 from tasks import encode, evaluate, ingest, promote, score, train, validate
 from tasks.policy import STAGE
 

@@ -12,14 +12,14 @@ from typing import Any
 
 import pyarrow.compute as pc
 
-from seqcls.artefacts import Ref, read_manifest
 from seqcls.config import Pipeline
 from seqcls.config.model import FITTED_FAMILIES
 from seqcls.evaluation.calibration import Abstention, Calibration
 from seqcls.evaluation.intervals import Difference
 from seqcls.evaluation.metrics import Metrics, Record
 from seqcls.evaluation.tried import Search, read_search
-from seqcls.parquet import read_parquet
+from seqcls.store.artefacts import Ref, read_manifest
+from seqcls.store.parquet import read_parquet
 from seqcls.table import Kind, Split
 from seqcls.validation.look_alikes import look_alikes
 

@@ -14,9 +14,9 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqcls.batch import Batch
 from seqcls.config.model import NgramsModel
-from seqcls.encoded_split import EncodedSplit
+from seqcls.data.batch import Batch
+from seqcls.data.encoded_split import EncodedSplit
 from seqcls.encoders.spec import InputSpec
 from seqcls.models.fitted import FitRecord, FitRows, FittedNetwork
 from seqcls.models.ngrams.bags import count, look_up

@@ -16,8 +16,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from seqcls.batch import Batch
 from seqcls.config.model import NgramsModel
+from seqcls.data.batch import Batch
 from seqcls.encoders.spec import InputSpec
 from seqcls.models.layers import mask_of
 from seqcls.models.ngrams.hashing import all_within, keys_of, mix, run_hashes, salted

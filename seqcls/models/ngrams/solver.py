@@ -21,7 +21,7 @@ import numpy.typing as npt
 import torch
 from scipy.sparse import csr_matrix
 
-from seqcls.dealing import Integers
+from seqcls.data.folds import Integers
 from seqcls.models.ngrams.descent import descend
 from seqcls.models.ngrams.rows import Design
 

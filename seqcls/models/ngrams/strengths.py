@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from seqcls.dealing import Integers, deal, same_sequences
+from seqcls.data.folds import Integers, deal, same_sequences
 from seqcls.errors import DataRefused
 from seqcls.models.fitted import FitRows
 from seqcls.models.ngrams.rows import Design

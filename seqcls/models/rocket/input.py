@@ -14,7 +14,7 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
-from seqcls.batch import Batch
+from seqcls.data.batch import Batch
 
 LANES = 8  # rows come in eights: a processor works on so many numbers at once
 

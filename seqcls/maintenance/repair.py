@@ -18,18 +18,18 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, insert, select
 
-from seqcls.artefacts import ArtefactStore, file_digest
 from seqcls.config import LoadedPipeline, load_pipeline
-from seqcls.durable import fsync_folder
 from seqcls.errors import Corrupted
-from seqcls.evidence import Evidence, Version, gather, number_versions
-from seqcls.failpoints import failpoint
 from seqcls.ledger.database import LEDGER, Database, open_database, open_file
 from seqcls.ledger.schema import alias_changes, aliases, chunks, inputs, models
+from seqcls.maintenance.evidence import Evidence, Version, gather, number_versions
+from seqcls.maintenance.restored_chunks import add_chunks, rescored_with_of
+from seqcls.maintenance.restored_names import restore_names
 from seqcls.registry.journal import WHO, restore_aliases
 from seqcls.registry.versions import CHAMPION
-from seqcls.restored_chunks import add_chunks, rescored_with_of
-from seqcls.restored_names import restore_names
+from seqcls.store.artefacts import ArtefactStore, file_digest
+from seqcls.store.durable import fsync_folder
+from seqcls.store.failpoints import failpoint
 from seqcls.workspace import output_folder
 
 Tell = Callable[[str], None]

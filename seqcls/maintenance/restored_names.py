@@ -11,10 +11,10 @@ from typing import Any
 
 from sqlalchemy import Connection, and_, insert, select, update
 
-from seqcls.evidence import Evidence, chunk_order
 from seqcls.ledger.numbers import reach_number
 from seqcls.ledger.schema import sightings
 from seqcls.ledger.sightings import Sighting
+from seqcls.maintenance.evidence import Evidence, chunk_order
 
 Key = tuple[str, str, str]
 """pipeline, name, digest of the content"""

@@ -13,11 +13,11 @@ from typing import Any
 
 import pyarrow as pa
 
-from seqcls.artefacts import ArtefactStore, Ref
 from seqcls.config.source import SourceConfig
 from seqcls.errors import CheckBroken, DataRefused
-from seqcls.parquet import ShardWriter
 from seqcls.sources import read_file
+from seqcls.store.artefacts import ArtefactStore, Ref
+from seqcls.store.parquet import ShardWriter
 from seqcls.table import REJECTS, Counts, InputFile, Kind, table_schema
 
 REJECTS_FILE = "rejects.parquet"

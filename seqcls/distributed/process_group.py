@@ -16,7 +16,7 @@ import torch
 import torch.distributed as collective
 from torch import Tensor, nn
 
-from seqcls.batch import Batch
+from seqcls.data.batch import Batch
 from seqcls.errors import CheckBroken, ConfigRefused
 
 Wrap = Callable[[nn.Module], nn.Module]

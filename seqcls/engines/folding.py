@@ -14,7 +14,7 @@ import copy
 import torch
 from torch import Tensor, nn
 
-from seqcls.batch import Batch
+from seqcls.data.batch import Batch
 from seqcls.models.inputs import InputLayer
 from seqcls.models.network import RecurrentNetwork
 from seqcls.models.recurrence import Recurrence

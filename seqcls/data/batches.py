@@ -14,9 +14,9 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from seqcls.batch import Batch
-from seqcls.dealing import Integers
-from seqcls.encoded_split import EncodedSplit
+from seqcls.data.batch import Batch
+from seqcls.data.encoded_split import EncodedSplit
+from seqcls.data.folds import Integers
 from seqcls.encoders.spec import InputSpec
 from seqcls.errors import CheckBroken
 

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
-from seqcls.artefacts import Ref, read_manifest
 from seqcls.config import Pipeline
 from seqcls.config.model import AutoModel, FittedConfig
 from seqcls.errors import one_line
-from seqcls.memory import enough_memory
 from seqcls.messages import checks_text, plural
-from seqcls.parquet import iterate, shards
 from seqcls.stages import encode_stage, ingest_stage, split_stage, validate_stage
+from seqcls.store.artefacts import Ref, read_manifest
+from seqcls.store.memory import enough_memory
+from seqcls.store.parquet import iterate, shards
 from seqcls.table import SPLITS
 from seqcls.validation.checks import read_checks
 from seqcls.workspace import Workspace

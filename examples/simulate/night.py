@@ -21,7 +21,7 @@ from typing import Final
 import numpy as np
 import pyarrow as pa
 
-from seqcls.simulate import dna, ecg, reviews
+from examples.simulate import dna, ecg, reviews
 
 MIN_ROWS: Final = 200  # so that the rejected rows stay below a twentieth of the night
 Spoil = Callable[[bytes, bytes, bytes], bytes]  # (record, its id, id of the file's first row) -> the bad record

@@ -12,10 +12,10 @@ from typing import Any
 
 from sqlalchemy import Connection, Row, and_, delete, insert, select
 
-from seqcls.artefacts import Ref, file_digest
-from seqcls.evidence import Evidence, chunk_order
 from seqcls.ledger.schema import chunks, inputs
+from seqcls.maintenance.evidence import Evidence, chunk_order
 from seqcls.scoring.score_folder import rejects_place
+from seqcls.store.artefacts import Ref, file_digest
 
 
 def add_chunks(connection: Connection, evidence: Evidence, pipeline: str, output: Path, published_only: bool) -> int:

@@ -14,10 +14,9 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from seqcls.artefacts import Ref, verify, write_json
 from seqcls.config import config_digest
 from seqcls.config.train import EngineName
-from seqcls.encoded_split import EncodedSplit
+from seqcls.data.encoded_split import EncodedSplit
 from seqcls.engines import ENGINES, REFERENCE
 from seqcls.engines.machine import Machine, this_machine
 from seqcls.engines.race import RULES, Race, run_race
@@ -26,6 +25,7 @@ from seqcls.ledger.models import ModelVersion
 from seqcls.ledger.stages import find_stage, list_stage, record_stage
 from seqcls.models.package import load_model
 from seqcls.processors.load import is_busy, waited_so_far
+from seqcls.store.artefacts import Ref, verify, write_json
 from seqcls.workspace import Workspace
 
 KIND = "race"

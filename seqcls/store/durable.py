@@ -13,7 +13,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import BinaryIO
 
-from seqcls.temporary import temporary_name
+from seqcls.store.temporary import temporary_name
 
 PRIVATE_FILE, PRIVATE_FOLDER = 0o600, 0o700
 

@@ -7,8 +7,8 @@ from datetime import date
 from pathlib import Path
 from typing import Final
 
-from seqcls.simulate import dna, ecg, reviews
-from seqcls.simulate.night import write_night
+from examples.simulate import dna, ecg, reviews
+from examples.simulate.night import write_night
 
 __all__ = ["DEMO_ROWS", "write_demo", "write_night", "write_training"]
 

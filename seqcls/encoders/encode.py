@@ -17,14 +17,14 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seqcls.ahead import Behind, ahead
-from seqcls.artefacts import ArtefactStore, Ref, read_manifest
 from seqcls.config import Pipeline
 from seqcls.encoders import Encoder, SequenceRefused, fit_encoder, save_encoder
 from seqcls.errors import CheckBroken, DataRefused
-from seqcls.packing import BYTES, packed, stored_type
-from seqcls.parquet import Codec, ShardWriter, iterate, rows_of, shards
-from seqcls.split_names import LEFT_OUT, SplitNames
+from seqcls.splitting.split_names import LEFT_OUT, SplitNames
+from seqcls.store.artefacts import ArtefactStore, Ref, read_manifest
+from seqcls.store.background import Behind, ahead
+from seqcls.store.packing import BYTES, packed, stored_type
+from seqcls.store.parquet import Codec, ShardWriter, iterate, rows_of, shards
 from seqcls.table import SPLITS, Split
 
 BYTES_PER_BATCH = 4 * 1024 * 1024

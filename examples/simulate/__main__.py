@@ -1,4 +1,4 @@
-"""`python -m seqcls.simulate FOLDER`: training files, and maybe a night of new ones, for all three worked examples."""
+"""`python -m examples.simulate FOLDER`: training files, and a night of new ones if asked, for the worked examples."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from collections.abc import Mapping
 from datetime import date
 from pathlib import Path
 
-from seqcls.simulate import DEMO_ROWS, write_night, write_training
-from seqcls.simulate.night import MIN_ROWS
+from examples.simulate import DEMO_ROWS, write_night, write_training
+from examples.simulate.night import MIN_ROWS
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -26,7 +26,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 
 def _parse(arguments: list[str] | None) -> argparse.Namespace:
-    parser = argparse.ArgumentParser(prog="python -m seqcls.simulate", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m examples.simulate", description=__doc__)
     parser.add_argument("folder", type=Path, help="gets the folders reviews, ecg and dna")
     parser.add_argument("--rows", type=_count, help=f"training rows of each example, 0 for none ({_say(DEMO_ROWS)})")
     parser.add_argument("--seed", type=_count, default=0, help="the same seed writes the same bytes (0)")

@@ -16,8 +16,8 @@ from typing import Final
 
 import pyarrow as pa
 
-from seqcls.simulate.dice import Dice
-from seqcls.simulate.words import (
+from examples.simulate.dice import Dice
+from examples.simulate.words import (
     ASPECTS,
     BAD,
     DEGREES,

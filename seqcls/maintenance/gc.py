@@ -19,9 +19,9 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from functools import partial
 
-from seqcls.artefacts import ArtefactStore, Ref, read_manifest
 from seqcls.errors import Corrupted
 from seqcls.ledger.references import Named, find_references, release
+from seqcls.store.artefacts import ArtefactStore, Ref, read_manifest
 from seqcls.workspace import Workspace
 
 DAY = 24 * 3600.0

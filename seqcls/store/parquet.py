@@ -12,9 +12,9 @@ from typing import Literal
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from seqcls.ahead import Behind
 from seqcls.errors import Corrupted
-from seqcls.failpoints import failpoint
+from seqcls.store.background import Behind
+from seqcls.store.failpoints import failpoint
 
 ROWS_PER_BATCH = 65_536
 BYTES_PER_GROUP = 8 * 1024 * 1024

@@ -20,11 +20,11 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-from seqcls.ahead import Behind
-from seqcls.durable import fsync_folder, fsync_tree, make_folder
 from seqcls.errors import NO_SPACE, Corrupted, NotEnough, WorldFailed, remedy
-from seqcls.failpoints import failpoint
-from seqcls.manifest import (
+from seqcls.store.background import Behind
+from seqcls.store.durable import fsync_folder, fsync_tree, make_folder
+from seqcls.store.failpoints import failpoint
+from seqcls.store.manifest import (
     MANIFEST,
     Ref,
     file_digest,
@@ -36,7 +36,7 @@ from seqcls.manifest import (
     write_json,
     write_manifest,
 )
-from seqcls.temporary import PREFIX, STALE_SECONDS, is_left_over, remove_left_over, temporary_name
+from seqcls.store.temporary import PREFIX, STALE_SECONDS, is_left_over, remove_left_over, temporary_name
 
 # Who works with artefacts finds here what a manifest says, too.
 __all__ = [

@@ -10,7 +10,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-from seqcls.artefacts import MANIFEST, ArtefactStore, Ref, read_manifest, verify
 from seqcls.errors import SeqclsError
 from seqcls.ledger.sightings import Sighting
 from seqcls.registry.journal import KIND as MOVE
@@ -18,6 +17,7 @@ from seqcls.registry.journal import JournalEntry, read_move
 from seqcls.registry.versions import HEADLINE
 from seqcls.scoring.records import KIND as SIGHTINGS
 from seqcls.scoring.records import read_record
+from seqcls.store.artefacts import MANIFEST, ArtefactStore, Ref, read_manifest, verify
 
 Version = tuple[str, str, str]
 """pipeline, digest of the model, digest of its evaluation."""

@@ -15,7 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from seqcls.errors import WorldFailed
-from seqcls.owner import can_tell, is_gone, this_process
+from seqcls.store.owner import can_tell, is_gone, this_process
 
 PREFIX = ".tmp-"
 STALE_SECONDS = 24 * 3600

@@ -19,13 +19,13 @@ import pyarrow as pa
 import torch
 from pydantic import ValidationError
 
-from seqcls.artefacts import Ref
-from seqcls.batch import Batch
-from seqcls.dealing import Integers
+from seqcls.data.batch import Batch
+from seqcls.data.folds import Integers
 from seqcls.encoders.spec import InputSpec
 from seqcls.errors import Corrupted, DataRefused
-from seqcls.packing import unpacked
-from seqcls.parquet import read_parquet, shards
+from seqcls.store.artefacts import Ref
+from seqcls.store.packing import unpacked
+from seqcls.store.parquet import read_parquet, shards
 from seqcls.table import Split
 
 NO_LABEL = -1

@@ -11,16 +11,16 @@ from pathlib import Path
 
 from sqlalchemy import text
 
-from seqcls.artefacts import read_manifest, remedy_of, verify
 from seqcls.config import load_pipeline
 from seqcls.errors import ConfigRefused, SeqclsError, WorldFailed
 from seqcls.ledger.chunks import done_chunks
 from seqcls.ledger.models import alias_history, get_alias, list_models
 from seqcls.ledger.references import find_references
-from seqcls.prefect_server import database_health, server_health
+from seqcls.maintenance.prefect_server import database_health, server_health
 from seqcls.registry.journal import as_move, unknown_moves, wrong_times
 from seqcls.registry.versions import CHAMPION
 from seqcls.scoring.score_folder import compare, faults_of_list
+from seqcls.store.artefacts import read_manifest, remedy_of, verify
 from seqcls.workspace import Workspace, open_workspace
 
 Progress = Callable[[int, int], None]

@@ -10,14 +10,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from seqcls.ahead import ahead
 from seqcls.evaluation.probabilities import softmax
 from seqcls.ledger.models import ModelVersion
+from seqcls.store.background import ahead
 from seqcls.workspace import Workspace
 
 if TYPE_CHECKING:
     from seqcls.config.train import EngineName
-    from seqcls.encoded_split import EncodedSplit
+    from seqcls.data.encoded_split import EncodedSplit
     from seqcls.encoders import Encoder
     from seqcls.engines.deferral import Deferral
     from seqcls.engines.engine import Engine
@@ -60,7 +60,7 @@ class Scorer:
         return softmax(np.concatenate(logits), self.model.manifest.temperature), joined
 
     def _encode(self, rows: pa.Table) -> tuple[EncodedSplit, Flags]:
-        from seqcls.encoded_split import EncodedSplit
+        from seqcls.data.encoded_split import EncodedSplit
 
         encoded = self.encoder.encode(rows["sequence"].combine_chunks())
         columns = {"id": rows["id"], "sequence": encoded.sequence}
@@ -87,8 +87,8 @@ def open_scorer(workspace: Workspace, version: ModelVersion, engine: EngineName 
     from seqcls.encoders import load_encoder
     from seqcls.engines import ENGINES, REFERENCE
     from seqcls.engines.deferral import Deferral
+    from seqcls.engines.races import Choice, choose_engine
     from seqcls.models.package import load_model
-    from seqcls.races import Choice, choose_engine
 
     settings = workspace.pipeline.score
     named = engine or (settings.engine if settings.engine != "auto" else None)

@@ -1,0 +1,1 @@
+"""Encoded rows as training and scoring read them: splits, batches, folds."""

@@ -1,0 +1,1 @@
+"""Numerics written by hand where PyTorch is slower on processors; each has the same result as PyTorch's own."""

@@ -1,0 +1,1 @@
+"""What keeps a project in order: doctor, repair of the ledger, clearing away."""

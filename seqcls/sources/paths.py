@@ -1,0 +1,112 @@
+"""Names, folders and globs of the config -> the paths of the files that they name.
+
+In: patterns and the folder of the config file. Out: paths, sorted. Promise: nothing is silently missing: a pattern
+without a match is refused, with the nearest names that exist.
+"""
+
+from __future__ import annotations
+
+import difflib
+import hashlib
+import os
+from pathlib import Path
+
+from seqcls.config.source import SourceConfig
+from seqcls.errors import DataRefused, WorldFailed
+from seqcls.sources.entries import Refuse, is_hidden, raise_it, take, walk
+from seqcls.store.artefacts import file_digest
+
+EXPECTED_FILES = "at least one file (hidden ones and names ending in .tmp, .part and the like are left out)"
+_WILD = frozenset("*?[")
+
+
+def find_paths(folder: Path, patterns: list[str], *, allow_none: bool = False, refuse: Refuse = raise_it) -> list[Path]:
+    """Paths in the order of the patterns, those of one pattern sorted; each once. `refuse` is told what is no file."""
+    found: dict[Path, None] = {}
+    for pattern in patterns:
+        try:
+            matches = _match(folder, pattern, refuse)
+            if not matches and not allow_none:
+                raise _nothing_found(folder, pattern)
+        except OSError as error:
+            raise WorldFailed(
+                f"cannot look into the folder {error.filename} ({error.strerror})", where=f"source.files {pattern}",
+                expected=EXPECTED_FILES, next_step="mend its permissions",
+            ) from None  # fmt: skip
+        found.update(dict.fromkeys(matches))
+    return list(found)
+
+
+def label_file_of(source: SourceConfig, folder: Path, path: Path) -> Path | None:
+    """The file of classes parallel to a text file, by their order in the config; None for a file not listed there."""
+    if not source.label_files:
+        return None
+    texts = find_paths(folder, source.files or [*source.train, *source.valid, *source.test])
+    labels = find_paths(folder, source.label_files)
+    if len(texts) != len(labels):
+        raise DataRefused(
+            f"{len(labels)} label files for {len(texts)} text files", where=", ".join(source.label_files),
+            expected="one for each, in the same order", next_step="correct source.label_files",
+        )  # fmt: skip
+    return dict(zip(texts, labels, strict=True)).get(path)
+
+
+def content_digest(source: SourceConfig, folder: Path, path: Path, digest: str) -> str:
+    """The file's SHA-256; together with that of its label file, where it has one."""
+    labels = label_file_of(source, folder, path)
+    return digest if labels is None else hashlib.sha256(f"{digest} {file_digest(labels)}".encode()).hexdigest()
+
+
+def _match(folder: Path, pattern: str, refuse: Refuse) -> list[Path]:
+    base = Path(pattern) if Path(pattern).is_absolute() else folder / pattern
+    # A real name such as a[1].csv wins over its reading as a glob; a file that somebody named *.csv hides no other.
+    if not set("*?") & set(pattern) and os.path.lexists(base):
+        if base.is_dir():
+            os.scandir(base).close()  # a folder that is asked for by its name is no entry among others
+        return take(base, refuse)
+    fixed = Path(*before_wildcard(base))
+    if fixed == base or not fixed.is_dir():
+        return []
+    os.scandir(fixed).close()  # raises where glob would silently see nothing
+    _see_folders_on_the_way(fixed, base.parent, refuse)
+    found = sorted(fixed.glob(str(base.relative_to(fixed))))
+    return [path for match in found if not is_hidden(match, fixed) for path in take(match, refuse)]
+
+
+def _see_folders_on_the_way(fixed: Path, parent: Path, refuse: Refuse) -> None:
+    """Those that a pattern looks into and that cannot be looked into: glob passes over them without a word."""
+    if parent != fixed:
+        for folder in sorted(fixed.glob(str(parent.relative_to(fixed)))):
+            if folder.is_dir() and not is_hidden(folder, fixed):
+                walk(folder, refuse, deep=False)
+
+
+def before_wildcard(path: Path) -> list[str]:
+    parts: list[str] = []
+    for part in path.parts:
+        if _WILD & set(part):
+            break
+        parts.append(part)
+    return parts
+
+
+def _nothing_found(folder: Path, pattern: str) -> DataRefused:
+    base = Path(pattern) if Path(pattern).is_absolute() else folder / pattern
+    parent = base.parent
+    wanted = base.name
+    while not parent.is_dir():
+        parent, wanted = parent.parent, parent.name
+    if base.is_dir():
+        return DataRefused(
+            "the folder holds no files", where=f"source.files {pattern}", expected=EXPECTED_FILES,
+            next_step="put the files there, or name another folder",
+        )  # fmt: skip
+    there = sorted(path.name for path in parent.iterdir() if not path.name.startswith("."))
+    near = difflib.get_close_matches(wanted, there, n=3, cutoff=0.4)
+    gone = "" if parent == base.parent else f" (there is no folder {wanted}/)"
+    shown = "the nearest names are " + ", ".join(near) if near else "there are " + (", ".join(there[:8]) or "no files")
+    return DataRefused(
+        f"no file matches {pattern!r}{gone}; in {parent.name or parent}/ {shown}", where=f"source.files {pattern}",
+        expected=EXPECTED_FILES,
+        next_step="correct the name; it is relative to the folder of the config file",
+    )  # fmt: skip
