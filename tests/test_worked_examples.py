@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from seqcls import simulate
+from examples import simulate
 from seqcls.registry.versions import find_version, promote
 from seqcls.road import score_pipeline, train_pipeline
 from seqcls.workspace import open_workspace

@@ -32,8 +32,9 @@ from seqcls.store.artefacts import ArtefactStore, Ref
 from seqcls.store.durable import replace_text
 from seqcls.store.failpoints import failpoint
 from seqcls.training import checkpoints
+from seqcls.training.alone import TrainResult
 from seqcls.training.monitor import ProgressCall
-from seqcls.training.train import TrainResult, train
+from seqcls.training.train import train
 
 EncodeFor = Callable[[Pipeline], Ref]
 """Pipeline -> the `encoded` artefact of the same checked rows as its [split] and [encode] say."""

@@ -7,8 +7,7 @@ import tarfile
 from pathlib import Path
 from typing import Any
 
-from seqcls.artefacts import file_digest
-
+from seqcls.store.artefacts import file_digest
 from tests.golden.pipelines import HISTORY, write_night
 from tests.reliability.contents import Fault, Scores, current_faults, row_faults, visible
 
