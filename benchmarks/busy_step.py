@@ -23,8 +23,8 @@ def main() -> None:
     import torch
 
     from seqcls.data.encoded_split import EncodedSplit
-    from seqcls.engines import ENGINES, REFERENCE
     from seqcls.engines.deferral import run_engine
+    from seqcls.engines.registry import ENGINES, REFERENCE
     from seqcls.models.package import load_model
     from seqcls.training.train import train
 

@@ -102,9 +102,9 @@ def main() -> None:
     import torch
 
     from seqcls.data.encoded_split import EncodedSplit
-    from seqcls.engines import ENGINES, REFERENCE
     from seqcls.engines.deferral import Deferral, run_engine
     from seqcls.engines.race import MOST_ROWS, run_race
+    from seqcls.engines.registry import ENGINES, REFERENCE
     from seqcls.models.package import load_model
     from seqcls.training.train import train
 

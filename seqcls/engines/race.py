@@ -20,10 +20,10 @@ from pydantic import BaseModel, ConfigDict
 
 from seqcls.config.train import EngineName
 from seqcls.data.encoded_split import EncodedSplit
-from seqcls.engines import ENGINES, REFERENCE, Opener
 from seqcls.engines.deferral import Deferral, near_ties, run_engine
 from seqcls.engines.engine import Engine, EngineUnavailable
 from seqcls.engines.machine import Machine, this_machine
+from seqcls.engines.registry import ENGINES, REFERENCE, Opener
 from seqcls.evaluation.probabilities import softmax
 from seqcls.models.logits import Logits
 from seqcls.models.package import LoadedModel

@@ -17,9 +17,9 @@ from pydantic import ValidationError
 from seqcls.config import config_digest
 from seqcls.config.train import EngineName
 from seqcls.data.encoded_split import EncodedSplit
-from seqcls.engines import ENGINES, REFERENCE
 from seqcls.engines.machine import Machine, this_machine
 from seqcls.engines.race import RULES, Race, run_race
+from seqcls.engines.registry import ENGINES, REFERENCE
 from seqcls.errors import Corrupted
 from seqcls.ledger.models import ModelVersion
 from seqcls.ledger.stages import find_stage, list_stage, record_stage

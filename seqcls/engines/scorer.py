@@ -85,9 +85,9 @@ class Scorer:
 def open_scorer(workspace: Workspace, version: ModelVersion, engine: EngineName | None = None) -> Scorer:
     """Load a version's network and encoder; every digest is compared first. Without `engine`: what the config says."""
     from seqcls.encoders import load_encoder
-    from seqcls.engines import ENGINES, REFERENCE
     from seqcls.engines.deferral import Deferral
     from seqcls.engines.races import Choice, choose_engine
+    from seqcls.engines.registry import ENGINES, REFERENCE
     from seqcls.models.package import load_model
 
     settings = workspace.pipeline.score

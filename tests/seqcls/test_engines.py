@@ -21,12 +21,13 @@ from seqcls.config.train import EngineName
 from seqcls.data.batch import Batch
 from seqcls.data.encoded_split import EncodedSplit
 from seqcls.encoders.spec import InputSpec
-from seqcls.engines import ENGINES, conversion
+from seqcls.engines import conversion
 from seqcls.engines.deferral import Deferral, near_ties, run_engine
 from seqcls.engines.engine import Engine, EngineUnavailable
 from seqcls.engines.machine import this_machine
 from seqcls.engines.openvino_engine import possible_widths
 from seqcls.engines.race import Lane, Race, choose, compare, evenly, judge, run_race
+from seqcls.engines.registry import ENGINES
 from seqcls.engines.torch_engine import open_torch
 from seqcls.evaluation.probabilities import softmax
 from seqcls.models import MODELS, build_model
@@ -363,7 +364,7 @@ def test_what_the_user_keeps_back_of_the_processor_no_engine_uses(monkeypatch: p
 STOPPED_AFTER_TWO = """
 import signal
 import torch
-from seqcls.engines import ENGINES
+from seqcls.engines.registry import ENGINES
 from tests.seqcls.encoded_examples import SPECS
 from tests.seqcls.test_engines import loaded_of
 from tests.seqcls.test_models import config_of
