@@ -9,6 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
 from sqlalchemy import text
 
 from seqcls.config import load_pipeline
@@ -30,13 +32,13 @@ REBUILD = "put a backup of ledger.db in its place, or `seqcls doctor CONFIG --re
 PUBLISH = "`seqcls score CONFIG` publishes them again"
 OPEN = "`seqcls score CONFIG` makes it again from its file"
 SPARE = "`seqcls doctor CONFIG --repair` sets it aside; who needs it makes it again"
-# package -> (lowest, first that is too new, what happens then)
-LIMITS = {
-    "fastapi": ("0.139", "0.151", "the Prefect server refuses requests or does not start"),
-    "sqlalchemy": ("2.0.40", "2.1", "the Prefect server never makes scheduled runs"),
-    "great_expectations": ("1.24", "1.25", "the checks were not tried with it"),
-    "prefect": ("3.8.8", "3.10", "the flows were not tried with it"),
-    "torch": ("2.10", "3", "the networks were not tried with it"),
+# Package -> what happens with a version outside the range that seqcls declares.
+CONSEQUENCES = {
+    "fastapi": "the Prefect server refuses requests or does not start",
+    "sqlalchemy": "the Prefect server never makes scheduled runs",
+    "great-expectations": "the checks were not tried with it",
+    "prefect": "the flows were not tried with it",
+    "torch": "the networks were not tried with it",
 }
 
 
@@ -50,7 +52,8 @@ class Finding:
 
 def examine(config: Path | None, progress: Progress | None = None) -> list[Finding]:
     """All findings; a config adds those of its store, whose artefacts are read byte for byte."""
-    findings = [_version(name) for name in LIMITS] + [
+    findings = [
+        *check_versions(),
         Finding("prefect server", *server_health()),
         Finding("prefect database", *database_health()),
     ]
@@ -65,24 +68,28 @@ def examine(config: Path | None, progress: Progress | None = None) -> list[Findi
     return findings
 
 
-def _version(name: str) -> Finding:
-    lowest, too_new, otherwise = LIMITS[name]
+def check_versions() -> list[Finding]:
+    """The packages of CONSEQUENCES against the ranges in the metadata of the installed seqcls."""
+    try:
+        lines = importlib.metadata.requires("seqcls") or []
+    except importlib.metadata.PackageNotFoundError:
+        return [Finding("versions", False, "seqcls is not installed, so its requirements are unknown", "pip install .")]
+    declared = {str(canonicalize_name(one.name)): one for one in map(Requirement, lines)}
+    return [check_version(declared[name]) for name in CONSEQUENCES if name in declared]
+
+
+def check_version(declared: Requirement) -> Finding:
+    """The installed version of one package against its declared range."""
+    name, allowed = declared.name, declared.specifier
+    remedy = f"pip install '{name}{allowed}'"
     try:
         found = importlib.metadata.version(name)
     except importlib.metadata.PackageNotFoundError:
-        return Finding(name, False, "not installed", "make install")
-    inside = _parts(lowest) <= _parts(found) < _parts(too_new)
+        return Finding(name, False, f"not installed, expected {allowed}", remedy)
+    otherwise = CONSEQUENCES.get(canonicalize_name(name), "seqcls was not tried with it")
     return Finding(
-        name,
-        inside,
-        f"{found} (from {lowest}, below {too_new}; else {otherwise})",
-        f"pip install '{name}>={lowest},<{too_new}'",
+        name, allowed.contains(found, prereleases=True), f"{found} (allowed {allowed}; else {otherwise})", remedy
     )
-
-
-def _parts(version: str) -> tuple[int, ...]:
-    numbers = version.partition("+")[0].split(".")
-    return tuple(int(number) for number in numbers if number.isdigit())
 
 
 def _disk(store: Path) -> Finding:

@@ -16,7 +16,7 @@ from urllib.error import URLError
 from urllib.parse import quote
 
 URL = "server.url"
-CHECKOUT = Path(__file__).parents[1]
+CHECKOUT = Path(__file__).parents[2]
 
 
 class Health(NamedTuple):
