@@ -23,7 +23,7 @@ INSTALL = $(PIP) -c constraints.txt -e '.[dev]'
 # `make install HASHES=1`: only bytes that requirements.lock knows, whatever the index serves.
 INSTALL_HASHED = $(PIP) --no-deps --require-hashes -r requirements.lock && $(PIP) --no-deps --no-build-isolation -e .
 
-.PHONY: install demo test check lint types layers format soak fuzz bench server deploy worker clean shape
+.PHONY: install demo test check lint types layers format soak fuzz bench server deploy worker clean shape docs
 
 install: $(VENV)/.installed
 
@@ -64,7 +64,7 @@ format: install
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-soak: install   # every fault of docs/faults.md, kills, flipped bits, cut files; OPTIONS="--kills 1000 --seconds 3600"
+soak: install   # every fault of docs/evidence/faults.md, kills, flipped bits, cut files; OPTIONS="--kills 1000 --seconds 3600"
 	$(BIN)/python -m benchmarks.faults --run
 	$(BIN)/python -m benchmarks.soak $(OPTIONS)
 	$(BIN)/python -m benchmarks.launched
@@ -72,11 +72,14 @@ soak: install   # every fault of docs/faults.md, kills, flipped bits, cut files;
 fuzz: install   # damaged input files of every format; OPTIONS="--inputs 1000000 --seed 2"
 	$(BIN)/python -m benchmarks.fuzz $(OPTIONS)
 
-bench: install  # peers and us in one go: docs/benchmarks.md; OPTIONS="--list", "--only speed figures", "--quick"
+bench: install  # peers and us in one go: docs/evidence/benchmarks.md; OPTIONS="--list", "--only speed figures", "--quick"
 	$(BIN)/python -m benchmarks.bench $(OPTIONS)
 
-shape: install  # rooms, arrows, circles, lines of the code: docs/shape.md
+shape: install  # rooms, arrows, circles, lines of the code: docs/evidence/shape.md
 	$(BIN)/python -m benchmarks.shape
+
+docs: install   # the pages of docs/ as a site in build/docs; a broken link or a page outside the menu is an error
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet -f docs/site/mkdocs.yml
 
 server: install
 	$(SERVER_SETTINGS) $(BIN)/python -m flows.server server

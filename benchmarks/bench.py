@@ -1,4 +1,4 @@
-"""`make bench`: peers and us in one go, every part in a process of its own, then the figures and docs/benchmarks.md.
+"""`make bench`: peers and us in one go, every part in a process of its own, then the figures and benchmarks.md.
 
 `python -m benchmarks.bench [--only PART ...] [--without PART ...] [--threads N] [--quick] [--list]`. A part that fails
 is named at the end and does not stop the others; a peer that cannot be installed is left out with the reason. --quick

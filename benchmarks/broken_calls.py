@@ -2,7 +2,7 @@
 
 `python -m benchmarks.broken_calls [--step 1]`: the Nth call of each kind fails with EIO (creation: EDQUOT), once and
 from then on; N goes from 1 to the last call of an undisturbed run, by `--step`. Writes how many runs refused and what
-went wrong to docs/reliability.json. Needs a C compiler.
+went wrong to docs/evidence/reliability.json. Needs a C compiler.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""The table of docs/benchmarks.md that is made from benchmarks/results/busy.json."""
+"""The table of docs/evidence/benchmarks.md that is made from benchmarks/results/busy.json."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The figures of docs/benchmarks.md. In: rows of the CSV files. Out: SVG text; the same rows give the same bytes.
+"""The figures of benchmarks.md. In: rows of the CSV files. Out: SVG text; the same rows give the same bytes.
 
 Every function draws what is there: a set, a peer or an axis that no row has is not in the figure.
 Palette: Okabe and Ito 2008, told apart by the colour-blind; markers differ too.

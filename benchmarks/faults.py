@@ -1,10 +1,10 @@
 """The fault catalogue: for each number the test that produces the fault, what it tries, and what must happen.
 
 In: the marks `@pytest.mark.fault("F07", tried="...", outcome="...")` of the tests, collected by pytest itself. Out:
-docs/faults.md. A fault is a number of the catalogue and is held by at least one test of its own.
+docs/evidence/faults.md. A fault is a number of the catalogue and is held by at least one test of its own.
 
 `python -m benchmarks.faults` writes the page; `--check` compares it instead and exits with 1 when it is out of date;
-`--run` also runs the tests that hold faults and writes how many passed to docs/reliability.json.
+`--run` also runs the tests that hold faults and writes how many passed to docs/evidence/reliability.json.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pytest
 
 from benchmarks.record import ROOT, record
 
-PAGE = ROOT / "docs" / "faults.md"
+PAGE = ROOT / "docs" / "evidence" / "faults.md"
 SECTIONS: dict[str, list[str]] = {
     "Bad inputs": [f"F{number:02}" for number in range(1, 54)],
     "The machine and what runs on it": [f"F{number:02}" for number in range(54, 70)],
@@ -130,7 +130,7 @@ def main() -> int:
     text = page(merge(collector.found))
     if options.check:
         is_current = PAGE.is_file() and PAGE.read_text() == text
-        print("docs/faults.md is " + ("current" if is_current else "out of date: run `python -m benchmarks.faults`"))
+        print("faults.md is " + ("current" if is_current else "out of date: run `python -m benchmarks.faults`"))
         return 0 if is_current else 1
     PAGE.write_text(text)
     held = {case.number for case in collector.found}

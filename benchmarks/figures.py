@@ -1,4 +1,4 @@
-"""docs/benchmarks.md and its figures, from the files of measurements.
+"""docs/evidence/benchmarks.md and its figures, from the files of measurements.
 
 `python -m benchmarks.figures [--results FOLDER] [--page FILE] [--images FOLDER]` writes each section of the page
 between its markers and draws docs/images/benchmark-*.svg. A section whose file is missing says so, with the command
@@ -19,7 +19,7 @@ from benchmarks.busy_table import busy_table, read_busy
 from benchmarks.measured import RESULTS, Row, read_rows
 
 ROOT = Path(__file__).parents[1]
-PAGE = ROOT / "docs" / "benchmarks.md"
+PAGE = ROOT / "docs" / "evidence" / "benchmarks.md"
 IMAGES = ROOT / "docs" / "images"
 
 

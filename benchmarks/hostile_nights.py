@@ -7,7 +7,7 @@ ledger) is killed some times, at a named point or at a random moment, alone or t
 then `seqcls score` does. After each kill and each night the folder is compared with what was delivered
 (tests/reliability/contents.py), `_current.json` with the truth that `Inbox` keeps, the champion with the history.
 --installed: so many of the kills hit the installed command, the others a fork of a process that has imported it. A
-fault ends its round; `--round N` plays that round again. Writes docs/reliability.json; exit code 1 on any fault.
+fault ends its round; `--round N` plays that round again. Writes reliability.json; exit code 1 on any fault.
 """
 
 from __future__ import annotations
@@ -102,7 +102,7 @@ def kill_nights(kills: int, installed: int, seconds: float, seed: int, only: int
 
 
 def write_down(tally: Tally, seed: int, seconds: float) -> None:
-    """A line of the table of docs/reliability.md."""
+    """A line of the table of docs/evidence/reliability.md."""
     found = Counter(fault.kind for fault in tally.faults)
     kinds = ("lost", "twice", "_current.json wrong", "half visible", "another champion", "runs that failed")
     record(

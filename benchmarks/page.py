@@ -1,4 +1,4 @@
-"""The tables of docs/benchmarks.md: rows of the CSV files -> Markdown, with machine, versions and dates below each.
+"""The tables of benchmarks.md: rows of the CSV files -> Markdown, with machine, versions and dates below each.
 
 A file that is missing gives "not run yet" and the command that makes it; nothing is filled in.
 """

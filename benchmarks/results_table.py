@@ -1,4 +1,4 @@
-"""Rows of the results file -> the two tables of docs/results.md, between their markers. Nothing else is touched."""
+"""Rows of the results file -> the two tables of results.md, between their markers. Nothing else is touched."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from statistics import fmean, stdev
 
 from benchmarks.runs import CONFIGS, ROOT
 
-PAGE = ROOT / "docs" / "results.md"
+PAGE = ROOT / "docs" / "evidence" / "results.md"
 TUNED_HEAD = """\
 | config | kind | family | test rows | accuracy (95 % interval) | balanced accuracy | macro F1 | MCC | linear \
 | trivial | parameters | train s | rows/s | seeds |
@@ -33,7 +33,7 @@ def replace_between(text: str, name: str, content: str) -> str:
     before, found, rest = text.partition(begin)
     _, found_end, after = rest.partition(end)
     if not found or not found_end:
-        raise ValueError(f"docs/results.md has no place for the table {name!r}: {begin.strip()} ... {end}")
+        raise ValueError(f"docs/evidence/results.md has no place for the table {name!r}: {begin.strip()} ... {end}")
     return f"{before}{begin}{content}\n{end}{after}"
 
 
@@ -53,7 +53,7 @@ def tuned_line(runs: list[dict[str, object]]) -> str:
     accuracy = spread(runs, "accuracy")
     interval = f"{number(first, 'accuracy_low'):.3f} to {number(first, 'accuracy_high'):.3f}"
     return _cells(
-        f"[{first['name']}](../configs/real/{first['name']}.toml)",
+        f"[{first['name']}](../../configs/real/{first['name']}.toml)",
         first["kind"],
         family(first),
         f"{number(first, 'test_rows'):.0f}",

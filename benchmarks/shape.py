@@ -1,6 +1,6 @@
 """The shape of the code in numbers: rooms, floors, arrows, circles, sizes.
 
-In: the code of flows/, tasks/ and seqcls/. Out: a table, printed and written to docs/shape.md. A room is a package or a
+In: the code of flows/, tasks/ and seqcls/. Out: a table, printed and written to shape.md. A room is a package or a
 loose module of seqcls/, or flows/ or tasks/; an arrow is one room that imports from another, imports inside functions
 counted; a floor is a step of the longest chain of arrows; a circle is a set of modules that import each other.
 
@@ -20,7 +20,7 @@ import networkx
 
 from benchmarks.record import ROOT
 
-PAGE = ROOT / "docs" / "shape.md"
+PAGE = ROOT / "docs" / "evidence" / "shape.md"
 PACKAGES = ("flows", "tasks", "seqcls")
 BOX = ROOT / "seqcls"
 TOP = """# The shape of the code

@@ -1,7 +1,7 @@
 """Models without memory on the simulated data: how much counting words, looking at points or at summaries can tell.
 
 `python -m benchmarks.simulated [--rows 8000]` writes benchmarks/results/simulated.csv and the table of
-docs/simulated-data.md: accuracy on the last fifth of the rows (ecg: of other patients), one seed. Takes about a minute.
+simulated-data.md: accuracy on the last fifth of the rows (ecg: of other patients), one seed. Takes about a minute.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from benchmarks.measured import RESULTS, Row, read_rows, replace, stamp
 from examples.simulate import dna, ecg, reviews
 from seqcls.evaluation import baselines
 
-PAGE = Path(__file__).parents[1] / "docs" / "simulated-data.md"
+PAGE = Path(__file__).parents[1] / "docs" / "evidence" / "simulated-data.md"
 BEGIN, END = "<!-- figures: begin (written by benchmarks/simulated.py) -->", "<!-- figures: end -->"
 SEED, TREES = 5, 200
 Values = npt.NDArray[np.float64]

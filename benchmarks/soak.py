@@ -4,7 +4,7 @@
 [--training 12] [--races 1000] [--prefect 30] [--nights 500] [--seconds 600] [--seed 0]` (`make soak`); 0 leaves a part
 out; --kills is for train and score together, and as many for `score --rescore`; --seconds bounds each loop of kills;
 --nights are kills in nights with clock jumps, renamed files, gc and repair (benchmarks/hostile_nights.py). Writes
-docs/reliability.json and the table of docs/reliability.md. Exit code 1 when anything was lost, duplicated, half visible
+reliability.json and the table of reliability.md. Exit code 1 when anything was lost, duplicated, half visible
 or undetected.
 """
 

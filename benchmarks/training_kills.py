@@ -5,7 +5,7 @@ of tokens in 5 epochs of 10 steps. Each trial trains in a process of its own tha
 killed, or fails with a full disk) at one named point, then trains on in another process. Points: every end of an epoch,
 before, between and after the two files of its checkpoint; as many steps drawn from all 50, with a checkpoint at each
 step and with one an epoch; the writing of the model. One more training is killed at every end of an epoch in turn.
-Writes docs/reliability.json. Exit code 1 when a model differs or a training does not go on.
+Writes docs/evidence/reliability.json. Exit code 1 when a model differs or a training does not go on.
 """
 
 from __future__ import annotations

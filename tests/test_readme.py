@@ -14,6 +14,7 @@ from tests.road_data import write_project, write_rows
 
 ROOT = Path(__file__).parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
+PAGES = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", *(str(p.relative_to(ROOT)) for p in ROOT.glob("docs/**/*.md"))]
 OWN_DATA = README.partition("## Your own data")[2].partition("```console\n")[2].partition("```")[0]
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
@@ -42,7 +43,7 @@ def test_the_commands_for_own_data_run_in_their_order(tmp_path: Path) -> None:
     assert len(list((tmp_path / "scores").rglob("part-*.parquet"))) >= 1
 
 
-@pytest.mark.parametrize("page", ["README.md", "CONTRIBUTING.md", *(f"docs/{p.name}" for p in ROOT.glob("docs/*.md"))])
+@pytest.mark.parametrize("page", PAGES)
 def test_every_link_leads_somewhere(page: str) -> None:
     text = (ROOT / page).read_text(encoding="utf-8")
     links = {((ROOT / page).parent / link).resolve() for link in LINK.findall(text) if "://" not in link}

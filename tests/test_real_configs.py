@@ -1,4 +1,4 @@
-"""The configs of real data sets: each encodes its own data, and the small ones learn what docs/results.md says.
+"""The configs of real data sets: each encodes its own data, and the small ones learn what results.md says.
 
 Skipped with a reason where the data (../shared/data) is missing. Nothing here opens a test split: floors are those of
 the validation rows, well below what was measured, so that a test fails by a fault and not by chance.
@@ -74,10 +74,10 @@ def test_a_table_is_replaced_between_its_markers_and_a_page_without_them_is_refu
 
 
 def test_the_page_shows_what_the_results_file_holds() -> None:
-    """The tables in docs/results.md are those that the committed CSV gives."""
+    """The tables in docs/evidence/results.md are those that the committed CSV gives."""
     files = sorted((ROOT / "benchmarks" / "results").glob("results-*.csv"))
     assert files, "benchmarks/results has no results"
-    page = (ROOT / "docs" / "results.md").read_text("utf-8")
+    page = (ROOT / "docs" / "evidence" / "results.md").read_text("utf-8")
     rows = [row for file in files for row in results.read_rows(file)]
     assert results_table.table(results_table.TUNED_HEAD, rows, results_table.tuned_line, sweep=False) in page
     assert results_table.table(results_table.SWEEP_HEAD, rows, results_table.sweep_line, sweep=True) in page

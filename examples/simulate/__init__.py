@@ -1,4 +1,4 @@
-"""Simulated data for the three worked examples: reviews, electrocardiograms, DNA. See docs/simulated-data.md."""
+"""Simulated data for the three worked examples: reviews, electrocardiograms, DNA. See simulated-data.md."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from examples.simulate.night import write_night
 __all__ = ["DEMO_ROWS", "write_demo", "write_night", "write_training"]
 
 # Rows at which the networks of configs/ learn their task in about a minute each on two processors. With 6,000 reviews
-# the LSTM may stop at counting words, since reading their order pays only after a plateau (docs/simulated-data.md).
+# the LSTM may stop at counting words, since reading their order pays only after a plateau (simulated-data.md).
 DEMO_ROWS: Final[Mapping[str, int]] = {"reviews": 10_000, "ecg": 6_000, "dna": 6_000}
 DEMO_NIGHT_ROWS: Final = 1000
 DEMO_NIGHT: Final = date(2026, 11, 22)

@@ -241,7 +241,7 @@ class AutoModel(Section):
 
     family: Literal["auto"] = "auto"
     candidates: list[Annotated[str, Field(min_length=1)]] = []
-    """Names of the presets to try, docs/auto.md lists them; none for all. The linear baseline always is among them."""
+    """Names of the presets to try, auto.md lists them; none for all. The linear baseline always is among them."""
     series_only: ClassVar[bool] = False
 
 

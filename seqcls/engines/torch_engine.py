@@ -34,7 +34,7 @@ class TorchEngine:
     @property
     def leaves_room(self) -> bool:
         """OpenMP's threads hold their processors while they wait for each other: beside as many as there are
-        processors, encoding costs more than it saves (docs/benchmarks.md)."""
+        processors, encoding costs more than it saves (docs/evidence/benchmarks.md)."""
         return self.device.type != "cpu" or torch.get_num_threads() < processors()
 
     def run(self, batch: Batch) -> Logits:

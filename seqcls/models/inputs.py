@@ -25,7 +25,7 @@ class InputLayer(nn.Module):
     """Batch -> vectors (B, T, D). Tokens are embedded; series pass, with what is observed as further channels.
 
     With a composition (V, S) the vectors are shares of S symbol vectors, so an ambiguous letter such as R stands
-    half way between A and G. How large vectors start is a matter of how often training meets them (docs/families.md):
+    half way between A and G. How large vectors start is a matter of how often training meets them (families.md):
     letters start with deviation 1, as in torch; starting at 1 / sqrt(D) left a GRU on the simulated DNA at 0.75 after
     ten epochs, where 1 reached 0.95. Words start near zero, as in Kim 2014 and in word2vec: most are rare, and a vector
     that no step ever changes is noise as large as it started.

@@ -3,7 +3,7 @@
 Out: environment variables, which the OpenMP libraries of PyTorch and scikit-learn read once, as they are loaded, and
 which every process that is started from here inherits. OpenMP's threads meet after each operation, and by default they
 spin until the last one is there: on a busy machine they spin on the processor that the last one is waiting for, and a
-training is ten times slower (docs/performance.md). A thread that sleeps at once has to be woken after each operation,
+training is ten times slower (performance.md). A thread that sleeps at once has to be woken after each operation,
 which costs some per cent on a quiet machine. So threads spin for some microseconds first. Promise: what the user set
 stays; where the libraries are loaded already (a notebook that imported torch first) nothing changes, and nothing is
 said.

@@ -1,6 +1,6 @@
 """Table rows + a scorer -> rows of a score file, and the rows that the network could not score.
 
-In: accepted rows. Out: scores (schema `scores_schema`, docs/formats.md) and rejects. Promise: each row is in one of the
+In: accepted rows. Out: scores (schema `scores_schema`, formats.md) and rejects. Promise: each row is in one of the
 two; a row without finite probabilities is rejected, never called class 0; an abstained row has no label, but all its
 probabilities.
 """

@@ -2,7 +2,7 @@
 
 In: a pipeline. Out: presets, and for each the pipeline that trains it. Promise: each list begins with the
 linear baseline; a key of [train] that the pipeline file sets stays as it is set, a preset fills in the others.
-Sizes are those that did well on the sets of docs/results.md or in the papers named there, narrowed to what two cores
+Sizes are those that did well on the sets of results.md or in the papers named there, narrowed to what two cores
 train in minutes. The list is in the order of the trials: what the budget does not reach stands at its end.
 """
 
@@ -58,7 +58,7 @@ _WORDS = {"epochs": 20, "batch_size": 50, "patience": 4}
 _LETTERS = {"epochs": 40, "batch_size": 32, "patience": 8}
 
 # For series the linear baseline is ROCKET: a linear classifier on features that are not learnt, as TF-IDF is for text.
-# The summary features beside each evaluation need the raw rows and are weaker on every set of docs/results.md.
+# The summary features beside each evaluation need the raw rows and are weaker on every set of docs/evidence/results.md.
 _SERIES_PRESETS = (
     Preset("rocket", RocketModel(), whole=True, linear=True),
     Preset("rocket-level", RocketModel(), encode={"normalise": "none"}, whole=True),  # how high a series lies counts

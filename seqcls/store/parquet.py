@@ -22,7 +22,7 @@ ROWS_PER_SHARD = 4 * ROWS_PER_BATCH
 """Files are hashed two at a time, so there should be several."""
 
 Codec = Literal["lz4", "none"]
-"""Of the column `sequence`, nearly all of the bytes (docs/decisions/0005); the others have zstd."""
+"""Of the column `sequence`, nearly all of the bytes (docs/reference/decisions/0005); the others have zstd."""
 
 
 class ShardWriter:

@@ -16,7 +16,7 @@ from seqcls.validation.profile import Profile
 from seqcls.validation.rules import Rule
 
 # A call of Great Expectations costs 0.1 to 0.15 s however few its rows, and copies its columns; so many rows, and at
-# most a batch more, are the measured middle between time and memory (docs/decisions/0003).
+# most a batch more, are the measured middle between time and memory (docs/reference/decisions/0003).
 ROWS_PER_GATE = 196_608
 
 

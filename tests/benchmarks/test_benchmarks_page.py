@@ -1,4 +1,4 @@
-"""docs/benchmarks.md: what is in the files of measurements is on the page, what is not there is not made up."""
+"""benchmarks.md: what is in the files of measurements is on the page, what is not there is not made up."""
 
 from __future__ import annotations
 

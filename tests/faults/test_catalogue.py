@@ -1,4 +1,4 @@
-"""Each number of the fault catalogue is held by a test of its own, and docs/faults.md says which."""
+"""Each number of the fault catalogue is held by a test of its own, and docs/evidence/faults.md says which."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def test_the_silence_allowed_is_three_heartbeats_of_the_project(stack: Stack) ->
 @pytest.mark.fault(
     "O10",
     tried="the settings that a server of `make server` runs with, for a database in SQLite on a busy machine",
-    outcome="it writes in batches and waits a minute for the lock; docs/operations.md says when to take PostgreSQL",
+    outcome="it writes in batches and waits a minute for the lock; operations.md says when to take PostgreSQL",
 )
 def test_the_server_spares_its_sqlite_database(stack: Stack) -> None:
     server = stack.ask("GET", "/admin/settings")["server"]

@@ -307,5 +307,5 @@ def peak_mebibytes(folder: Path, rows: int) -> int:
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
     small, large = peak_mebibytes(tmp_path / "small", 400_000), peak_mebibytes(tmp_path / "large", 1_000_000)
     # 600,000 rows more are 86 MiB of letters, and as much again encoded, if anything kept them.
-    # docs/performance.md: 274 MiB for 100,000 rows of this length, 333 for 1,000,000; 87 MiB are the imports.
+    # docs/evidence/performance.md: 274 MiB for 100,000 rows of this length, 333 for 1,000,000; 87 MiB are the imports.
     assert large - small < 50, f"{small} MiB for 400,000 rows, {large} MiB for 1,000,000"

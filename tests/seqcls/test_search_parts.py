@@ -256,7 +256,7 @@ def test_the_clock_knows_what_earlier_processes_spent_and_stops_before_the_reser
 
 
 def test_the_documentation_lists_the_presets_as_they_are() -> None:
-    page = (Path(__file__).parents[2] / "docs" / "auto.md").read_text()
+    page = (Path(__file__).parents[2] / "docs" / "how-to" / "auto.md").read_text()
     for kinds in (("series",), ("text", "tokens"), ("dna", "protein")):
         first, *others = (PRESETS[kind] for kind in kinds)
         assert all(other == first for other in others)

@@ -146,7 +146,7 @@ def test_disturbances_hide_the_small_waves() -> None:
 
 
 def test_a_linear_model_on_the_points_does_not_solve_it(table: pa.Table) -> None:
-    """A CNN reaches 0.90 (docs/simulated-data.md); the phase is random, so points tell little: measured 0.22."""
+    """A CNN reaches 0.90 (simulated-data.md); the phase is random, so points tell little: measured 0.22."""
     values = matrix(table)
     values = (values - values.mean(axis=1, keepdims=True)) / values.std(axis=1, keepdims=True)
     labels = np.array(table["rhythm"].to_pylist())

@@ -76,7 +76,7 @@ def test_praise_and_blame_words_stand_in_every_class(table: pa.Table) -> None:
 
 
 def test_counting_words_does_not_solve_it(table: pa.Table) -> None:
-    """Words, pairs and triples; an LSTM reaches 0.96 (docs/simulated-data.md). Measured here: 0.66, 0.73, 0.74."""
+    """Words, pairs and triples; an LSTM reaches 0.96 (simulated-data.md). Measured here: 0.66, 0.73, 0.74."""
     texts, labels = table["review"].to_pylist(), table["sentiment"].to_pylist()
     for longest, bound in ((1, 0.72), (2, 0.80), (3, 0.80)):
         features = TfidfVectorizer(ngram_range=(1, longest), sublinear_tf=True)

@@ -43,7 +43,7 @@ class Effort(NamedTuple):
 
 EXACT, ROUGH, EVENED = Effort(1000, 1e-12, np.float64), Effort(30, 1e-5, np.float32), Effort(12, 1e-5, np.float32)
 """Few rows are fitted to the optimum, for it costs nothing. ROUGH, or EVENED where steps are evened out: thirty steps
-instead of ten moved no validation accuracy of four sets of texts by more than its error (docs/ngrams.md)."""
+instead of ten moved no validation accuracy of four sets of texts by more than its error (docs/how-to/ngrams.md)."""
 MOST_AT_ONCE = 8
 """Threads: each holds a result as wide as the design matrix."""
 SMALL = 200_000
