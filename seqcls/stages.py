@@ -16,7 +16,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from seqcls.config import Pipeline, config_digest
+from seqcls.config import Pipeline, content_key
 from seqcls.config.model import AutoModel
 from seqcls.display import harmless
 from seqcls.ledger.stages import find_stage, record_stage
@@ -69,7 +69,7 @@ def ingest_files(workspace: Workspace, files: list[InputFile], *, labelled: bool
         return ingest(files, source, pipeline.kind, workspace.store, labelled=labelled, folder=folder), {}
 
     parts = [f"{file.name}|{file.digest}|{file.split}" for file in files]
-    return run_stage(workspace, "ingest", config_digest(source, pipeline.kind, str(labelled), *parts), build)
+    return run_stage(workspace, "ingest", content_key(source, pipeline.kind, str(labelled), *parts), build)
 
 
 def ingest_stage(workspace: Workspace) -> StageResult:
@@ -88,7 +88,7 @@ def validate_stage(workspace: Workspace, table: Ref, *, labelled: bool = True) -
 
         return validate(table, pipeline, workspace.store, labelled=labelled, budget=budget), {}
 
-    key = config_digest(pipeline.rules, pipeline.kind, str(labelled), str(budget), table.digest)
+    key = content_key(pipeline.rules, pipeline.kind, str(labelled), str(budget), table.digest)
     return run_stage(workspace, "validate", key, build)
 
 
@@ -101,7 +101,7 @@ def split_stage(workspace: Workspace, checked: Ref) -> StageResult:
 
         return split(checked, pipeline, workspace.store), {}
 
-    return run_stage(workspace, "split", config_digest(pipeline.split, pipeline.kind, checked.digest), build)
+    return run_stage(workspace, "split", content_key(pipeline.split, pipeline.kind, checked.digest), build)
 
 
 def encode_stage(workspace: Workspace, checked: Ref, splits: Ref) -> StageResult:
@@ -113,7 +113,7 @@ def encode_stage(workspace: Workspace, checked: Ref, splits: Ref) -> StageResult
 
         return encode(checked, splits, pipeline, workspace.store), {}
 
-    key = config_digest(pipeline.encode, pipeline.kind, pipeline.seed, checked.digest, splits.digest)
+    key = content_key(pipeline.encode, pipeline.kind, pipeline.seed, checked.digest, splits.digest)
     return run_stage(workspace, "encode", key, build)
 
 
@@ -138,9 +138,9 @@ def train_stage(
             result = train(encoded, pipeline, workspace.store, progress=progress, tell=tell)
         return result.ref, {"rows": result.rows, "rows_per_second": result.rows_per_second}
 
-    key = config_digest(pipeline.model, pipeline.train, pipeline.name, pipeline.seed, encoded.digest)
+    key = content_key(pipeline.model, pipeline.train, pipeline.name, pipeline.seed, encoded.digest)
     if isinstance(pipeline.model, AutoModel):
-        key = config_digest(key, pipeline.promote.compare)
+        key = content_key(key, pipeline.promote.compare)
     result = run_stage(workspace, "train", key, build)
     _clear_checkpoints(workspace, encoded)
     return result
@@ -185,12 +185,12 @@ def evaluate_stage(workspace: Workspace, model: Ref, checked: Ref) -> StageResul
 
     inputs = (ref.digest for ref in (model, encoded, checked, splits))
     wanted = repr(pipeline.score.abstain_precision)
-    return run_stage(workspace, "evaluate", config_digest(pipeline.name, pipeline.kind, wanted, *inputs), build)
+    return run_stage(workspace, "evaluate", content_key(pipeline.name, pipeline.kind, wanted, *inputs), build)
 
 
 def run_stage(workspace: Workspace, stage: str, key: str, build: Callable[[], Built]) -> StageResult:
     """The artefact that this key made before, if it is whole; else build it and record it."""
-    key = config_digest(stage, VERSIONS[stage], __version__, key)
+    key = content_key(stage, VERSIONS[stage], __version__, key)
     found = find_stage(workspace.ledger, key)
     if found is not None:
         kind, digest, facts = found

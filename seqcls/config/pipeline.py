@@ -164,7 +164,7 @@ AnyPipeline = Annotated[
 ]
 
 
-def config_digest(*parts: Section | str | int) -> str:
+def content_key(*parts: Section | str | int) -> str:
     """SHA-256 over sections of the config: what a stage depends on, and nothing else."""
     text = "\n".join(part.model_dump_json() if isinstance(part, Section) else repr(part) for part in parts)
     return hashlib.sha256(text.encode()).hexdigest()

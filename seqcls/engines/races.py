@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from pydantic import ValidationError
 
-from seqcls.config import config_digest
+from seqcls.config import content_key
 from seqcls.config.train import EngineName
 from seqcls.data.encoded_split import EncodedSplit
 from seqcls.engines.machine import Machine, this_machine
@@ -166,4 +166,4 @@ def _record(workspace: Workspace, version: ModelVersion, race: Race) -> None:
 def _key(version: ModelVersion, machine: Machine) -> str:
     """A race of other engines, or by other rules, is another race."""
     facts = {"engines": list(ENGINES), "rules": RULES, **machine.model_dump(mode="json")}
-    return config_digest(KIND, version.model_digest, json.dumps(facts, sort_keys=True))
+    return content_key(KIND, version.model_digest, json.dumps(facts, sort_keys=True))

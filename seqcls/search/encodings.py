@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 
 from seqcls.config.encode import EncodeConfig
-from seqcls.config.pipeline import config_digest
+from seqcls.config.pipeline import content_key
 from seqcls.store.artefacts import Ref
 from seqcls.store.parquet import read_parquet, shards
 from seqcls.table import Split
@@ -25,7 +25,7 @@ class Encodings:
 
     def of(self, encode: EncodeConfig) -> Ref:
         """The artefact that holds this encoding."""
-        return self.beside.get(config_digest(encode), self.own)
+        return self.beside.get(content_key(encode), self.own)
 
     def __iter__(self) -> Iterator[tuple[str, Ref]]:
         """(digest of [encode], artefact), the pipeline's own first, under an empty name."""

@@ -28,7 +28,7 @@ from seqcls.config.model import (
     ResnetModel,
     RocketModel,
 )
-from seqcls.config.pipeline import Pipeline, config_digest
+from seqcls.config.pipeline import Pipeline, content_key
 from seqcls.config.train import TrainConfig
 from seqcls.errors import ConfigRefused
 from seqcls.table import Kind
@@ -168,7 +168,7 @@ def encoding_of(preset: Preset, pipeline: Pipeline) -> EncodeConfig:
 def encodings_beside(pipeline: Pipeline) -> list[Pipeline]:
     """A pipeline for each encoding that a search needs besides the pipeline's own."""
     found = [pipeline_of(preset, pipeline) for preset in presets_for(pipeline)]
-    others = {config_digest(one.encode): one for one in found if one.encode != pipeline.encode}
+    others = {content_key(one.encode): one for one in found if one.encode != pipeline.encode}
     return list(others.values())
 
 

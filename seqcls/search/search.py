@@ -16,7 +16,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from seqcls.config.base import duration_seconds
-from seqcls.config.pipeline import Pipeline, config_digest
+from seqcls.config.pipeline import Pipeline, content_key
 from seqcls.evaluation.tried import FILE, Search, read_search
 from seqcls.search.bench import Bench, Tell, try_candidate
 from seqcls.search.candidate import Candidate, make_candidate, pin
@@ -68,7 +68,7 @@ def search(
     clock = Clock(root / "clock.json", duration_seconds(pipeline.train.budget))
     bench = Bench(pipeline, root, TrialStore(ArtefactStore(root)), clock, progress, tell or _silent)
     candidates = [make_candidate(preset, pipeline) for preset in presets_for(pipeline)]
-    encodings = Encodings(encoded, {config_digest(one.encode): encode_for(one) for one in encodings_beside(pipeline)})
+    encodings = Encodings(encoded, {content_key(one.encode): encode_for(one) for one in encodings_beside(pipeline)})
     costs = measure_speeds(bench, encodings, candidates)
     judging = choose_judging(bench, encodings, candidates, costs)
     bench.tell(f"auto: {len(candidates)} candidates, {judging.why}")
@@ -89,7 +89,7 @@ def search(
 
 def folder_of(encoded: Ref, pipeline: Pipeline, store: ArtefactStore) -> Path:
     """STORE/search/KEY: the key is the SHA-256 over all that decides what is tried."""
-    key = config_digest(
+    key = content_key(
         pipeline.model, pipeline.train, pipeline.seed, pipeline.promote.compare, str(VERSION), encoded.digest
     )
     return store.root / "search" / key

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import torch
 from pydantic import BaseModel, ConfigDict
 
-from seqcls.config.pipeline import Pipeline, config_digest
+from seqcls.config.pipeline import Pipeline, content_key
 from seqcls.data.encoded_split import EncodedSplit
 from seqcls.models.package import run_network
 from seqcls.search.folds import Fold
@@ -84,7 +84,7 @@ class TrialStore:
 def trial_key(pipeline: Pipeline, fold: Fold, epochs: int) -> str:
     """SHA-256 over all that decides the logits."""
     origin = f"{torch.__version__} {choose_device().type} {threads_of(pipeline.train)} {epochs}"
-    return config_digest(
+    return content_key(
         pipeline.model, pipeline.train, pipeline.seed, fold.encoded.of(pipeline.encode).digest, fold.scored, origin
     )
 

@@ -23,7 +23,7 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
 
-from seqcls.config.pipeline import Pipeline, config_digest
+from seqcls.config.pipeline import Pipeline, content_key
 from seqcls.errors import WorldFailed
 from seqcls.store.artefacts import ArtefactStore, Ref
 from seqcls.store.durable import make_folder, replace_bytes
@@ -76,7 +76,7 @@ class Checkpoint:
 def folder_of(store: ArtefactStore, encoded: Ref, pipeline: Pipeline) -> Path:
     """STORE/checkpoints/KEY: the key is the SHA-256 over all that decides the weights."""
     facts = f"{encoded.digest} {STAGE_VERSION} {torch.__version__} {choose_device().type} {threads_of(pipeline.train)}"
-    return store.root / "checkpoints" / config_digest(pipeline.model, pipeline.train, pipeline.seed, facts)
+    return store.root / "checkpoints" / content_key(pipeline.model, pipeline.train, pipeline.seed, facts)
 
 
 def write(folder: Path, scalars: Scalars, tensors: dict[str, Tensor]) -> None:
