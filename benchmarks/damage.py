@@ -92,7 +92,7 @@ def damage_checkpoints(folder: Path, count: int, how: str, rng: random.Random) -
         whole = path.read_bytes()
         path.write_bytes(_damaged(whole, how, rng))
         found = checkpoints.read_newest(folder)
-        used += found is None or found.scalars == newest.scalars
+        used += found is None or found.state == newest.state
         path.write_bytes(whole)
     return used
 

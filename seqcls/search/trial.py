@@ -97,14 +97,14 @@ def run_trial(pipeline: Pipeline, fold: Fold, epochs: int, trials: TrialStore, p
     began, device, encoded = time.perf_counter(), choose_device(), fold.encoded.of(pipeline.encode)
     with reproducible(pipeline.seed, threads_of(pipeline.train), device):
         run = begin(encoded, pipeline, trials.store, device, progress)
-        while not run.finished and run.at.epoch < epochs:
+        while not run.finished and run.state.epoch < epochs:
             run.next_epoch()
         run.model.load_state_dict(run.best)
         rows = EncodedSplit.open(encoded, fold.scored)
         logits = run_network(run.model.eval(), rows, run.inputs, len(run.labels), VALID_BATCH)
     facts = TrialFacts(
         key=key,
-        epochs=run.at.epoch,
+        epochs=run.state.epoch,
         finished=run.finished,
         seconds=time.perf_counter() - began,
         train_rows=run.rows,

@@ -69,7 +69,7 @@ def train_here(
     with reproducible(pipeline.seed, threads_of(pipeline.train), device):
         run = begin(encoded, pipeline, store, device, progress, team)
         if tell is not None:
-            for line in (*_resumed(run), *run.at.choices.lines()):
+            for line in (*_resumed(run), *run.state.choices.lines()):
                 tell(line)
         while not run.finished:
             run.next_epoch()
@@ -83,9 +83,9 @@ def train_here(
 
 def _resumed(run: Run | Fit) -> list[str]:
     """Where a training goes on that was stopped."""
-    if not run.at.epoch and not run.at.step:
+    if not run.state.epoch and not run.state.step:
         return []
-    return [f"goes on from epoch {run.at.epoch + 1}" + (f", step {run.at.step + 1}" if run.at.step else "")]
+    return [f"goes on from epoch {run.state.epoch + 1}" + (f", step {run.state.step + 1}" if run.state.step else "")]
 
 
 def begin(
@@ -120,14 +120,14 @@ def _publish(
         labels=run.labels,
         seed=pipeline.seed,
         threads=torch.get_num_threads(),
-        threads_choice=run.at.threads.why,
+        threads_choice=run.state.threads.why,
         processes=pipeline.train.processes,
-        precision=run.at.precision.used,
-        precision_choice=run.at.precision.why,
+        precision=run.state.precision.used,
+        precision_choice=run.state.precision.why,
         device=run.device.type,
         torch=torch.__version__,
         parameters=sum(weight.numel() for weight in run.model.parameters()),
-        best_epoch=run.at.best_epoch,
+        best_epoch=run.state.best_epoch,
         weights_sha256=hashlib.sha256(weights).hexdigest(),
     )
     if pipeline.train.calibrate:
@@ -137,14 +137,14 @@ def _publish(
         for name in (ENCODER_FILE, TOKENIZER_FILE):
             if (encoded.folder / name).is_file():
                 shutil.copyfile(encoded.folder / name, draft.folder / name)
-        write_json(draft.folder / "history.json", [record.model_dump(mode="json") for record in run.at.history])
+        write_json(draft.folder / "history.json", [record.model_dump(mode="json") for record in run.state.history])
         for name, record in attached.items():
             write_json(draft.folder / name, record)
         draft.inputs["encoded"] = encoded.digest
         draft.meta |= {
             "family": pipeline.model.family,
             "parameters": manifest.parameters,
-            "epochs": len(run.at.history),
+            "epochs": len(run.state.history),
             "best_epoch": manifest.best_epoch,
         }
     return done[0]

@@ -1,6 +1,6 @@
 """Checkpoints of a training run: what a retry needs to go on bit for bit.
 
-In: tensors and scalars. Out: STORE/checkpoints/KEY/EPOCH-STEP.json beside the safetensors file that it names with its
+In: tensors and a TrainingState. Out: STORE/checkpoints/KEY/EPOCH-STEP.json beside the safetensors file that it names with its
 SHA-256. Promise: files are written under another name, synced and renamed; the JSON comes last and is the commit
 point; the last two are kept; a damaged one is passed over for the one before it. The key names everything that
 decides the weights, so a changed config never continues another run.
@@ -39,7 +39,7 @@ KEPT = 2
 _log = logging.getLogger(__name__)
 
 
-class Scalars(BaseModel):
+class TrainingState(BaseModel):
     """Where a run stands: `epoch` and `step` are the next to do, from 0; `loss_sum` and `rows` of the epoch so far."""
 
     model_config = ConfigDict(extra="forbid")
@@ -64,7 +64,7 @@ class Scalars(BaseModel):
 
 @dataclass(frozen=True)
 class Checkpoint:
-    scalars: Scalars
+    state: TrainingState
     tensors: dict[str, Tensor]
 
     def part(self, name: str) -> dict[str, Tensor]:
@@ -79,13 +79,13 @@ def folder_of(store: ArtefactStore, encoded: Ref, pipeline: Pipeline) -> Path:
     return store.root / "checkpoints" / content_key(pipeline.model, pipeline.train, pipeline.seed, facts)
 
 
-def write(folder: Path, scalars: Scalars, tensors: dict[str, Tensor]) -> None:
+def write(folder: Path, state: TrainingState, tensors: dict[str, Tensor]) -> None:
     """Commit one checkpoint and forget all but the last two."""
     data = save({name: tensor.detach().contiguous().cpu() for name, tensor in tensors.items()})
     digest = hashlib.sha256(data).hexdigest()
-    name = f"{scalars.epoch:06d}-{scalars.step:09d}"
+    name = f"{state.epoch:06d}-{state.step:09d}"
     body = {"format": FORMAT_VERSION, "tensors": f"{name}-{digest[:12]}.safetensors", "sha256": digest}
-    body["scalars"] = scalars.model_dump(mode="json")
+    body["scalars"] = state.model_dump(mode="json")
     index = json.dumps({**body, "self": _digest(body)}, indent=1).encode()
     files = {str(body["tensors"]): data, f"{name}.json": index}
     try:
@@ -139,7 +139,7 @@ def _read(path: Path) -> Checkpoint:
         data = (path.parent / Path(body["tensors"]).name).read_bytes()
         if hashlib.sha256(data).hexdigest() != body["sha256"]:
             raise _Damaged(f"{body['tensors']} has another digest")
-        return Checkpoint(Scalars.model_validate(body["scalars"]), load(data))
+        return Checkpoint(TrainingState.model_validate(body["scalars"]), load(data))
     except (
         ValueError,
         KeyError,

@@ -26,7 +26,7 @@ from seqcls.store.artefacts import Ref
 from seqcls.store.failpoints import failpoint
 from seqcls.training import checkpoints
 from seqcls.training.averaging import WeightAverage
-from seqcls.training.checkpoints import Scalars
+from seqcls.training.checkpoints import TrainingState
 from seqcls.training.choices import Start, agree, still_possible
 from seqcls.training.imbalance import class_weights, loss_shift, loss_weights
 from seqcls.training.monitor import EpochRecord, Figures, LossSums, Progress, ProgressCall, figures, is_better, watched
@@ -104,7 +104,7 @@ class Run:
         self.average: WeightAverage | None = None
         if self.config.average == "ema":
             self.average = WeightAverage(self.model, self.config.average_half_life * self.train_batches.steps)
-        self.at = Scalars()
+        self.state = TrainingState()
         self.best: dict[str, Tensor] = {}
         self.rows, self.seconds = 0, 0.0
         self.ticked = self.saved = time.perf_counter()
@@ -113,13 +113,13 @@ class Run:
         if not self.resume():
             batches, objective = self.train_batches, self.objective
             chosen = agree(team, lambda: Start.of(self.config, self.model, objective, batches, team, device))
-            self.at.threads, self.at.precision = chosen.threads, chosen.precision
+            self.state.threads, self.state.precision = chosen.threads, chosen.precision
             if chosen.tried:  # a clock decided it: killed within the first epoch, too, the run goes on as it began
                 self.save()
-        self.at.precision = still_possible(self.at.precision, team, device)
-        if self.at.threads.used:
-            torch.set_num_threads(self.at.threads.used)  # `reproducible`, in which a run lives, puts it back
-        self.learner = team.wrap(in_precision(self.model, self.at.precision.used, device))
+        self.state.precision = still_possible(self.state.precision, team, device)
+        if self.state.threads.used:
+            torch.set_num_threads(self.state.threads.used)  # `reproducible`, in which a run lives, puts it back
+        self.learner = team.wrap(in_precision(self.model, self.state.precision.used, device))
 
     @property
     def judged(self) -> nn.Module:
@@ -128,11 +128,11 @@ class Run:
 
     @property
     def finished(self) -> bool:
-        return self.at.epoch >= self.config.epochs or self.at.stale >= self.config.patience
+        return self.state.epoch >= self.config.epochs or self.state.stale >= self.config.patience
 
     def next_epoch(self) -> None:
         """Train an epoch (or the rest of one), measure it on validation, keep the weights if they are the best."""
-        sums = LossSums(self.at.epoch, self.at.step, self.at.loss_sum, self.at.rows, self.team)
+        sums = LossSums(self.state.epoch, self.state.step, self.state.loss_sum, self.state.rows, self.team)
         self.saved = began = time.perf_counter()
         rows_before = sums.rows
 
@@ -158,12 +158,12 @@ class Run:
         self.ticked = now
         self.report(sums.rows, sums.mean, rows / max(seconds, 1e-9), epoch_ended=False)
         if self.team.agreed(now - self.saved >= self.config.checkpoint_seconds):
-            self.at.step, self.at.loss_sum, self.at.rows = sums.step, sums.total, sums.rows
+            self.state.step, self.state.loss_sum, self.state.rows = sums.step, sums.total, sums.rows
             self.save()
 
     def measure(self) -> tuple[float, Figures]:
         """Loss and figures of the validation split."""
-        sums = LossSums(self.at.epoch, team=self.team)
+        sums = LossSums(self.state.epoch, team=self.team)
         split = self.valid_batches.split
         guess = torch.full((len(split),), NO_LABEL, device=self.device)
 
@@ -177,18 +177,18 @@ class Run:
     def end_epoch(self, train_loss: float, valid_loss: float, measured: Figures) -> None:
         """Write the epoch into the books, then commit them."""
         steps = self.train_batches.steps
-        rate = learning_rate_at((self.at.epoch + 1) * steps - 1, self.optimiser.steps, self.config)
-        self.at.epoch, self.at.step, self.at.loss_sum, self.at.rows = self.at.epoch + 1, 0, 0.0, 0
+        rate = learning_rate_at((self.state.epoch + 1) * steps - 1, self.optimiser.steps, self.config)
+        self.state.epoch, self.state.step, self.state.loss_sum, self.state.rows = self.state.epoch + 1, 0, 0.0, 0
         record = EpochRecord(
-            epoch=self.at.epoch, train_loss=train_loss, valid_loss=valid_loss, learning_rate=rate, **asdict(measured)
+            epoch=self.state.epoch, train_loss=train_loss, valid_loss=valid_loss, learning_rate=rate, **asdict(measured)
         )
-        self.at.history.append(record)
+        self.state.history.append(record)
         value = watched(record, self.config.monitor)
-        if is_better(value, self.at.best, self.config.monitor):
-            self.at.best, self.at.best_epoch, self.at.stale = value, self.at.epoch, 0
+        if is_better(value, self.state.best, self.config.monitor):
+            self.state.best, self.state.best_epoch, self.state.stale = value, self.state.epoch, 0
             self.best = {name: tensor.clone() for name, tensor in self.judged.state_dict().items()}
         else:
-            self.at.stale += 1
+            self.state.stale += 1
         failpoint("epoch_ended")
         self.save()
         done = len(self.train_batches.split)
@@ -197,10 +197,10 @@ class Run:
     def report(self, rows_done: int, train_loss: float, rows_per_second: float, *, epoch_ended: bool) -> None:
         if self.progress is None:
             return
-        last = self.at.history[-1] if self.at.history else None
+        last = self.state.history[-1] if self.state.history else None
         self.progress(
             Progress(
-                epoch=self.at.epoch + (not epoch_ended),
+                epoch=self.state.epoch + (not epoch_ended),
                 epochs=self.config.epochs,
                 rows_done=rows_done,
                 rows_total=len(self.train_batches.split),
@@ -208,7 +208,7 @@ class Run:
                 train_loss=train_loss,
                 valid_loss=last.valid_loss if last else None,
                 monitor=watched(last, self.config.monitor) if last else None,
-                best=self.at.best,
+                best=self.state.best,
                 epoch_ended=epoch_ended,
             )
         )
@@ -219,29 +219,33 @@ class Run:
         tensors = {f"weights/{name}": tensor for name, tensor in self.model.state_dict().items()}
         if self.average is not None:
             tensors |= {f"average/{name}": tensor for name, tensor in self.average.tensors().items()}
-        if not (self.at.step == 0 and self.at.best_epoch == self.at.epoch):
+        if not (self.state.step == 0 and self.state.best_epoch == self.state.epoch):
             tensors |= {f"best/{name}": tensor for name, tensor in self.best.items()}
         tensors |= {f"optimiser/{name}": tensor for name, tensor in self.optimiser.tensors().items()}
         for name, state in random_state(self.device).items():
             tensors |= {f"{random_part(rank)}/{name}": found for rank, found in enumerate(self.team.gathered(state))}
         if self.team.is_first:
-            checkpoints.write(self.folder, self.at, tensors)
+            checkpoints.write(self.folder, self.state, tensors)
         self.saved = time.perf_counter()
-        self.seconds -= (self.saved - began) if self.at.step else 0.0  # within an epoch: its time is being taken
+        self.seconds -= (self.saved - began) if self.state.step else 0.0  # within an epoch: its time is being taken
 
     def resume(self) -> bool:
         """Go on from the newest whole checkpoint, if there is one."""
         found = checkpoints.read_newest(self.folder)
-        at = found.scalars if found is not None else self.at
-        self.team.check_same_start(f"epoch {at.epoch + 1}, step {at.step + 1} of training {self.folder.name[:12]}")
+        state = found.state if found is not None else self.state
+        self.team.check_same_start(
+            f"epoch {state.epoch + 1}, step {state.step + 1} of training {self.folder.name[:12]}"
+        )
         if found is None:
             return False
-        self.at = found.scalars
+        self.state = found.state
         self.model.load_state_dict(found.part("weights"))
         if self.average is not None:
-            self.average.set_tensors(found.part("average"), self.at.epoch * self.train_batches.steps + self.at.step)
+            self.average.set_tensors(
+                found.part("average"), self.state.epoch * self.train_batches.steps + self.state.step
+            )
         self.best = found.part("best") or found.part("weights" if self.average is None else "average")
-        if self.at.best is None:
+        if self.state.best is None:
             self.best = {}
         self.optimiser.set_tensors(found.part("optimiser"))
         set_random_state(found.part(random_part(self.team.rank)), self.device)

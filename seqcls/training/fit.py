@@ -29,7 +29,7 @@ from seqcls.models.network import BothStrands
 from seqcls.models.package import run_network
 from seqcls.store.artefacts import Ref
 from seqcls.store.failpoints import failpoint
-from seqcls.training.checkpoints import Scalars
+from seqcls.training.checkpoints import TrainingState
 from seqcls.training.epochs import TICK_SECONDS, VALID_BATCH
 from seqcls.training.imbalance import class_weights
 from seqcls.training.monitor import EpochRecord, Progress, ProgressCall, figures
@@ -51,7 +51,7 @@ class Fit:
         judged = self.train_rows if needs_none else self.valid_rows
         check_rows(encoded, self.train_rows.labels, judged.labels, self.labels)
         self.weights = self.class_weights()
-        self.at = Scalars()
+        self.state = TrainingState()
         self.best: dict[str, Tensor] = {}
         self.rows, self.seconds = 0, 0.0
         self.began = self.ticked = time.perf_counter()
@@ -64,7 +64,7 @@ class Fit:
 
     @property
     def finished(self) -> bool:
-        return bool(self.at.history)
+        return bool(self.state.history)
 
     def next_epoch(self) -> None:
         """Fit, measure, keep."""
@@ -77,7 +77,7 @@ class Fit:
         self.check_finite()
         record = self.measure(found)
         failpoint("epoch_ended")
-        self.at = Scalars(epoch=1, best=record.valid_loss, best_epoch=1, history=[record])
+        self.state = TrainingState(epoch=1, best=record.valid_loss, best_epoch=1, history=[record])
         self.report(self.rows, record, epoch_ended=True)
 
     def fit(self) -> FitRecord:

@@ -114,7 +114,7 @@ def test_a_pickle_in_the_place_of_a_checkpoint_is_never_read(
 ) -> None:
     monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
     canary = tmp_path / "canary"
-    checkpoints.write(tmp_path / "run", checkpoints.Scalars(epoch=1), {"weights/a": torch.zeros(2)})
+    checkpoints.write(tmp_path / "run", checkpoints.TrainingState(epoch=1), {"weights/a": torch.zeros(2)})
     (tensors,) = (tmp_path / "run").glob("*.safetensors")
     (index,) = (tmp_path / "run").glob("*.json")
     write(Payload(canary), tensors)

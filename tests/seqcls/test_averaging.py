@@ -79,7 +79,7 @@ def test_the_weights_that_are_kept_are_the_average_over_all_steps_of_the_trainin
         run = started_run(tmp_path, CNN, {**EMA, "epochs": 3, "patience": 3})
         seen = weights_after_each_step(run)
     assert run.average is not None
-    until = run.at.best_epoch * run.train_batches.steps
+    until = run.state.best_epoch * run.train_batches.steps
     assert len(seen) == 30
     half_life = 0.5 * run.train_batches.steps
     counts = 0.5 ** ((until - 1 - np.arange(until)) / half_life)

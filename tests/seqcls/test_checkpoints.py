@@ -21,7 +21,7 @@ from seqcls.errors import Corrupted, DataRefused
 from seqcls.models.package import load_model, predict_logits
 from seqcls.store.artefacts import ArtefactStore, Ref, file_digest, write_json
 from seqcls.training import checkpoints
-from seqcls.training.checkpoints import Scalars
+from seqcls.training.checkpoints import TrainingState
 from tests.seqcls.training_examples import FAMILIES, make_encoded, make_pipeline, train_example
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,17 +75,17 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(
 ) -> None:
     folder = tmp_path / "checkpoints"
     for epoch in (1, 2):
-        checkpoints.write(folder, Scalars(epoch=epoch), {"weights/a": torch.full((3,), float(epoch))})
+        checkpoints.write(folder, TrainingState(epoch=epoch), {"weights/a": torch.full((3,), float(epoch))})
     newest = checkpoints.read_newest(folder)
     assert newest is not None
-    assert newest.scalars.epoch == 2
+    assert newest.state.epoch == 2
     path = next(folder.glob("000002-*.safetensors"))
     data = bytearray(path.read_bytes())
     data[-1] ^= 1
     path.write_bytes(data)
     before = checkpoints.read_newest(folder)
     assert before is not None
-    assert before.scalars.epoch == 1
+    assert before.state.epoch == 1
     assert before.part("weights")["a"].tolist() == [1.0, 1.0, 1.0]
     assert "000002-" in caplog.text
     assert "digest" in caplog.text
@@ -94,19 +94,19 @@ def test_a_damaged_checkpoint_is_passed_over_for_the_one_before(
 @pytest.mark.parametrize("damage", ["cut", "edited", "emptied"])
 def test_a_damaged_json_is_passed_over(tmp_path: Path, damage: str) -> None:
     for epoch in (1, 2):
-        checkpoints.write(tmp_path, Scalars(epoch=epoch, best=0.5), {"weights/a": torch.zeros(1)})
+        checkpoints.write(tmp_path, TrainingState(epoch=epoch, best=0.5), {"weights/a": torch.zeros(1)})
     path = next(tmp_path.glob("000002-*.json"))
     text = path.read_text()
     path.write_text({"cut": text[:40], "edited": text.replace('"best": 0.5', '"best": 0.4'), "emptied": ""}[damage])
     found = checkpoints.read_newest(tmp_path)
     assert found is not None
-    assert found.scalars.epoch == 1
+    assert found.state.epoch == 1
 
 
 def test_only_the_last_two_checkpoints_are_kept(tmp_path: Path) -> None:
     (tmp_path / f".tmp-{socket.gethostname()}~1~0~dead").write_text("left by a killed run")
     for step in range(5):
-        checkpoints.write(tmp_path, Scalars(step=step), {"weights/a": torch.full((1,), float(step))})
+        checkpoints.write(tmp_path, TrainingState(step=step), {"weights/a": torch.full((1,), float(step))})
     names = sorted(path.name for path in tmp_path.iterdir())
     assert [name.split(".")[0][:16] for name in names] == ["000000-000000003"] * 2 + ["000000-000000004"] * 2
     assert checkpoints.read_newest(tmp_path / "nothing") is None

@@ -119,10 +119,10 @@ def test_what_a_trial_chose_is_kept_with_the_checkpoints(tmp_path: Path) -> None
     pipeline = make_pipeline(LSTM, {**LONG, "precision": "auto"})
     other = Precision(used="bfloat16", why="another machine said so")
     first = Run(encoded, pipeline, CPU, tmp_path / "run", None)
-    first.at.precision = other
+    first.state.precision = other
     first.next_epoch()
     again = Run(encoded, pipeline, CPU, tmp_path / "run", None)
-    assert again.at.precision == other
+    assert again.state.precision == other
     assert type(again.learner).__name__ == "InBfloat16"
 
 
@@ -136,15 +136,15 @@ def test_a_training_that_moves_to_a_small_processor_goes_on_in_float32(
 ) -> None:
     encoded, pipeline = make_encoded(tmp_path), make_pipeline(LSTM, {"epochs": 2})
     first = Run(encoded, pipeline, CPU, tmp_path / "run", None)
-    first.at.precision = Precision(used="bfloat16")
+    first.state.precision = Precision(used="bfloat16")
     first.save()
     monkeypatch.setenv(*SMALL)
     again = Run(encoded, pipeline, CPU, tmp_path / "run", None)
     assert again.learner is again.model, "products would be in bfloat16"
-    assert again.at.precision.used == "float32"
-    assert re.fullmatch("float32 instead of bfloat16: .* no instructions for bfloat16", again.at.precision.why)
+    assert again.state.precision.used == "float32"
+    assert re.fullmatch("float32 instead of bfloat16: .* no instructions for bfloat16", again.state.precision.why)
     again.next_epoch()
-    assert list(again.at.choices.lines()) == [f"train.precision: {again.at.precision.why}"]
+    assert list(again.state.choices.lines()) == [f"train.precision: {again.state.precision.why}"]
 
 
 @pytest.mark.fault(

@@ -152,7 +152,7 @@ def test_the_choice_is_told_written_down_and_kept_for_a_resume(tmp_path: Path, m
     torch.set_num_threads(2)
     monkeypatch.setattr(choices, "judge_threads", lambda counts, taken: pytest.fail("it is known already"))
     again = Run(encoded, pipeline, CPU, tmp_path / "run", None)
-    assert (again.at.threads.used, torch.get_num_threads()) == (1, 1)
+    assert (again.state.threads.used, torch.get_num_threads()) == (1, 1)
 
 
 def test_auto_is_measured_for_real_and_says_what_it_found(tmp_path: Path) -> None:
