@@ -1,6 +1,6 @@
-"""Rows dealt into parts like cards: for folds of a search, and for what a fit holds out of its own rows.
+"""Assign rows to folds: for the folds of a search, and for what a fit holds out of its own rows.
 
-In: labels, and sequences as they lie in memory. Out: the part of each row. Promise: rows of one class are spread
+In: labels, and sequences as they lie in memory. Out: the fold of each row. Promise: rows of one class are spread
 evenly; equal sequences stay together, so that no part holds the answer to a row of another.
 """
 
@@ -16,15 +16,15 @@ import pyarrow.compute as pc
 Integers = npt.NDArray[np.int64]
 
 
-def deal(labels: Integers, groups: Integers, parts: int, seed: int) -> Integers:
-    """(N,), (N,) -> part of each row: groups stay together, and those of each class go round like cards."""
+def assign_folds(labels: Integers, groups: Integers, parts: int, seed: int) -> Integers:
+    """(N,), (N,) -> fold of each row, 0 to `parts` - 1: groups stay together; each class is spread evenly."""
     _, first, inverse = np.unique(groups, return_index=True, return_inverse=True)
     shuffled = np.random.default_rng(seed).permutation(len(first))
     order = shuffled[np.argsort(labels[first][shuffled], kind="stable")]
     part = np.empty(len(first), np.int64)
     part[order] = np.arange(len(first)) % parts
-    dealt: Integers = part[inverse]
-    return dealt
+    assigned: Integers = part[inverse]
+    return assigned
 
 
 def same_sequences(values: npt.NDArray[Any], offsets: Integers) -> Integers:

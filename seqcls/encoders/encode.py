@@ -22,7 +22,7 @@ from seqcls.encoders import Encoder, SequenceRefused, fit_encoder, save_encoder
 from seqcls.errors import CheckBroken, DataRefused
 from seqcls.splitting.split_names import LEFT_OUT, SplitNames
 from seqcls.store.artefacts import ArtefactStore, Ref, read_manifest
-from seqcls.store.background import Behind, ahead
+from seqcls.store.background import WriteBehind, prefetch
 from seqcls.store.packing import BYTES, packed, stored_type
 from seqcls.store.parquet import Codec, ShardWriter, iterate, rows_of, shards
 from seqcls.table import SPLITS, Split
@@ -93,7 +93,7 @@ def _write_splits(rows: _SplitRows, encoder: Encoder, folder: Path, schema: pa.S
     books = _Books()
     codec: Codec = "none" if schema.field("sequence").type == BYTES else "lz4"
     with ExitStack() as stack:
-        behind = stack.enter_context(Behind())
+        behind = stack.enter_context(WriteBehind())
         writers = {
             split: stack.enter_context(ShardWriter(folder / split, schema, behind=behind, sequences=codec))
             for split in SPLITS
@@ -127,7 +127,7 @@ class _SplitRows:
         """(split, its rows of one batch), batch after batch."""
         self.left_out = start = 0
         names = SplitNames(iterate([self.splits], ["split"], self._batch_rows), str(self.splits))
-        for table in ahead(iterate(self.parts, columns, self._batch_rows)):
+        for table in prefetch(iterate(self.parts, columns, self._batch_rows)):
             codes = names.take(table.num_rows)
             for code, name in enumerate(SPLITS):
                 chosen = codes == code

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from seqcls.evaluation.probabilities import softmax
 from seqcls.ledger.models import ModelVersion
-from seqcls.store.background import ahead
+from seqcls.store.background import prefetch
 from seqcls.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -54,7 +54,7 @@ class Scorer:
         size = BATCHES_AHEAD * self.batch_size
         pieces = (rows.slice(start, size) for start in range(0, max(rows.num_rows, 1), size))
         in_turn = (self._encode(piece) for piece in pieces)
-        with closing(ahead(in_turn, depth=1) if self.engine.leaves_room else in_turn) as encoded:
+        with closing(prefetch(in_turn, depth=1) if self.engine.leaves_room else in_turn) as encoded:
             logits, flags = zip(*((self._logits(split), marks) for split, marks in encoded), strict=True)
         joined = {name: np.concatenate([marks[name] for marks in flags]) for name in flags[0]}
         return softmax(np.concatenate(logits), self.model.manifest.temperature), joined

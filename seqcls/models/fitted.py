@@ -71,7 +71,7 @@ class FittedNetwork(nn.Module):
     def forward(self, batch: Batch) -> Tensor:
         raise NotImplementedError
 
-    def cool(self, temperature: float) -> None:
+    def scale_logits(self, temperature: float) -> None:
         """Divide all logits by a number: called with the one that suits `held_out`, if that is given."""
         raise NotImplementedError
 

@@ -36,7 +36,7 @@ from seqcls.scoring.days import day_of_input
 from seqcls.scoring.naming import name_place
 from seqcls.scoring.score_table import score_rows
 from seqcls.store.artefacts import Ref, read_manifest
-from seqcls.store.background import ahead
+from seqcls.store.background import prefetch
 from seqcls.store.failpoints import failpoint
 from seqcls.store.memory import enough_memory
 from seqcls.store.owner import is_gone, this_process
@@ -130,7 +130,7 @@ def read_ahead(chunks: Iterator[Numbered]) -> Generator[Numbered, None, None]:
                 return
             yield found
 
-    return ahead(read(), depth=1)
+    return prefetch(read(), depth=1)
 
 
 def cut_chunks(checked: Ref, chunk_rows: int) -> Iterator[Numbered]:

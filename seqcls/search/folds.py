@@ -19,7 +19,7 @@ import pyarrow as pa
 
 from seqcls.config.pipeline import Pipeline
 from seqcls.data.encoded_split import ENCODER_FILE
-from seqcls.data.folds import Integers, deal, same_sequences
+from seqcls.data.folds import Integers, assign_folds, same_sequences
 from seqcls.errors import CheckBroken
 from seqcls.search.encodings import Encodings, same_rows
 from seqcls.store.artefacts import ArtefactStore, Ref
@@ -111,11 +111,11 @@ def make_folds(encoded: Encodings, store: ArtefactStore, seed: int, cut: Cut, wh
     stopping = max(round(len(labels) / max(len(labels) - train_rows, 1)), 4)  # one part in so many stops the training
     folds = []
     for repeat in range(cut.repeats):
-        part = deal(labels, groups, cut.parts, seed + repeat)
+        part = assign_folds(labels, groups, cut.parts, seed + repeat)
         for number in range(cut.parts):
             scored = np.flatnonzero(part == number)
             rest = np.flatnonzero(part != number)
-            stops = deal(labels[rest], groups[rest], min(stopping, 10), seed + repeat) == 0
+            stops = assign_folds(labels[rest], groups[rest], min(stopping, 10), seed + repeat) == 0
             rows = {"train": rest[~stops], "valid": rest[stops], "test": scored}
             refs = {key: _write_fold(ref, tables[key], rows, store) for key, ref in encoded}
             folds.append(Fold(Encodings(refs.pop(""), refs), "test", scored, repeat))

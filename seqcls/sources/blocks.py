@@ -16,7 +16,7 @@ import numpy.typing as npt
 
 from seqcls.sources.reading import Reading, Reject
 from seqcls.sources.stream import SourceStream, open_source
-from seqcls.store.background import ahead
+from seqcls.store.background import prefetch
 from seqcls.table import RAW_LIMIT
 
 BLOCK_BYTES = 4 * 1024 * 1024  # 8 MiB read no faster, and each block is held about four times over
@@ -54,7 +54,7 @@ def text_blocks(
     chunks: Iterator[tuple[bytes, bool]] = _utf8_chunks(reading, stream)
     blocks = _cut(_with_line_feeds(chunks) if old_breaks else chunks, reading.source.max_row_bytes, any_break)
     if reading.file.size > BLOCK_BYTES:  # a file of one block needs no thread
-        blocks = ahead(blocks)
+        blocks = prefetch(blocks)
     with closing(blocks):
         yield from blocks
 

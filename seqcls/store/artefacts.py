@@ -21,7 +21,7 @@ from pathlib import Path
 from typing import Any
 
 from seqcls.errors import NO_SPACE, Corrupted, NotEnough, WorldFailed, remedy
-from seqcls.store.background import Behind
+from seqcls.store.background import WriteBehind
 from seqcls.store.durable import fsync_folder, fsync_tree, make_folder
 from seqcls.store.failpoints import failpoint
 from seqcls.store.manifest import (
@@ -222,7 +222,7 @@ class ArtefactStore:
         return remove_left_over(found, older_than_seconds)
 
     def _publish(self, kind: str, draft: Draft) -> Ref:
-        with Behind() as behind:  # the disk takes in the files while they are hashed
+        with WriteBehind() as behind:  # the disk takes in the files while they are hashed
             behind.hand_over(partial(fsync_tree, draft.folder))
             ref = self.ref(kind, write_manifest(draft.folder, kind, draft.inputs, draft.meta))
         fsync_tree(draft.folder)  # of the files nothing is left to write: this is for the manifest

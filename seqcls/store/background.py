@@ -28,9 +28,9 @@ class _End:
 _END = _End()
 
 
-def ahead(items: Iterator[Item], depth: int = DEPTH) -> Generator[Item, None, None]:
+def prefetch(items: Iterator[Item], depth: int = DEPTH) -> Generator[Item, None, None]:
     """The same items; each is asked for as soon as one before it is taken."""
-    worker = ThreadPoolExecutor(1, thread_name_prefix="ahead")
+    worker = ThreadPoolExecutor(1, thread_name_prefix="prefetch")
     waiting: deque[Future[Item | _End]] = deque()
     try:
         waiting.extend(worker.submit(next, items, _END) for _ in range(depth))
@@ -43,8 +43,8 @@ def ahead(items: Iterator[Item], depth: int = DEPTH) -> Generator[Item, None, No
             items.close()
 
 
-class Behind:
-    """`with Behind() as behind:` jobs are done in the order given, while the caller goes on, at most one job ahead."""
+class WriteBehind:
+    """`with WriteBehind() as writes:` jobs run in the order given while the caller goes on, at most one at a time."""
 
     def __init__(self) -> None:
         self._worker = ThreadPoolExecutor(1, thread_name_prefix="behind")
@@ -82,7 +82,7 @@ class Behind:
             self._doing = None
         return doing
 
-    def __enter__(self) -> Behind:
+    def __enter__(self) -> WriteBehind:
         return self
 
     def __exit__(

@@ -13,7 +13,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from seqcls.errors import Corrupted
-from seqcls.store.background import Behind
+from seqcls.store.background import WriteBehind
 from seqcls.store.failpoints import failpoint
 
 ROWS_PER_BATCH = 65_536
@@ -39,7 +39,7 @@ class ShardWriter:
         folder: Path,
         schema: pa.Schema,
         rows_per_shard: int = ROWS_PER_SHARD,
-        behind: Behind | None = None,
+        behind: WriteBehind | None = None,
         sequences: Codec = "lz4",
     ) -> None:
         self.folder, self.schema, self.rows_per_shard, self.sequences = folder, schema, rows_per_shard, sequences
@@ -49,7 +49,7 @@ class ShardWriter:
         self._pending: list[pa.Table] = []
         self._pending_rows = self._pending_bytes = 0
         self._writer: pq.ParquetWriter | None = None
-        self._behind = behind or Behind()
+        self._behind = behind or WriteBehind()
         self._owns_behind = behind is None
         folder.mkdir(parents=True, exist_ok=True)
 

@@ -90,7 +90,7 @@ class Fit:
         if found.held_out is None:
             return found
         temperature = fit_temperature(found.held_out, known[found.rows])
-        self.network.cool(temperature)
+        self.network.scale_logits(temperature)
         return FitRecord(found.rows, found.logits / temperature, found.held_out / temperature)
 
     def check_finite(self) -> None:

@@ -15,7 +15,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seqcls.store import parquet
-from seqcls.store.background import ahead
+from seqcls.store.background import prefetch
 from seqcls.store.fingerprints import canonical_bytes, fingerprint_bytes
 from seqcls.table import Kind, one_array
 from seqcls.validation.profile import Column, Profile
@@ -89,7 +89,7 @@ def _repeated_ids(parts: list[Path], rows: int, seed: str) -> Repeats:
 def _repeated_sequences(parts: list[Path], rows: int, kind: Kind, seed: str, batch_rows: int) -> Repeats:
     """Missing and empty sequences repeat nothing: the rule `empty` is about them."""
     hashes, filled, start = np.zeros(rows, np.uint64), np.zeros(rows, bool), 0
-    for batch in ahead(parquet.iterate(parts, ["sequence"], batch_rows)):
+    for batch in prefetch(parquet.iterate(parts, ["sequence"], batch_rows)):
         values = canonical_bytes(batch["sequence"], kind)
         hashes[start : start + batch.num_rows] = fingerprint_bytes(values, seed)
         filled[start : start + batch.num_rows] = (

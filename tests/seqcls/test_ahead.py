@@ -10,7 +10,7 @@ import pytest
 
 from seqcls.errors import DataRefused
 from seqcls.sources import blocks
-from seqcls.store.background import DEPTH, ahead
+from seqcls.store.background import DEPTH, prefetch
 from tests.seqcls.reading_files import read
 
 
@@ -36,19 +36,19 @@ class Source:
 
 
 def threads_ahead() -> list[str]:
-    return [thread.name for thread in threading.enumerate() if thread.name.startswith("ahead")]
+    return [thread.name for thread in threading.enumerate() if thread.name.startswith("prefetch")]
 
 
 @pytest.mark.parametrize("items", [0, 1, DEPTH, 50])
 def test_all_items_come_in_order_from_another_thread(items: int) -> None:
     source = Source(items)
-    assert list(ahead(iter(source))) == list(range(items))
+    assert list(prefetch(iter(source))) == list(range(items))
     assert threading.current_thread().name not in source.threads
     assert threads_ahead() == []
 
 
 def test_an_error_comes_in_the_place_of_its_item() -> None:
-    reader = ahead(iter(Source(50, fails_at=3)))
+    reader = prefetch(iter(Source(50, fails_at=3)))
     assert [next(reader) for _ in range(3)] == [0, 1, 2]
     assert threads_ahead() == ["ahead_0"]
     with pytest.raises(ValueError, match="item 3"):
@@ -69,7 +69,7 @@ def test_a_file_without_the_column_leaves_no_thread_while_the_error_is_looked_at
 
 def test_no_more_than_a_few_items_are_made_before_they_are_wanted() -> None:
     source = Source(50)
-    reader = ahead(iter(source))
+    reader = prefetch(iter(source))
     for number in range(10):
         assert next(reader) == number
         assert source.made <= number + 1 + DEPTH
@@ -79,7 +79,7 @@ def test_no_more_than_a_few_items_are_made_before_they_are_wanted() -> None:
 @pytest.mark.parametrize("taken", [0, 1, 5])
 def test_whoever_stops_early_leaves_no_thread_and_a_closed_source(taken: int) -> None:
     source = Source(50)
-    reader = ahead(iter(source))
+    reader = prefetch(iter(source))
     for _ in range(taken):
         next(reader)
     del reader
@@ -91,7 +91,7 @@ def test_an_error_of_the_caller_ends_the_reading() -> None:
     source = Source(50)
 
     def break_off() -> None:
-        for number in ahead(iter(source)):
+        for number in prefetch(iter(source)):
             if number == 2:
                 raise KeyboardInterrupt
 

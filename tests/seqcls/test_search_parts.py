@@ -16,7 +16,7 @@ from seqcls.config.base import duration_seconds
 from seqcls.config.loading import parse_pipeline
 from seqcls.config.pipeline import Pipeline
 from seqcls.data.encoded_split import EncodedSplit
-from seqcls.data.folds import deal, same_sequences
+from seqcls.data.folds import assign_folds, same_sequences
 from seqcls.errors import ConfigRefused
 from seqcls.search.bench import Bench
 from seqcls.search.candidate import make_candidate, pin
@@ -101,7 +101,7 @@ def test_equal_sequences_are_dealt_together_and_parts_are_as_even_as_cards(
 ) -> None:
     groups = np.array([group for _, group in rows])
     labels = groups % 4  # a group is of one class
-    part = deal(labels, groups, parts, seed)
+    part = assign_folds(labels, groups, parts, seed)
     assert all(len(set(part[groups == group])) == 1 for group in groups)
     for label in set(labels):  # groups of each class, by part
         of_class = [part[groups == group][0] for group in set(groups[labels == label])]

@@ -13,7 +13,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from seqcls.store import parquet
-from seqcls.store.background import Behind
+from seqcls.store.background import WriteBehind
 from seqcls.store.packing import BYTES
 from seqcls.store.parquet import Codec, ShardWriter, iterate, read_parquet, shards
 from tests.seqcls.table_examples import codec_of
@@ -118,7 +118,7 @@ def test_whoever_breaks_off_leaves_no_thread_writing(tmp_path: Path) -> None:
 
 def write_and_wait(folder: Path, shared: bool) -> None:
     """The alarm comes within the wait for the group, at the end of the block."""
-    with Behind() as behind, ShardWriter(folder, SCHEMA, behind=behind if shared else None) as writer:
+    with WriteBehind() as behind, ShardWriter(folder, SCHEMA, behind=behind if shared else None) as writer:
         writer.write(rows(0, 100))
         signal.setitimer(signal.ITIMER_REAL, 0.1)
 

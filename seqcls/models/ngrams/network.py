@@ -108,6 +108,6 @@ class NgramNetwork(FittedNetwork):
         mean = max(float(ratios.mean()), 1e-6) if even < 1.0 else 1.0
         return ((1.0 - even) * ratios + even * mean).astype(np.float32)
 
-    def cool(self, temperature: float) -> None:
+    def scale_logits(self, temperature: float) -> None:
         self.weight.div_(temperature)
         self.bias.div_(temperature)

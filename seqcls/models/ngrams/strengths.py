@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from seqcls.data.folds import Integers, deal, same_sequences
+from seqcls.data.folds import Integers, assign_folds, same_sequences
 from seqcls.errors import DataRefused
 from seqcls.models.fitted import FitRows
 from seqcls.models.ngrams.rows import Design
@@ -122,7 +122,7 @@ def parts_of(given: FitRows) -> Integers:
             next_step="set split.valid = 0.1, or add rows",
         )
     # Always the same seed: the family has none, and the same rows give the same weights.
-    return deal(train.labels, groups, min(folds_of(len(train)), different), seed=0)
+    return assign_folds(train.labels, groups, min(folds_of(len(train)), different), seed=0)
 
 
 def folds_of(rows: int) -> int:

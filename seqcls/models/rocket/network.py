@@ -59,7 +59,7 @@ class RocketNetwork(FittedNetwork):
         logits: Tensor = self.classes(features)
         return logits
 
-    def cool(self, temperature: float) -> None:
+    def scale_logits(self, temperature: float) -> None:
         self.classes.weight.div_(temperature)
         self.classes.bias.div_(temperature)
 
