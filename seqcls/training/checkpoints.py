@@ -1,9 +1,9 @@
 """Checkpoints of a training run: what a retry needs to go on bit for bit.
 
 In: tensors and a `TrainingState`. Out: STORE/checkpoints/KEY/EPOCH-STEP.json beside the safetensors file that it names
-with its SHA-256. Promise: files are written under another name, synced and renamed; the JSON comes last and is the commit
-point; the last two are kept; a damaged one is passed over for the one before it. The key names everything that
-decides the weights, so a changed config never continues another run.
+with its SHA-256. Promise: files are written under another name, synced and renamed; the JSON comes last and is the
+commit point; the last two are kept; a damaged one is skipped and the one before it is used. The key covers everything
+that decides the weights, so a changed config never continues another run.
 """
 
 from __future__ import annotations

@@ -50,7 +50,7 @@ def test_all_items_come_in_order_from_another_thread(items: int) -> None:
 def test_an_error_comes_in_the_place_of_its_item() -> None:
     reader = prefetch(iter(Source(50, fails_at=3)))
     assert [next(reader) for _ in range(3)] == [0, 1, 2]
-    assert threads_ahead() == ["ahead_0"]
+    assert threads_ahead() == ["prefetch_0"]
     with pytest.raises(ValueError, match="item 3"):
         next(reader)
     assert threads_ahead() == []
