@@ -11,6 +11,7 @@ from pydantic import BaseModel
 
 from seqcls.config.model import FAMILIES
 from seqcls.config.pipeline import AnyPipeline
+from seqcls.config.train import REMOVED
 from seqcls.table import KINDS
 
 _UNION_TAGS = frozenset({*KINDS, *FAMILIES})
@@ -20,6 +21,8 @@ def describe_fault(fault: Any, data: dict[str, Any]) -> str:
     """A sentence about one of pydantic's faults; sections that do not fit together give a line each."""
     place = _place(fault["loc"], data)
     found = fault.get("input")
+    if isinstance(found, str) and (place, found) in REMOVED:
+        return f"{place}: {REMOVED[place, found]}"
     match fault["type"]:
         case "extra_forbidden":
             parent, _, key = place.rpartition(".")

@@ -83,8 +83,6 @@ class Pipeline(Section):
         if isinstance(self.model, AutoModel):
             if self.train.precision != "float32":
                 yield 'train.precision is for one family; family = "auto" compares families in float32: remove it'
-            if self.train.threads == "auto":
-                yield 'train.threads = "auto" is for one family; family = "auto" compares with all threads: remove it'
             if self.train.processes > 1:
                 yield 'train.processes is for one family; family = "auto" compares families in one process: remove it'
             return
@@ -112,8 +110,6 @@ class Pipeline(Section):
             yield f"train.{name} is for families trained in epochs; {self.model.family} is fitted in one go: remove it"
         if model.cross_validates and not self.split.valid and self.apart:
             yield f"split.valid = 0: {self.model.family} would deal its rows at random, but {self.apart}; set it to 0.1"
-        if self.train.threads == "auto":
-            yield f'train.threads = "auto" tries steps of a training, and {self.model.family} takes none: set a number'
         if self.train.balance == "sampling":
             yield 'train.balance = "sampling" is for families trained in epochs; set "weights"'
 

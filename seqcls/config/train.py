@@ -4,23 +4,23 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, PlainValidator, model_validator
+from pydantic import Field, model_validator
 
-from seqcls.config.base import MOST, Count, Duration, LocalPath, Positive, Section, Share
+from seqcls.config.base import Count, Duration, LocalPath, Positive, Section, Share
 from seqcls.config.source import SourceConfig
 
 Number = Annotated[float, Field(strict=False)]
+REMOVED = {
+    (
+        "train.threads",
+        "auto",
+    ): '"auto" was removed, since its trial showed no gain; leave train.threads out (all '
+    "processors that this process may use) or set a number",
+    ("train.precision", "auto"): '"auto" was removed; set "bfloat16", which is used where the processor or GPU has '
+    "instructions for it, or leave it out",
+}
+"""Settings that earlier versions had: (place, value) -> what to write instead."""
 EngineName = Literal["torch", "torch-folded", "torch-bf16", "openvino", "openvino-bf16"]
-
-
-def _threads(value: object) -> object:
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if value != "auto" and not (whole and 0 <= value <= MOST):  # type: ignore[operator]
-        raise ValueError(f'{value!r} is neither a whole number from 0 to {MOST} nor "auto"')
-    return value
-
-
-Threads = Annotated[int | Literal["auto"], PlainValidator(_threads)]
 
 
 class SplitConfig(Section):
@@ -82,10 +82,10 @@ class TrainConfig(Section):
     """Longest time between checkpoints within an epoch, seconds; each epoch's end makes one too."""
     budget: Duration = "5m"
     """`family = "auto"`: most time for trying and training, in h, m and s, such as "90s" or "1h30m"."""
-    threads: Threads = 0
-    """Processor threads of a process; 0: all, divided; auto: as a trial finds. Equal numbers repeat bit for bit."""
-    precision: Literal["float32", "bfloat16", "auto"] = "float32"
-    """bfloat16: where there are instructions for it; auto: where a short trial finds it faster, its losses the same."""
+    threads: Count = 0
+    """Processor threads of a process; 0: all that it may use. Equal numbers repeat bit for bit."""
+    precision: Literal["float32", "bfloat16"] = "float32"
+    """bfloat16: products in bfloat16, where the processor or GPU has instructions for it; faster for lstm and cnn."""
     processes: Positive = 1
     """Processes that share each batch; the result is that of one, up to rounding. With GPUs, one for each."""
 

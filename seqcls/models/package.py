@@ -47,13 +47,13 @@ class ModelManifest(BaseModel):
     threads: int
     """Of each process."""
     threads_choice: str = ""
-    """What the trial of `train.threads = "auto"` found, in a line."""
+    """Earlier versions: what a trial of threads had found."""
     processes: int = 1
     """That trained together (`train.processes`); 1 in artefacts of before."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """What products of the training were computed in; the weights are float32."""
     precision_choice: str = ""
-    """What the trial of `train.precision = "auto"` found, or why bfloat16 could not be had, in a line."""
+    """Why bfloat16 was asked for and not used; earlier versions: what a trial of precisions had found."""
     device: str
     torch: str
     parameters: int

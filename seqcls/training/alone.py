@@ -2,9 +2,8 @@
 
 In: an `encoded` artefact and a pipeline. Out: a `model` artefact with the weights of the best epoch. Promise: the same
 data, config, seed, torch and thread count give the same digest, however often the run was killed; losses are means
-over rows; early stopping sees the validation split only. The wall clock decides nothing that is written, but where the
-config says "auto" (choices.py). Families
-that are fitted in one go (models/fitted.py) take the same road as a run of one epoch. With `train.processes` several
+over rows; early stopping sees the validation split only. The wall clock decides nothing that is written. Families that
+are fitted in one go (models/fitted.py) take the same road as a run of one epoch. With `train.processes` several
 processes take this road together (together.py), and the artefact is that of one, up to rounding.
 """
 
@@ -13,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -31,6 +30,7 @@ from seqcls.models.package import (
     weights_bytes,
     write_model,
 )
+from seqcls.processors.load import Watch, is_busy
 from seqcls.store.artefacts import ArtefactStore, Ref, write_json
 from seqcls.training import checkpoints
 from seqcls.training.epochs import VALID_BATCH, Run
@@ -63,16 +63,18 @@ def train_here(
     team: Team = ALONE,
 ) -> TrainResult:
     """Train in this process, alone or as one of a team; the first of a team publishes."""
-    began = time.perf_counter()
+    began, watch = time.perf_counter(), Watch()
     keep_freed_memory()
     device = team.device or choose_device()
     with reproducible(pipeline.seed, threads_of(pipeline.train), device):
         run = begin(encoded, pipeline, store, device, progress, team)
         if tell is not None:
-            for line in (*_resumed(run), *run.state.choices.lines()):
+            for line in _notes(run):
                 tell(line)
         while not run.finished:
             run.next_epoch()
+        if tell is not None and is_busy(waited := watch.waited()):
+            tell(f"training took longer: the machine was busy, threads waited for a processor {waited:.0%} of the time")
         if team.size > 1:
             team.check_same_weights(weights_bytes(tensors) for tensors in (run.model.state_dict(), run.best))
         ref = _publish(run, encoded, pipeline, store, attached) if team.is_first else None
@@ -81,11 +83,12 @@ def train_here(
     return TrainResult(ref, time.perf_counter() - began, run.rows, run.rows / max(run.seconds, 1e-9))
 
 
-def _resumed(run: Run | Fit) -> list[str]:
-    """Where a training goes on that was stopped."""
-    if not run.state.epoch and not run.state.step:
-        return []
-    return [f"goes on from epoch {run.state.epoch + 1}" + (f", step {run.state.step + 1}" if run.state.step else "")]
+def _notes(run: Run | Fit) -> Iterator[str]:
+    """Where a stopped training continues, and why it is not in the precision that was asked for."""
+    if run.state.epoch or run.state.step:
+        yield f"goes on from epoch {run.state.epoch + 1}" + (f", step {run.state.step + 1}" if run.state.step else "")
+    if run.precision.why:
+        yield f"train.precision: {run.precision.why}"
 
 
 def begin(
@@ -120,10 +123,9 @@ def _publish(
         labels=run.labels,
         seed=pipeline.seed,
         threads=torch.get_num_threads(),
-        threads_choice=run.state.threads.why,
         processes=pipeline.train.processes,
-        precision=run.state.precision.used,
-        precision_choice=run.state.precision.why,
+        precision=run.precision.used,
+        precision_choice=run.precision.why,
         device=run.device.type,
         torch=torch.__version__,
         parameters=sum(weight.numel() for weight in run.model.parameters()),

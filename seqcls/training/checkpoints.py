@@ -18,7 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor
@@ -29,7 +29,6 @@ from seqcls.store.artefacts import ArtefactStore, Ref
 from seqcls.store.durable import make_folder, replace_bytes
 from seqcls.store.failpoints import failpoint
 from seqcls.store.temporary import remove_left_over
-from seqcls.training.choices import Choices, Precision, Threads
 from seqcls.training.monitor import EpochRecord
 from seqcls.training.seeding import choose_device, threads_of
 
@@ -53,13 +52,12 @@ class TrainingState(BaseModel):
     stale: int = 0
     """Epochs since the best one."""
     history: list[EpochRecord] = []
-    threads: Threads = Threads()
-    precision: Precision = Precision()
 
-    @property
-    def choices(self) -> Choices:
-        """What was decided at the beginning."""
-        return Choices(threads=self.threads, precision=self.precision)
+    @model_validator(mode="before")
+    @classmethod
+    def _without_trials(cls, data: dict[str, Any]) -> dict[str, Any]:
+        """Earlier versions kept here what trials of threads and precision had chosen."""
+        return {name: value for name, value in data.items() if name not in ("threads", "precision")}
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 In: an `encoded` artefact and a pipeline. Out: `Run`, epoch by epoch. Promise: `run_epoch` is the one loop, for train
 and valid; a run goes on bit for bit from its checkpoints; the wall clock decides when checkpoints are written and
-nothing of what is in them but the answers of choices.py. In a team every process walks the same batches and computes
+nothing of what is in them. In a team every process walks the same batches and computes
 its share of each.
 """
 
@@ -27,11 +27,10 @@ from seqcls.store.failpoints import failpoint
 from seqcls.training import checkpoints
 from seqcls.training.averaging import WeightAverage
 from seqcls.training.checkpoints import TrainingState
-from seqcls.training.choices import Start, agree, still_possible
 from seqcls.training.imbalance import class_weights, loss_shift, loss_weights
 from seqcls.training.monitor import EpochRecord, Figures, LossSums, Progress, ProgressCall, figures, is_better, watched
 from seqcls.training.optimisation import Objective, Optimiser, learning_rate_at
-from seqcls.training.precision import in_precision
+from seqcls.training.precision import in_precision, usable_precision
 from seqcls.training.rows import check_rows
 from seqcls.training.seeding import random_part, random_state, seed_of, set_random_state
 
@@ -110,16 +109,9 @@ class Run:
         self.ticked = self.saved = time.perf_counter()
         if not team.is_first:
             torch.manual_seed(seed_of(pipeline.seed, team.rank))
-        if not self.resume():
-            batches, objective = self.train_batches, self.objective
-            chosen = agree(team, lambda: Start.of(self.config, self.model, objective, batches, team, device))
-            self.state.threads, self.state.precision = chosen.threads, chosen.precision
-            if chosen.tried:  # a clock decided it: killed within the first epoch, too, the run goes on as it began
-                self.save()
-        self.state.precision = still_possible(self.state.precision, team, device)
-        if self.state.threads.used:
-            torch.set_num_threads(self.state.threads.used)  # `reproducible`, in which a run lives, puts it back
-        self.learner = team.wrap(in_precision(self.model, self.state.precision.used, device))
+        self.resume()
+        self.precision = usable_precision(self.config.precision, device, team)
+        self.learner = team.wrap(in_precision(self.model, self.precision.used, device))
 
     @property
     def judged(self) -> nn.Module:

@@ -33,6 +33,7 @@ from seqcls.training.checkpoints import TrainingState
 from seqcls.training.epochs import TICK_SECONDS, VALID_BATCH
 from seqcls.training.imbalance import class_weights
 from seqcls.training.monitor import EpochRecord, Progress, ProgressCall, figures
+from seqcls.training.precision import Precision
 from seqcls.training.rows import check_rows
 from seqcls.training.temperature import fit_temperature
 
@@ -51,7 +52,7 @@ class Fit:
         judged = self.train_rows if needs_none else self.valid_rows
         check_rows(encoded, self.train_rows.labels, judged.labels, self.labels)
         self.weights = self.class_weights()
-        self.state = TrainingState()
+        self.state, self.precision = TrainingState(), Precision()
         self.best: dict[str, Tensor] = {}
         self.rows, self.seconds = 0, 0.0
         self.began = self.ticked = time.perf_counter()

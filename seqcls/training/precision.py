@@ -8,14 +8,36 @@ Micikevicius et al. 2018, section 3.1.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Literal
 
 import torch
 from torch import Tensor, nn
 
 from seqcls.data.batch import Batch
+from seqcls.distributed.process_group import Team
+from seqcls.models.instructions import lacks_bf16
 
 Name = Literal["float32", "bfloat16"]
+
+
+@dataclass(frozen=True)
+class Precision:
+    """What a training computes in."""
+
+    used: Name = "float32"
+    why: str = ""
+    """Why bfloat16, which was asked for, cannot be had here."""
+
+
+def usable_precision(asked: Name, device: torch.device, team: Team) -> Precision:
+    """bfloat16 only where every process has instructions for it: imitated, it is slower than float32."""
+    if asked == "float32":
+        return Precision()
+    why = lacks_bf16(device)
+    if not team.largest(torch.tensor([int(bool(why))])).item():
+        return Precision("bfloat16")
+    return Precision("float32", f"float32: {why or 'not every process has instructions for bfloat16'}")
 
 
 class InBfloat16(nn.Module):

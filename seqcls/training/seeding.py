@@ -25,9 +25,8 @@ def choose_device() -> torch.device:
 
 
 def threads_of(config: TrainConfig) -> int:
-    """Threads of a process: those asked for, or its part of the processors, the most that a trial may choose."""
-    asked = 0 if config.threads == "auto" else config.threads
-    return asked or most_threads(local_processes(config))
+    """Threads of a process: those asked for, or its part of the processors."""
+    return config.threads or most_threads(local_processes(config))
 
 
 def seed_of(seed: int, rank: int) -> int:
