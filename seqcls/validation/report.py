@@ -12,7 +12,7 @@ import numpy as np
 
 from seqcls.table import Counts
 from seqcls.validation.checks import SHOWN, CheckReport, CheckResult
-from seqcls.validation.gate import agree
+from seqcls.validation.cross_check import require_agreement
 from seqcls.validation.profile import Profile
 from seqcls.validation.rulebook import Asked, build_class_rule, build_size_rule
 from seqcls.validation.rules import Rule
@@ -59,7 +59,7 @@ def _judge_sizes(classes: dict[str, int], kept: int, asked: Asked) -> list[Check
         profile: Profile = {rule.measure: np.array(column, np.int64)}
         mask = rule.broken_by(profile)
         if len(mask):
-            agree(profile, [rule], asked.budget, Counter({rule.name: int(mask.sum())}))
+            require_agreement(profile, [rule], asked.budget, Counter({rule.name: int(mask.sum())}))
         small = [names[place] for place in np.flatnonzero(mask)[:SHOWN]] if names else []
         results.append(_result(rule, int(mask.sum()), len(mask), len(mask), asked.budget, small))
     return results

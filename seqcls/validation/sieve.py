@@ -1,7 +1,7 @@
 """The second pass: each batch is parted into rows kept and rejects, and everything is counted on the way.
 
 In: batches of the table in order. Out: (rows kept, rejects) of each, and a `Tally`. Promise: a row of the batch is in
-one of the two; the gate has seen the profile that the masks judged.
+one of the two; the cross-check has seen the profile that the masks judged.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import pyarrow.compute as pc
 
 from seqcls.table import REJECTS, Kind
 from seqcls.validation.census import Census
-from seqcls.validation.gate import Gate
+from seqcls.validation.cross_check import CrossCheck
 from seqcls.validation.profile import Column, measure
 from seqcls.validation.rejecting import Mask, rejected_rows
 from seqcls.validation.rules import Rule
@@ -60,7 +60,7 @@ class Sieve:
 
     def __init__(self, census: Census, rules: list[Rule], kind: Kind, budget: float) -> None:
         self.census, self.rules, self.kind = census, rules, kind
-        self.gate = Gate(rules, budget)
+        self.cross_check = CrossCheck(rules, budget)
         self.tally = Tally(class_rows=np.zeros(len(census.classes), np.int64))
         self._measures = frozenset(rule.measure for rule in rules)
         self._patterns = {rule.measure: rule.pattern for rule in rules if rule.pattern is not None}
@@ -73,7 +73,7 @@ class Sieve:
         profile = measure(batch["sequence"], self.kind, self._measures, self._patterns)
         profile |= self.census.profile(start, batch.num_rows)
         broken = [(rule, mask) for rule in self.rules if (mask := rule.broken_by(profile)).any()]
-        self.gate.add(profile, {rule.name: int(mask.sum()) for rule, mask in broken})
+        self.cross_check.add(profile, {rule.name: int(mask.sum()) for rule, mask in broken})
         bad = np.zeros(batch.num_rows, bool)
         for rule, mask in broken:
             self.tally.note_breaches(rule, mask, batch)

@@ -116,7 +116,7 @@ def _pass_rows(folder: Path, parts: list[Path], source: Path, sieve: Sieve, kind
             good, bad = sieve.judge(batch)
             kept.write(good)
             rejects.write(bad)
-        sieve.gate.close()
+        sieve.cross_check.close()
     if (kept.rows, rejects.rows) != (sieve.tally.kept, sieve.tally.rejected):
         raise CheckBroken(
             f"{kept.rows} rows and {rejects.rows} rejects written",

@@ -301,7 +301,7 @@ def test_batches_and_gates_of_any_size_give_the_same_artefact(
     rows = make_rows("text", sequences, id=[f"r{number % 50}" for number in range(60)])
     whole = check(store, "text", rows, duplicate_row="warn", conflicting_label="reject")
     monkeypatch.setattr(validate, "BYTES_PER_BATCH", 300)
-    monkeypatch.setattr(gate, "ROWS_PER_GATE", 17)
+    monkeypatch.setattr(gate, "ROWS_PER_CALL", 17)
     assert check(store, "text", rows, duplicate_row="warn", conflicting_label="reject").digest == whole.digest
 
 

@@ -1,7 +1,7 @@
-"""The gate: our masks and Great Expectations must count the same, or nothing goes through.
+"""Cross-check: our masks and Great Expectations must count the same, or nothing goes through.
 
 In: the profile of each batch and what the masks found in it. Out: nothing, or CheckBroken. Promise: every row is put to
-both engines, about ROWS_PER_GATE rows a call, so that memory does not grow with the table.
+both engines, about ROWS_PER_CALL rows a call, so that memory does not grow with the table.
 """
 
 from __future__ import annotations
@@ -17,10 +17,10 @@ from seqcls.validation.rules import Rule
 
 # A call of Great Expectations costs 0.1 to 0.15 s however few its rows, and copies its columns; so many rows, and at
 # most a batch more, are the measured middle between time and memory (docs/reference/decisions/0003).
-ROWS_PER_GATE = 196_608
+ROWS_PER_CALL = 196_608
 
 
-class Gate:
+class CrossCheck:
     """Gathers profiles until a call is worth it; `close` asks about the rest."""
 
     def __init__(self, rules: list[Rule], budget: float) -> None:
@@ -35,18 +35,18 @@ class Gate:
         self._profiles.append({name: profile[name] for name in self._measures})
         self._ours.update(ours)
         self._rows += len(profile["label"])
-        if self._rows >= ROWS_PER_GATE:
+        if self._rows >= ROWS_PER_CALL:
             self.close()
 
     def close(self) -> None:
         """Ask about the rows gathered so far."""
         if self._rows:
             joined = {name: np.concatenate([part.pop(name) for part in self._profiles]) for name in self._measures}
-            agree(joined, self.rules, self.budget, self._ours)
+            require_agreement(joined, self.rules, self.budget, self._ours)
         self._profiles, self._ours, self._rows = [], Counter(), 0
 
 
-def agree(profile: Profile, rules: list[Rule], budget: float, ours: Counter[str]) -> None:
+def require_agreement(profile: Profile, rules: list[Rule], budget: float, ours: Counter[str]) -> None:
     """CheckBroken where the two engines count differently."""
     for name, theirs in count_breaches(profile, rules, budget).items():
         if theirs != ours[name]:
