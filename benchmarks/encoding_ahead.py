@@ -36,7 +36,7 @@ from seqcls.ledger.models import list_models
 from seqcls.processors.allowed import processors
 from seqcls.registry.versions import promote
 from seqcls.road import train_pipeline
-from seqcls.scoring.nightly import Prepared, discover_new, prepare_new
+from seqcls.scoring.scoring_run import Prepared, discover_new, prepare_new
 from seqcls.store.parquet import iterate, read_parquet
 from seqcls.workspace import open_workspace
 

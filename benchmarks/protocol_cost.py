@@ -30,8 +30,8 @@ from seqcls.ledger.models import list_models
 from seqcls.ledger.stages import new_run_id
 from seqcls.registry.versions import promote
 from seqcls.road import finish_scoring, train_pipeline
-from seqcls.scoring.nightly import Prepared, discover_new, prepare_new, score_prepared
 from seqcls.scoring.score_table import score_rows, scores_schema
+from seqcls.scoring.scoring_run import Prepared, discover_new, prepare_new, score_prepared
 from seqcls.store.parquet import iterate, read_parquet, shards
 from seqcls.workspace import Workspace, open_workspace
 

@@ -9,7 +9,7 @@ from flows.parameters import ScoreParams
 from flows.run_names import name_outcome
 from seqcls.ledger.stages import new_run_id
 from seqcls.messages import after_scoring, plural
-from seqcls.scoring.nightly import require_published, require_usable, with_refused
+from seqcls.scoring.scoring_run import require_published, require_usable, with_refused
 from seqcls.workspace import output_folder
 from tasks.score import discover, plan, publish_scores, score_new, validate_new
 from tasks.show import log_last_words
@@ -27,12 +27,12 @@ def score_flow(params: ScoreParams) -> dict[str, Any]:
 
     discovery = discover(config, params.request)
     prepared = validate_new(config, discovery)
-    night = score_new(config, prepared, run_id)
-    prepared = with_refused(prepared, night)
-    files = publish_scores(config, prepared, night, run_id)
+    run = score_new(config, prepared, run_id)
+    prepared = with_refused(prepared, run)
+    files = publish_scores(config, prepared, run, run_id)
 
-    log_last_words(lambda: after_scoring(night, files, output_folder(config), config, prepared))
-    name_outcome(config, plural(night.rows.rows_in, "row"))
+    log_last_words(lambda: after_scoring(run, files, output_folder(config), config, prepared))
+    name_outcome(config, plural(run.rows.rows_in, "row"))
     require_usable(prepared)
     require_published(files)
-    return night.rows.model_dump()
+    return run.rows.model_dump()

@@ -13,8 +13,8 @@ from seqcls.validation.look_alikes import look_alikes
 if TYPE_CHECKING:
     from seqcls.evaluation.tried import Search
     from seqcls.road import TrainOutcome
-    from seqcls.scoring.nightly import Night, Prepared
     from seqcls.scoring.publish import Published
+    from seqcls.scoring.scoring_run import Prepared, ScoringRun
     from seqcls.validation.checks import CheckReport, CheckResult
 
 # What Markdown takes for markup, a table, HTML, an entity or a link when it stands in a text. No HTML entities: the
@@ -91,23 +91,21 @@ def _beside_the_baseline(found: dict[str, float] | None) -> list[str]:
 
 
 def after_scoring(
-    night: Night, files: Published, output: Path | str, config: str, prepared: Prepared | None = None
+    run: ScoringRun, files: Published, output: Path | str, config: str, prepared: Prepared | None = None
 ) -> str:
     """Books, places, what waits, next step."""
-    rows = night.rows
+    rows = run.rows
     lines = [
         f"{rows.rows_in} rows in = {rows.scored} scored + {rows.rejected} rejected + {rows.abstained} abstained, "
-        f"by {night.model}",
+        f"by {run.model}",
         f"scores:  {output} ({plural(len(files.scores), 'new file')}, Parquet)",
     ]
     if files.again:
         lines.append(f"published again, missing or changed since: {', '.join(files.again)}")
     if files.rejects:
         lines.append(f"rejects: {Path(output) / 'rejects'} (each row with its reasons)")
-    if night.unfinished:
-        lines.append(
-            f"held by another run, finished by it or by the next: {', '.join(map(one_line, night.unfinished))}"
-        )
+    if run.unfinished:
+        lines.append(f"held by another run, finished by it or by the next: {', '.join(map(one_line, run.unfinished))}")
     if files.damaged:
         lines += [f"note: damaged, not published: {item}" for item in files.damaged]
     lines += [f"note: {item}" for item in (prepared.made_again if prepared else ())]
@@ -147,20 +145,20 @@ def decision_table(outcome: TrainOutcome) -> str:
     return "\n".join(lines)
 
 
-def night_title(prepared: Prepared, night: Night) -> str:
-    """What came of a night, in a line."""
-    rows = night.rows
+def scoring_title(prepared: Prepared, run: ScoringRun) -> str:
+    """What came of a scoring run, in a line."""
+    rows = run.rows
     refused = f"; {plural(len(prepared.refused), 'file')} refused" if prepared.refused else ""
     refused += f"; {plural(len(prepared.over_budget), 'file')} over score.reject_budget" if prepared.over_budget else ""
     if not rows.rows_in:
         return f"nothing new{refused}"
     counts = f"{rows.scored} scored, {rows.rejected} rejected, {rows.abstained} abstained"
-    return f"{plural(rows.rows_in, 'row')}: {counts}, by {night.model}{refused}"
+    return f"{plural(rows.rows_in, 'row')}: {counts}, by {run.model}{refused}"
 
 
-def night_page(prepared: Prepared, night: Night, files: Published, output: Path) -> str:
+def scoring_page(prepared: Prepared, run: ScoringRun, files: Published, output: Path) -> str:
     """Markdown for the UI: rows by file, refused files with their reasons in full, new score files."""
-    lines = [f"# {escape(night_title(prepared, night))}", "", *_rows_by_file(night)]
+    lines = [f"# {escape(scoring_title(prepared, run))}", "", *_rows_by_file(run)]
     if prepared.waiting:
         lines += ["", "## Left for the next run", "", *(f"- {escape(item)}" for item in prepared.waiting)]
     if prepared.refused:
@@ -180,12 +178,12 @@ def night_page(prepared: Prepared, night: Night, files: Published, output: Path)
     return "\n".join(lines)
 
 
-def _rows_by_file(night: Night) -> list[str]:
+def _rows_by_file(run: ScoringRun) -> list[str]:
     lines = ["| file | rows in | scored | rejected | abstained | complete |", "|---|---|---|---|---|---|"]
-    for item in night.inputs:
+    for item in run.inputs:
         cells = [item[name] for name in ("name", "rows_in", "scored", "rejected", "abstained")]
         lines.append("| " + " | ".join(escape(cell) for cell in (*cells, "yes" if item["complete"] else "no")) + " |")
-    return lines if night.inputs else []
+    return lines if run.inputs else []
 
 
 def _refusal(names: tuple[str, ...], reason: str) -> str:

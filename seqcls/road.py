@@ -18,7 +18,7 @@ from seqcls.ledger.set_aside import remember_set_aside
 from seqcls.ledger.stages import new_run_id, record_run
 from seqcls.registry import versions as registry
 from seqcls.registry.gate import Decision, read_metrics
-from seqcls.scoring import nightly
+from seqcls.scoring import scoring_run
 from seqcls.scoring.publish import Published, publish
 from seqcls.store.artefacts import Ref, read_manifest
 from seqcls.validation.checks import read_checks
@@ -74,19 +74,19 @@ class ScoreOutcome(BaseModel):
     model_config = ConfigDict(frozen=True)
 
     pipeline: str
-    discovery: nightly.Discovery
-    prepared: nightly.Prepared
-    night: nightly.Night
+    discovery: scoring_run.Discovery
+    prepared: scoring_run.Prepared
+    run: scoring_run.ScoringRun
     files: Published
     output: str
 
     def summary(self) -> dict[str, Any]:
-        rows = self.night.rows
+        rows = self.run.rows
         return {
             "rows": {"in": rows.rows_in, "scored": rows.scored, "rejected": rows.rejected, "abstained": rows.abstained},
-            "model": self.night.model,
-            "engine": self.night.engine,
-            "rows_per_second": round(self.night.rows_per_second, 1),
+            "model": self.run.model,
+            "engine": self.run.engine,
+            "rows_per_second": round(self.run.rows_per_second, 1),
             "output": self.output,
             "known": len(self.discovery.known),
             "refused": len(self.prepared.refused),
@@ -163,7 +163,7 @@ def finish_training(
 
 def score_pipeline(
     workspace: Workspace,
-    request: nightly.ScoreRequest = nightly.EVERYTHING,
+    request: scoring_run.ScoreRequest = scoring_run.EVERYTHING,
     *,
     tell: Tell | None = None,
     progress: Callable[[int], None] | None = None,
@@ -171,29 +171,29 @@ def score_pipeline(
     """discover -> validate -> score -> publish; refused files are raised after the rest is published."""
     run_id = new_run_id()
     say = harmless(tell or _silent, "a line of progress")
-    discovery = nightly.discover(workspace, request)
+    discovery = scoring_run.discover(workspace, request)
     say("discover", discovery_line(discovery))
-    prepared = nightly.prepare(workspace, discovery)
+    prepared = scoring_run.prepare(workspace, discovery)
     still = f", {len(prepared.set_aside)} set aside before" if prepared.set_aside else ""
     say("validate", f"{len(prepared.inputs)} ready, {len(prepared.refused)} refused{still}")
-    night = nightly.score_prepared(workspace, prepared, run_id, progress)
-    say("score", f"{night.rows.scored} rows in {night.seconds:.1f} s")
-    if night.note:
-        say("engine", night.note)
-    prepared = nightly.with_refused(prepared, night)
-    files = finish_scoring(workspace, prepared, night, run_id)
+    run = scoring_run.score_prepared(workspace, prepared, run_id, progress)
+    say("score", f"{run.rows.scored} rows in {run.seconds:.1f} s")
+    if run.note:
+        say("engine", run.note)
+    prepared = scoring_run.with_refused(prepared, run)
+    files = finish_scoring(workspace, prepared, run, run_id)
     say("publish", f"{len(files.scores)} files")
     return ScoreOutcome(
         pipeline=workspace.pipeline.name,
         discovery=discovery,
         prepared=prepared,
-        night=night,
+        run=run,
         files=files,
         output=str(workspace.output),
     )
 
 
-def discovery_line(discovery: nightly.Discovery) -> str:
+def discovery_line(discovery: scoring_run.Discovery) -> str:
     """What was found, in a line."""
     new = f"{len(discovery.new)} to score again with v{discovery.rescored_with}" if discovery.rescored_with else (
         f"{len(discovery.new)} new"
@@ -207,11 +207,11 @@ def _silent(_stage: str, _what: str) -> None:
 
 
 def finish_scoring(
-    workspace: Workspace, prepared: nightly.Prepared, night: nightly.Night, run_id: str
+    workspace: Workspace, prepared: scoring_run.Prepared, run: scoring_run.ScoringRun, run_id: str
 ) -> Published:  # fmt: skip
     """Publish what is committed, write the run down, and which files it fails for, if they fail one run only."""
     files = publish(workspace)
-    record_run(workspace.ledger, run_id, workspace.pipeline.name, "score", night.rows.model_dump())
+    record_run(workspace.ledger, run_id, workspace.pipeline.name, "score", run.rows.model_dump())
     if prepared.fails_once and prepared.refused:
         told = [(name, item.digest) for item in prepared.refused for name in item.names]
         remember_set_aside(workspace.ledger, workspace.pipeline.name, told)

@@ -6,9 +6,9 @@ from typing import Any
 
 from prefect import task
 
-from seqcls.messages import escape, night_page, night_title, plural
+from seqcls.messages import escape, plural, scoring_page, scoring_title
 from seqcls.road import finish_scoring
-from seqcls.scoring import nightly
+from seqcls.scoring import scoring_run
 from seqcls.scoring.plan import Plan, plan_scoring
 from seqcls.scoring.publish import Published
 from seqcls.scoring.request import ScoreRequest
@@ -21,10 +21,10 @@ MOST_SHOWN = 10
 
 
 @task(**STAGE, timeout_seconds=HOUR)
-def discover(config: str, request: ScoreRequest = nightly.EVERYTHING) -> nightly.Discovery:
+def discover(config: str, request: ScoreRequest = scoring_run.EVERYTHING) -> scoring_run.Discovery:
     """Which files are new, by content; or which were scored before, to be scored again."""
     with open_workspace(config) as workspace:
-        return nightly.discover(workspace, request)
+        return scoring_run.discover(workspace, request)
 
 
 @task(**STAGE, timeout_seconds=HOUR)
@@ -37,35 +37,35 @@ def plan(config: str, request: ScoreRequest) -> Plan:
 
 
 @task(**STAGE, timeout_seconds=6 * HOUR)
-def validate_new(config: str, discovery: nightly.Discovery) -> nightly.Prepared:
+def validate_new(config: str, discovery: scoring_run.Discovery) -> scoring_run.Prepared:
     """Ingest and validate each new file; of those of before, see that their rows are still there."""
     with open_workspace(config) as workspace:
-        prepared = nightly.prepare(workspace, discovery)
+        prepared = scoring_run.prepare(workspace, discovery)
         _show_stopped(workspace.pipeline.name, prepared)
         return prepared
 
 
 @task(**STAGE, timeout_seconds=12 * HOUR)
-def score_new(config: str, prepared: nightly.Prepared, run_id: str) -> nightly.Night:
+def score_new(config: str, prepared: scoring_run.Prepared, run_id: str) -> scoring_run.ScoringRun:
     """Score with the champion, or with the version asked for; each chunk is committed in the ledger."""
     with open_workspace(config) as workspace:
-        night = nightly.score_prepared(workspace, prepared, run_id)
+        run = scoring_run.score_prepared(workspace, prepared, run_id)
         show_table(
-            workspace.pipeline.name, "scored-files", lambda: _rows_scored(night), lambda: night_title(prepared, night)
+            workspace.pipeline.name, "scored-files", lambda: _rows_scored(run), lambda: scoring_title(prepared, run)
         )  # fmt: skip
-        return night
+        return run
 
 
 @task(**STAGE, timeout_seconds=HOUR)
-def publish_scores(config: str, prepared: nightly.Prepared, night: nightly.Night, run_id: str) -> Published:
+def publish_scores(config: str, prepared: scoring_run.Prepared, run: scoring_run.ScoringRun, run_id: str) -> Published:
     """Copy committed chunks to the output folder."""
     with open_workspace(config) as workspace:
-        files = finish_scoring(workspace, prepared, night, run_id)
+        files = finish_scoring(workspace, prepared, run, run_id)
         show_markdown(
             workspace.pipeline.name,
-            "night",
-            lambda: night_page(prepared, night, files, workspace.output),
-            lambda: night_title(prepared, night),
+            "scoring-run",
+            lambda: scoring_page(prepared, run, files, workspace.output),
+            lambda: scoring_title(prepared, run),
         )
         return files
 
@@ -79,7 +79,7 @@ def _planned(planned: Plan) -> str:
     return f"{plural(len(planned.files), 'file')} would be scored by {planned.model}"
 
 
-def _show_stopped(pipeline: str, prepared: nightly.Prepared) -> None:
+def _show_stopped(pipeline: str, prepared: scoring_run.Prepared) -> None:
     """The checks of the files that a check has refused."""
     stopped = [item for item in prepared.refused if item.checked]
     if not stopped:
@@ -93,12 +93,12 @@ def _show_stopped(pipeline: str, prepared: nightly.Prepared) -> None:
     show_markdown(pipeline, "refused-checks", make, lambda: what[:200])
 
 
-def _rows_scored(night: nightly.Night) -> list[dict[str, Any]]:
+def _rows_scored(run: scoring_run.ScoringRun) -> list[dict[str, Any]]:
     """Of each file, what people look for."""
     named = ("rows_in", "scored", "rejected", "abstained")
     rows = [
         {"file": item["name"], **{name.replace("_", " "): item[name] for name in named},
          "complete": "yes" if item["complete"] else "no"}
-        for item in night.inputs
+        for item in run.inputs
     ]  # fmt: skip
     return rows or [{"file": "nothing new"}]

@@ -42,8 +42,8 @@ def test_a_worked_example_trains_and_accounts_for_its_night(
         assert trained.rows["accepted"] + trained.rows["rejected"] == trained.rows["in"] == 240
         if not trained.champion:  # one epoch on so few rows does not reach the floors
             promote(workspace, find_version(workspace, None), force=True, why="test of the road")
-        rows = score_pipeline(workspace).night.rows
+        rows = score_pipeline(workspace).run.rows
         assert (rows.scored + rows.abstained, rows.rejected) == (books[name]["good"], books[name]["bad"])
-        assert score_pipeline(workspace).night.rows.rows_in == 0
+        assert score_pipeline(workspace).run.rows.rows_in == 0
     assert list((home / "demo" / "scores" / name).rglob("part-*.parquet"))
     shutil.rmtree(home / "demo" / "scores" / name)

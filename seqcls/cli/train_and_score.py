@@ -114,7 +114,7 @@ def _train(options: argparse.Namespace) -> None:
 def _score(options: argparse.Namespace) -> None:
     from seqcls.messages import after_scoring
     from seqcls.road import score_pipeline
-    from seqcls.scoring.nightly import ScoreRequest, require_published, require_usable
+    from seqcls.scoring.scoring_run import ScoreRequest, require_published, require_usable
 
     request = ScoreRequest(
         rescore=options.rescore, since=options.since, until=options.until, model=options.model
@@ -127,7 +127,7 @@ def _score(options: argparse.Namespace) -> None:
         print(json.dumps(outcome.summary()))
     else:
         found, config = outcome, str(options.config)
-        last_words(lambda: after_scoring(found.night, found.files, found.output, config, found.prepared))
+        last_words(lambda: after_scoring(found.run, found.files, found.output, config, found.prepared))
     require_usable(outcome.prepared)
     require_published(outcome.files)
 

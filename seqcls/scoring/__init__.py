@@ -1,1 +1,1 @@
-"""New data -> scores: `nightly` finds files, `chunks` scores and commits, `publish` copies; `lineage` looks back."""
+"""New data -> scores: `scoring_run` finds files, `chunks` scores and commits, `publish` copies, `lineage` traces."""

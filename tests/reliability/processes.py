@@ -24,7 +24,7 @@ WARM = (
     "seqcls.maintenance.evidence", "seqcls.maintenance.gc",
     "seqcls.encoders.encode", "seqcls.sources.ingest", "seqcls.validation.validate", "seqcls.validation.expectations",
     "seqcls.splitting.split", "seqcls.training.train", "seqcls.evaluation.evaluate", "seqcls.models.package",
-    "seqcls.scoring.nightly", "seqcls.scoring.lineage", "seqcls.sources.delimited", "great_expectations",
+    "seqcls.scoring.scoring_run", "seqcls.scoring.lineage", "seqcls.sources.delimited", "great_expectations",
     "sklearn.linear_model", "sklearn.feature_extraction.text", "matplotlib.figure", "matplotlib.backends.backend_svg",
     "sqlalchemy.dialects.sqlite", "torch", "torch._dynamo", "torch.onnx", "pyarrow.dataset", "rich._emoji_codes",
 )  # fmt: skip

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from seqcls.messages import escape, night_page, night_title
+from seqcls.messages import escape, scoring_page, scoring_title
 from seqcls.road import score_pipeline
 from seqcls.workspace import open_workspace
 from tests.reliability.damaging import chunks_of, flip, rows_of_open_input
@@ -226,8 +226,8 @@ def test_the_page_of_the_night_says_what_was_damaged(trained: Path, nursery: Nur
     forge_champion(config, too_large)
     with open_workspace(config) as workspace:
         found = score_pipeline(workspace)
-        page = night_page(found.prepared, found.night, found.files, workspace.output)
-        title = night_title(found.prepared, found.night)
+        page = scoring_page(found.prepared, found.run, found.files, workspace.output)
+        title = scoring_title(found.prepared, found.run)
     assert f"## Was damaged\n\n- {escape('chunk 1 of incoming/night.csv was damaged: set aside')}" in page
     assert "## Scored, with too many rows rejected\n\n- **" in page
     assert escape("incoming/second.csv: 30 of 30 rows") in page

@@ -15,7 +15,7 @@ from seqcls.ledger.chunks import done_chunks
 from seqcls.ledger.models import get_alias, list_models
 from seqcls.maintenance.repair import repair
 from seqcls.registry.versions import CHAMPION
-from seqcls.scoring.nightly import discover_new
+from seqcls.scoring.scoring_run import discover_new
 from seqcls.store.artefacts import file_digest
 from seqcls.workspace import open_workspace
 from tests.reliability.invariants import Books, count_final, count_ids, visible_files

@@ -27,9 +27,9 @@ def test_training_and_scoring_from_python_is_the_road_of_the_command(
     assert 0.0 <= trained.metrics["test"]["balanced_accuracy"] <= 1.0
     assert seqcls.train(str(config)).reused == ("ingest", "validate", "split", "encode", "train", "evaluate")
     scored = seqcls.score(config)
-    assert (scored.night.rows.rows_in, scored.night.rows.rejected) == (92, 2)
-    assert seqcls.score(config).night.rows.rows_in == 0
-    assert seqcls.score(config, rescore=True, model="v1").night.rows.rows_in == 0  # the champion has scored all of it
+    assert (scored.run.rows.rows_in, scored.run.rows.rejected) == (92, 2)
+    assert seqcls.score(config).run.rows.rows_in == 0
+    assert seqcls.score(config, rescore=True, model="v1").run.rows.rows_in == 0  # the champion has scored all of it
 
 
 def test_predictions_from_memory_are_those_of_the_command(

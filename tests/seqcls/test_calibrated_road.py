@@ -70,7 +70,7 @@ def test_rows_get_a_label_from_the_chosen_confidence_on_and_the_report_says_so(p
     assert len(scores) == 120
     assert threshold > 0.5
     assert (scores["label"].isna() == (scores["confidence"] < np.float32(threshold))).all()
-    assert outcome.night.rows.abstained == scores["label"].isna().sum() > 0
+    assert outcome.run.rows.abstained == scores["label"].isna().sum() > 0
     for name in ("report.html", "model_card.md"):
         assert f"Rows get a label from a confidence of {threshold:.3f} on" in (evaluation.folder / name).read_text()
 

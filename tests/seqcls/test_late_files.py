@@ -20,7 +20,7 @@ from seqcls.ledger.sightings import list_sightings
 from seqcls.road import ScoreOutcome, score_pipeline
 from seqcls.scoring.current import list_scorings
 from seqcls.scoring.export import read_current
-from seqcls.scoring.nightly import ScoreRequest, discover_new, prepare_new, require_usable
+from seqcls.scoring.scoring_run import ScoreRequest, discover_new, prepare_new, require_usable
 from seqcls.sources.arriving import find_unfinished
 from seqcls.store.artefacts import file_digest, read_manifest
 from seqcls.workspace import open_workspace
@@ -77,12 +77,12 @@ def labels(config: Path) -> dict[tuple[str, str], tuple[str, int]]:
 def test_a_file_delivered_twice_copied_or_renamed_is_scored_and_counted_once(config: Path) -> None:
     incoming = config.parent / "incoming"
     write_rows(incoming / "a.csv", 20, seed=1, labelled=False)
-    assert score(config).night.rows.rows_in == 20
+    assert score(config).run.rows.rows_in == 20
     files = digests_of(config)
     shutil.copy(incoming / "a.csv", incoming / "copy.csv")
     (incoming / "a.csv").rename(incoming / "renamed.csv")
     again = score(config)
-    assert (again.night.rows.rows_in, again.discovery.known) == (0, ("incoming/copy.csv", "incoming/renamed.csv"))
+    assert (again.run.rows.rows_in, again.discovery.known) == (0, ("incoming/copy.csv", "incoming/renamed.csv"))
     assert digests_of(config) == files
     assert states(config) == {("incoming/a.csv", 20): "current"}
     assert len(labels(config)) == 20
@@ -99,7 +99,7 @@ def test_a_corrected_row_is_scored_as_a_new_version_and_the_old_one_is_kept(conf
     path.write_text("id,sequence\none,w1 first w2 second w3\ntwo,w1 second w4 first w3\n")
     outcome = score(config)
     after = labels(config)
-    assert outcome.night.rows.rows_in == 2  # unchanged rows are scored again with the file that holds them
+    assert outcome.run.rows.rows_in == 2  # unchanged rows are scored again with the file that holds them
     assert before.keys() == after.keys()
     assert before[("incoming/a.csv", "one")] == after[("incoming/a.csv", "one")]
     assert old.items() <= digests_of(config).items()
@@ -121,7 +121,7 @@ def test_the_first_content_put_back_counts_again_without_being_scored(config: Pa
     score(config)
     assert states(config) == {("incoming/a.csv", 3): "replaced", ("incoming/a.csv", 4): "current"}
     path.write_bytes(first)
-    assert score(config).night.rows.rows_in == 0
+    assert score(config).run.rows.rows_in == 0
     assert states(config) == {("incoming/a.csv", 3): "current", ("incoming/a.csv", 4): "replaced"}
 
 
@@ -153,7 +153,7 @@ def test_a_late_file_is_scored_under_its_own_day_and_touches_no_other(config: Pa
     score(config)
     before = digests_of(config)
     write_rows(incoming / "2026-11-20.csv", 3, seed=3, labelled=False)
-    assert score(config).night.rows.rows_in == 3
+    assert score(config).run.rows.rows_in == 3
     after = digests_of(config)
     assert before.items() <= after.items()
     assert len(after) == len(before) + 1
@@ -194,7 +194,7 @@ def test_a_file_that_a_process_is_writing_waits_and_is_scored_whole_later(config
     os.utime(incoming / "slow.csv", (hour_ago, hour_ago))
     outcome = score(config)
     lines = (incoming / "slow.csv").read_text().splitlines()
-    assert outcome.night.rows.scored == len(lines) - 1
+    assert outcome.run.rows.scored == len(lines) - 1
     assert ("incoming/slow.csv", "slow-last") in labels(config)
     with open_workspace(config) as workspace:
         assert len(list_inputs(workspace.ledger, "pairs")) == 2  # no half file was ever an input
@@ -213,7 +213,7 @@ def test_a_file_that_grows_between_being_found_and_being_read_waits(config: Path
         prepared = prepare_new(workspace, found)
     assert (len(prepared.inputs), prepared.refused) == (1, ())
     assert prepared.waiting == ("incoming/slow.csv (changed while being read)",)
-    assert score(config).night.rows.rows_in == 11  # the file that was ready, and the whole of the other
+    assert score(config).run.rows.rows_in == 11  # the file that was ready, and the whole of the other
 
 
 def test_a_file_that_changes_while_it_is_hashed_waits_and_stops_no_other(config: Path) -> None:
@@ -240,13 +240,13 @@ def test_temporary_names_are_left_out_and_named(config: Path) -> None:
         write_rows(incoming / name, 2, seed=len(name), labelled=False)
     (incoming / ".DS_Store").write_text("no data of anybody")
     outcome = score(config)
-    assert outcome.night.rows.rows_in == 2
+    assert outcome.run.rows.rows_in == 2
     assert list(outcome.prepared.waiting) == [
         f"incoming/{name} (a temporary name)"
         for name in (".d.csv", ".e.csv.x7Ab3f", "a.csv.part", "b.csv.tmp", "c.csv.crdownload")
     ]
     (incoming / "a.csv.part").rename(incoming / "a.csv")
-    assert score(config).night.rows.rows_in == 2
+    assert score(config).run.rows.rows_in == 2
 
 
 def test_unfinished_files_are_looked_for_where_the_patterns_look(tmp_path: Path) -> None:
@@ -271,10 +271,10 @@ def test_with_a_marker_only_files_that_have_theirs_are_taken(config: Path) -> No
     write_rows(incoming / "b.csv", 3, seed=2, labelled=False)
     (incoming / "a.csv.done").touch()
     outcome = score(config)
-    assert outcome.night.rows.rows_in == 2
+    assert outcome.run.rows.rows_in == 2
     assert outcome.prepared.waiting == ("incoming/b.csv (no .done beside it, or changing)",)
     (incoming / "b.csv.done").touch()
-    assert score(config).night.rows.rows_in == 3
+    assert score(config).run.rows.rows_in == 3
 
 
 def test_a_time_in_the_future_does_not_keep_a_file_waiting_for_ever(config: Path) -> None:
@@ -282,7 +282,7 @@ def test_a_time_in_the_future_does_not_keep_a_file_waiting_for_ever(config: Path
     write_rows(path, 2, seed=1, labelled=False)
     tomorrow = time.time() + 86_400
     os.utime(path, (tomorrow, tomorrow))
-    assert score(config).night.rows.rows_in == 2
+    assert score(config).run.rows.rows_in == 2
 
 
 def test_a_damaged_file_that_nobody_writes_is_refused_not_waited_for(config: Path) -> None:

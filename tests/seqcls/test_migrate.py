@@ -196,7 +196,7 @@ def test_a_project_of_an_earlier_release_goes_on_without_scoring_anything_twice(
     back_to(config, schema)
     files = digests_of(config)
     with open_workspace(config) as workspace:
-        assert score_pipeline(workspace).night.rows.rows_in == 0
+        assert score_pipeline(workspace).run.rows.rows_in == 0
         assert [(item.name, item.state) for item in list_scorings(workspace)] == [("incoming/night.csv", "current")]
         (move,) = alias_history(workspace.ledger, "pairs", CHAMPION)
         assert workspace.store.find("alias_move", move.journal)  # written down at the first chance

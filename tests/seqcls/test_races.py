@@ -126,7 +126,7 @@ def test_a_race_on_a_busy_machine_counts_and_says_so_while_the_machine_is_busy(
     outcome, told = score_new(workspace, "busy")
     note = f"torch-folded scores: {version.name} was raced while the machine was busy; "
     assert dict(told)["engine"] == note + "the next scoring run on a quiet machine races again"
-    assert outcome.night.engine == "torch-folded"
+    assert outcome.run.engine == "torch-folded"
 
 
 @busy_race
@@ -167,11 +167,11 @@ def test_scores_are_made_by_the_engine_of_the_race_and_say_so(trained: Path) -> 
         outcome, told = score_new(workspace, "first")
         chunk = done_chunks(workspace.ledger, "pairs")[-1]
         assert read_manifest(workspace.store.ref("scores", chunk.scores_digest))["meta"]["engine"] == "torch-folded"
-        assert (outcome.night.engine, outcome.night.note) == ("torch-folded", "")
+        assert (outcome.run.engine, outcome.run.note) == ("torch-folded", "")
         assert outcome.summary()["engine"] == "torch-folded"
         assert "engine" not in dict(told)
         assert find_lineage(workspace, "first-3")[0]["engine"] == "torch-folded"
-        assert (outcome.night.rows.rows_in, outcome.night.rows.scored) == (30, 30)
+        assert (outcome.run.rows.rows_in, outcome.run.rows.scored) == (30, 30)
 
 
 @pytest.mark.parametrize(
@@ -212,7 +212,7 @@ def test_on_another_machine_pytorch_scores_and_a_line_says_what_is_other(
         outcome, told = score_new(workspace, "elsewhere")
     note = f"torch scores: pairs@v1 was raced on another machine (processor Other, then {here.processor}); "
     assert dict(told)["engine"] == note + "`seqcls promote CONFIG --version N` races here"
-    assert outcome.night.engine == "torch"
+    assert outcome.run.engine == "torch"
 
 
 def test_a_race_by_other_rules_does_not_count_and_promotion_races_again(
@@ -232,7 +232,7 @@ def test_a_race_by_other_rules_does_not_count_and_promotion_races_again(
 def test_an_engine_that_is_named_in_the_config_scores_whatever_the_race_said(trained: Path) -> None:
     with open_workspace(set_engine(trained, "torch")) as workspace:
         outcome, _ = score_new(workspace, "by-word")
-    assert (outcome.night.engine, outcome.night.note) == ("torch", "")
+    assert (outcome.run.engine, outcome.run.note) == ("torch", "")
 
 
 def test_an_unknown_engine_is_refused_with_those_that_there_are(trained: Path) -> None:
@@ -285,7 +285,7 @@ def test_with_few_validation_rows_there_is_no_race_and_old_versions_score_as_eve
         train_pipeline(workspace)
         assert list_stage(workspace.ledger, KIND) == []
         outcome, told = score_new(workspace, "old")
-        assert (outcome.night.engine, outcome.night.note) == ("torch", "")
+        assert (outcome.run.engine, outcome.run.note) == ("torch", "")
         assert "engine" not in dict(told)
 
 

@@ -20,8 +20,8 @@ from seqcls.road import ScoreOutcome, score_pipeline
 from seqcls.scoring.current import list_scorings
 from seqcls.scoring.export import read_current, write_current_scores
 from seqcls.scoring.lineage import find_lineage
-from seqcls.scoring.nightly import ScoreRequest, require_usable
 from seqcls.scoring.plan import plan_lines, plan_scoring
+from seqcls.scoring.scoring_run import ScoreRequest, require_usable
 from seqcls.workspace import open_workspace
 from tests.reliability.invariants import Books, count_rescored, count_visible, digests_of
 from tests.reliability.processes import Nursery
@@ -49,8 +49,8 @@ def states(config: Path) -> list[tuple[str, tuple[int, ...], str]]:
 def test_history_is_scored_again_beside_what_was_there(config: Path) -> None:
     before = digests_of(config)
     outcome = score(config)
-    assert outcome.night.rows.model_dump() == {"rows_in": 92, "scored": 90, "rejected": 2, "abstained": 0}
-    assert outcome.night.model == "pairs@v2"
+    assert outcome.run.rows.model_dump() == {"rows_in": 92, "scored": 90, "rejected": 2, "abstained": 0}
+    assert outcome.run.model == "pairs@v2"
     assert before.items() <= digests_of(config).items()
     assert count_rescored(config, 2) == Books()
     assert states(config) == [
@@ -64,8 +64,8 @@ def test_asked_twice_nothing_is_scored_twice(config: Path) -> None:
     score(config)
     files = digests_of(config)
     again = score(config)
-    assert (again.night.rows.rows_in, again.discovery.known) == (0, ("incoming/night.csv",))
-    assert score(config, ScoreRequest(rescore=True, model="v1")).night.rows.rows_in == 0  # v1 scored it at first
+    assert (again.run.rows.rows_in, again.discovery.known) == (0, ("incoming/night.csv",))
+    assert score(config, ScoreRequest(rescore=True, model="v1")).run.rows.rows_in == 0  # v1 scored it at first
     assert digests_of(config) == files
     with open_workspace(config) as workspace:
         rows = [(row.input_digest, row.chunk, row.model_version) for row in done_chunks(workspace.ledger, "pairs")]
@@ -74,8 +74,8 @@ def test_asked_twice_nothing_is_scored_twice(config: Path) -> None:
 
 def test_new_files_are_left_to_the_night(config: Path) -> None:
     write_rows(config.parent / "incoming" / "new.csv", 7, seed=5, labelled=False)
-    assert score(config).night.rows.rows_in == 92
-    assert score(config, ScoreRequest()).night.rows.rows_in == 7
+    assert score(config).run.rows.rows_in == 92
+    assert score(config, ScoreRequest()).run.rows.rows_in == 7
 
 
 def test_only_days_that_are_asked_for_are_scored_again(config: Path) -> None:
@@ -85,8 +85,8 @@ def test_only_days_that_are_asked_for_are_scored_again(config: Path) -> None:
     score(config, ScoreRequest())
     request = ScoreRequest(rescore=True, since=date(2026, 11, 21), until=date(2026, 11, 21), model="pairs@v1")
     outcome = score(config, request)
-    assert [item["name"] for item in outcome.night.inputs] == ["incoming/of-2026-11-21.csv"]
-    assert outcome.night.model == "pairs@v1"
+    assert [item["name"] for item in outcome.run.inputs] == ["incoming/of-2026-11-21.csv"]
+    assert outcome.run.model == "pairs@v1"
     assert sorted(outcome.discovery.outside) == [
         "incoming/night.csv",
         "incoming/of-2026-11-20.csv",
@@ -100,9 +100,9 @@ def test_backfill_takes_new_files_of_the_days_asked_for_and_the_rest_later(confi
         write_rows(incoming / day / "rows.csv", number, seed=number, labelled=False)
     config.write_text(config.read_text().replace('"incoming/*.csv"', '"incoming/**/*.csv"'))
     early = score(config, ScoreRequest(until=date(2026, 10, 2)))
-    assert (early.night.rows.rows_in, early.discovery.outside) == (3, ("incoming/2026-10-03/rows.csv",))
-    assert score(config, ScoreRequest(since=date(2026, 10, 1))).night.rows.rows_in == 3
-    assert score(config, ScoreRequest()).night.rows.rows_in == 0
+    assert (early.run.rows.rows_in, early.discovery.outside) == (3, ("incoming/2026-10-03/rows.csv",))
+    assert score(config, ScoreRequest(since=date(2026, 10, 1))).run.rows.rows_in == 3
+    assert score(config, ScoreRequest()).run.rows.rows_in == 0
 
 
 def test_what_a_version_scored_at_first_is_not_scored_again_by_it(
@@ -179,7 +179,7 @@ def test_rows_that_gc_cleared_away_are_read_again_from_the_file_whatever_its_nam
     (incoming / "night.csv").rename(incoming / "renamed.csv")
     outcome = score(config)
     assert outcome.prepared.refused == ()
-    assert outcome.night.rows.rows_in == 92
+    assert outcome.run.rows.rows_in == 92
     assert count_rescored(config, 2) == Books()
 
 
@@ -195,7 +195,7 @@ def test_a_rescoring_under_way_is_kept_from_gc(config: Path, nursery: Nursery) -
     assert nursery.run("score", config, "--rescore", failpoint="rescoring_opened=kill").status == -9
     assert nursery.run("gc", config, "--age", "0", "--keep", "1").status == 0
     (config.parent / "incoming" / "night.csv").unlink()
-    assert score(config).night.rows.scored == 90
+    assert score(config).run.rows.scored == 90
 
 
 def test_going_back_to_an_earlier_champion_makes_its_scores_current_again(config: Path) -> None:
@@ -233,8 +233,8 @@ def test_the_dry_run_says_what_the_run_then_does_and_changes_nothing(config: Pat
     assert ([file.rows for file in new.files], new.known) == ([7, 0], 1)
     assert any("page.csv" in line and line.startswith("would refuse") for line in plan_lines(new, "pairs.toml"))
     assert sorted(str(path) for path in (config.parent / "store" / "artefacts").rglob("*")) == store
-    assert score(config, AGAIN).night.rows.rows_in == again.rows
-    assert score(config, ScoreRequest()).night.rows.rows_in == new.rows
+    assert score(config, AGAIN).run.rows.rows_in == again.rows
+    assert score(config, ScoreRequest()).run.rows.rows_in == new.rows
 
 
 @pytest.mark.parametrize(

@@ -14,8 +14,8 @@ from seqcls.ledger.models import list_models
 from seqcls.registry import versions as registry
 from seqcls.road import ScoreOutcome, TrainOutcome, score_pipeline, train_pipeline
 from seqcls.scoring.lineage import find_lineage
-from seqcls.scoring.nightly import require_usable
 from seqcls.scoring.predict import predict_one
+from seqcls.scoring.scoring_run import require_usable
 from seqcls.workspace import open_workspace
 from tests.road_data import write_project, write_rows
 
@@ -92,7 +92,7 @@ def test_each_new_row_is_scored_rejected_or_abstained_once(config: Path) -> None
         extra=[["e1", ""], ["e2", "   "], ["too", "many", "fields"]],
     )
     outcome = score(config)
-    rows = outcome.night.rows
+    rows = outcome.run.rows
     assert (rows.rows_in, rows.scored, rows.rejected, rows.abstained) == (103, 100, 3, 0)
     found = scores_of(config)
     assert len(found) == 100
@@ -121,13 +121,13 @@ def test_the_same_file_twice_late_or_renamed_is_scored_once(config: Path) -> Non
     incoming = config.parent / "incoming"
     write_rows(incoming / "a.csv", 50, seed=1, labelled=False)
     shutil.copy(incoming / "a.csv", incoming / "b.csv")
-    assert score(config).night.rows.rows_in == 50
+    assert score(config).run.rows.rows_in == 50
     (incoming / "a.csv").rename(incoming / "renamed.csv")
     again = score(config)
-    assert again.night.rows.rows_in == 0
+    assert again.run.rows.rows_in == 0
     assert sorted(again.discovery.known) == ["incoming/b.csv", "incoming/renamed.csv"]
     write_rows(incoming / "late.csv", 7, seed=3, labelled=False)
-    assert score(config).night.rows.rows_in == 7
+    assert score(config).run.rows.rows_in == 7
     assert len(scores_of(config)) == 57
 
 
@@ -136,7 +136,7 @@ def test_a_file_that_cannot_be_used_is_named_and_stops_no_other(config: Path) ->
     write_rows(incoming / "good.csv", 5, seed=1, labelled=False)
     (incoming / "page.csv").write_text("<!DOCTYPE html><html>404</html>")
     outcome = score(config)
-    assert outcome.night.rows.scored == 5
+    assert outcome.run.rows.scored == 5
     with pytest.raises(DataRefused, match=r"1 file refused.*\n.*page\.csv"):
         require_usable(outcome.prepared)
 
@@ -144,7 +144,7 @@ def test_a_file_that_cannot_be_used_is_named_and_stops_no_other(config: Path) ->
 def test_uncertain_rows_abstain_when_asked(config: Path) -> None:
     config.write_text(config.read_text() + "abstain_below = 0.999999\n")
     write_rows(config.parent / "incoming" / "night.csv", 60, seed=1, labelled=False)
-    rows = score(config).night.rows
+    rows = score(config).run.rows
     assert rows.abstained > 0
     assert rows.scored + rows.abstained == 60
     abstained = [row for row in scores_of(config) if row["label"] is None]

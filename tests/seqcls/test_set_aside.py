@@ -12,10 +12,10 @@ import pytest
 
 from seqcls.errors import DataRefused
 from seqcls.ledger.chunks import list_inputs
-from seqcls.messages import after_scoring, night_page
+from seqcls.messages import after_scoring, scoring_page
 from seqcls.road import ScoreOutcome, score_pipeline
-from seqcls.scoring.nightly import ScoreRequest, require_usable
 from seqcls.scoring.plan import plan_lines, plan_scoring
+from seqcls.scoring.scoring_run import ScoreRequest, require_usable
 from seqcls.workspace import open_workspace
 from tests.reliability.invariants import Books, count_visible
 from tests.reliability.processes import Nursery
@@ -48,7 +48,7 @@ def night(config: Path) -> tuple[ScoreOutcome, str]:
 
 
 def last_words(outcome: ScoreOutcome) -> str:
-    return after_scoring(outcome.night, outcome.files, outcome.output, "pairs.toml", outcome.prepared)
+    return after_scoring(outcome.run, outcome.files, outcome.output, "pairs.toml", outcome.prepared)
 
 
 def names(config: Path) -> dict[str, list[str]]:
@@ -62,7 +62,7 @@ def names(config: Path) -> dict[str, list[str]]:
 
 def test_the_first_night_scores_the_others_and_fails_with_the_name_of_the_file(config: Path) -> None:
     outcome, message = night(config)
-    assert outcome.night.rows.scored == 5
+    assert outcome.run.rows.scored == 5
     assert message.startswith("score.files: 1 file set aside (all other files are scored)\n  incoming/page.csv")
     assert "the next run takes up what has changed, and says in a line which are still there" in message
     assert names(config) == {"done": ["incoming/good.csv"], "refused": ["incoming/page.csv"]}
@@ -82,7 +82,7 @@ def test_the_next_nights_say_in_a_line_that_it_is_still_there_and_end_well(confi
             "nothing new that can be used. Next: mend or remove the files that are named"
         )
     with open_workspace(config) as workspace:
-        table = night_page(outcome.prepared, outcome.night, outcome.files, workspace.output)
+        table = scoring_page(outcome.prepared, outcome.run, outcome.files, workspace.output)
         plan = plan_lines(plan_scoring(workspace, ScoreRequest()), "pairs.toml")
     assert "## Set aside by an earlier run, still there" in table
     assert "## Refused files" not in table
@@ -94,7 +94,7 @@ def test_a_corrected_file_of_the_same_name_is_scored(config: Path) -> None:
     night(config)
     write_rows(config.parent / "incoming" / "page.csv", 7, seed=2, labelled=False)
     outcome, message = night(config)
-    assert (outcome.night.rows.scored, message, outcome.prepared.set_aside) == (7, "", ())
+    assert (outcome.run.rows.scored, message, outcome.prepared.set_aside) == (7, "", ())
 
 
 def test_the_file_put_back_after_its_correction_is_news_again(config: Path) -> None:
@@ -125,7 +125,7 @@ def test_a_mended_setting_takes_the_file_up(config: Path) -> None:
     (config.parent / "incoming" / "good.csv").unlink()
     config.write_text(config.read_text().replace('format = "csv"', 'format = "csv"\ndelimiter = ";"'))
     outcome, message = night(config)
-    assert (outcome.night.rows.scored, message) == (1, "")
+    assert (outcome.run.rows.scored, message) == (1, "")
 
 
 def test_a_file_that_is_taken_up_and_gone_after_a_kill_is_scored_to_its_end(config: Path, nursery: Nursery) -> None:

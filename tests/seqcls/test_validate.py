@@ -18,7 +18,7 @@ from seqcls.errors import BudgetExceeded, CheckBroken, ConfigRefused, DataRefuse
 from seqcls.store import parquet
 from seqcls.store.artefacts import ArtefactStore, Ref, read_manifest, verify
 from seqcls.table import RAW_LIMIT, REJECTS, Kind, table_schema
-from seqcls.validation import census, gate, validate
+from seqcls.validation import census, cross_check, validate
 from seqcls.validation.validate import CheckReport, read_checks
 from tests.seqcls.table_examples import make_pipeline, make_rows, real_data, write_table
 
@@ -301,7 +301,7 @@ def test_batches_and_gates_of_any_size_give_the_same_artefact(
     rows = make_rows("text", sequences, id=[f"r{number % 50}" for number in range(60)])
     whole = check(store, "text", rows, duplicate_row="warn", conflicting_label="reject")
     monkeypatch.setattr(validate, "BYTES_PER_BATCH", 300)
-    monkeypatch.setattr(gate, "ROWS_PER_CALL", 17)
+    monkeypatch.setattr(cross_check, "ROWS_PER_CALL", 17)
     assert check(store, "text", rows, duplicate_row="warn", conflicting_label="reject").digest == whole.digest
 
 

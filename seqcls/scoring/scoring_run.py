@@ -35,7 +35,7 @@ from seqcls.store.owner import is_gone
 from seqcls.workspace import Workspace
 
 __all__ = [
-    "EVERYTHING", "Discovery", "Night", "Prepared", "ScoreRequest", "discover", "discover_new", "prepare",
+    "EVERYTHING", "Discovery", "Prepared", "ScoreRequest", "ScoringRun", "discover", "discover_new", "prepare",
     "prepare_new", "require_published", "require_usable", "score_prepared", "with_refused",
 ]  # fmt: skip
 
@@ -49,7 +49,7 @@ class NightRows(BaseModel):
     abstained: int = 0
 
 
-class Night(BaseModel):
+class ScoringRun(BaseModel):
     """The books of one run."""
 
     model_config = ConfigDict(frozen=True)
@@ -107,7 +107,7 @@ def prepare(workspace: Workspace, discovery: Discovery) -> Prepared:
 
 def score_prepared(
     workspace: Workspace, prepared: Prepared, run_id: str, progress: Callable[[int], None] | None = None
-) -> Night:
+) -> ScoringRun:
     """Score every prepared input, chunk by chunk: new ones with the champion, old ones with the version asked for."""
     started = time.perf_counter()
     progress = harmless(progress, "the progress of scoring")
@@ -135,9 +135,9 @@ def score_prepared(
         abstained=sum(r.abstained for r in results),
     )
     if totals.rows_in != totals.scored + totals.rejected + totals.abstained:
-        raise CheckBroken(f"the night's books do not add up: {totals}", where=workspace.pipeline.name)
+        raise CheckBroken(f"the row counts do not add up: {totals}", where=workspace.pipeline.name)
     scored_now, last = sum(r.scored_now for r in results), scorers.opened
-    return Night(
+    return ScoringRun(
         rows=totals,
         inputs=tuple(dict(r.__dict__) for r in results),
         model=(version or champion(workspace)).name,
@@ -160,10 +160,10 @@ def _too_large(
     return told_before(workspace, found)
 
 
-def with_refused(prepared: Prepared, night: Night) -> Prepared:
+def with_refused(prepared: Prepared, run: ScoringRun) -> Prepared:
     """What was prepared, with the inputs that could not be scored among those that could not be used."""
-    refused, told = (*prepared.refused, *night.refused), (*prepared.set_aside, *night.set_aside)
-    return prepared.model_copy(update={"refused": refused, "set_aside": told, "over_budget": night.over_budget})
+    refused, told = (*prepared.refused, *run.refused), (*prepared.set_aside, *run.set_aside)
+    return prepared.model_copy(update={"refused": refused, "set_aside": told, "over_budget": run.over_budget})
 
 
 def require_usable(prepared: Prepared) -> None:
