@@ -81,7 +81,7 @@ def test_training_then_scoring_run_to_completed(stack: Stack, project: Path) -> 
     scored = run(stack, "score/nightly", "pairs.toml")
     assert [path for path in (project / "scores").rglob("*") if path.stat().st_mode & 0o077] == []
     assert scored["state_type"] == "COMPLETED", scored["state"]
-    assert {"pairs-scored-files", "pairs-night"} <= artifacts(stack, scored["id"])
+    assert {"pairs-scored-files", "pairs-scoring-run"} <= artifacts(stack, scored["id"])
     assert len(list((project / "scores").glob("model=v1/*/*.parquet"))) == 3
 
     again = run(stack, "score/nightly", "pairs.toml")

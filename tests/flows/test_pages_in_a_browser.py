@@ -83,7 +83,7 @@ def test_the_page_of_a_night_with_a_refused_file(stack: Stack, browser: Browser,
     write_rows(config.parent / "incoming" / "it's <b>|bad.csv", 5, seed=3, labelled=False, extra=rows)
     run = stack.begin("score/nightly", str(config.relative_to(stack.project)))
     assert stack.wait(run)["type"] == "FAILED"
-    browser.open(artifact(stack, run, "pairs-night"))
+    browser.open(artifact(stack, run, "pairs-scoring-run"))
     shown = browser.wait_for("Refused files")
     keep(browser, tmp_path, "night")
     assert "incoming/it's <b>|bad.csv: " in shown
@@ -109,7 +109,7 @@ def test_the_page_of_a_night_after_two_rollbacks(
     write_rows(config.parent / "incoming" / "second.csv", 30, seed=4, labelled=False)
     run = stack.begin("score/nightly", str(config.relative_to(stack.project)))
     assert stack.wait(run)["type"] == "COMPLETED"
-    browser.open(artifact(stack, run, "pairs-night"))
+    browser.open(artifact(stack, run, "pairs-scoring-run"))
     shown = browser.wait_for("pairs@v1")
     keep(browser, tmp_path, "rolled-back")
     assert "pairs@v3" not in shown

@@ -107,7 +107,7 @@ def test_a_refused_file_of_a_night_shows_its_checks_and_its_whole_reason(
     assert found.state_name == "Failed"
     shown = artifacts(found)
     assert "| NO | empty |" in shown["pairs-refused-checks"].data
-    night = shown["pairs-night"]
+    night = shown["pairs-scoring-run"]
     [line] = [line for line in night.data.splitlines() if line.startswith("- **")]
     assert line.startswith("- **incoming/it's \\<b\\>\\|bad.csv**: ")
     assert "Next\\: see each rejected row with its reasons in " in line

@@ -82,7 +82,7 @@ def test_a_flow_whose_artifacts_fail_scores_and_publishes(
     monkeypatch.setattr("tasks.show.create_markdown_artifact", refuse)
     monkeypatch.setattr("flows.score.after_scoring", lambda *given: str(given[99]))
     assert score_flow(ScoreParams(config=str(config)))["scored"] == 90
-    assert asked == ["pairs-scored-files", "pairs-night"]
+    assert asked == ["pairs-scored-files", "pairs-scoring-run"]
     assert count_final(config) == Books()
     said = [record.getMessage() for record in caplog.records if "could not be shown" in record.getMessage()]
     assert said == [
