@@ -12,11 +12,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 
+from seqcls.arrays import Floats, Integers
 from seqcls.data.batch import Batch
 from seqcls.data.encoded_split import EncodedSplit
-from seqcls.data.folds import Integers
 from seqcls.encoders.spec import InputSpec
 from seqcls.errors import CheckBroken
 
@@ -32,7 +31,7 @@ class Batches:
     size: int
     seed: int
     shuffle: bool
-    weights: npt.NDArray[np.float64] | None = None
+    weights: Floats | None = None
     """(N,) chance of each row, any scale; given, rows are drawn with replacement."""
 
     @property

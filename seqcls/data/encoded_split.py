@@ -19,8 +19,8 @@ import pyarrow as pa
 import torch
 from pydantic import ValidationError
 
+from seqcls.arrays import Integers
 from seqcls.data.batch import Batch
-from seqcls.data.folds import Integers
 from seqcls.encoders.spec import InputSpec
 from seqcls.errors import Corrupted, DataRefused
 from seqcls.store.artefacts import Ref

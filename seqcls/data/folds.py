@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-Integers = npt.NDArray[np.int64]
+from seqcls.arrays import Integers
 
 
 def assign_folds(labels: Integers, groups: Integers, parts: int, seed: int) -> Integers:

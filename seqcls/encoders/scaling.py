@@ -14,9 +14,9 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
+from seqcls.arrays import Floats
 from seqcls.encoders.ragged import Ragged
 
-Floats = npt.NDArray[np.float64]
 SAMPLE_LIMIT = 1_000_000
 SAMPLE_LIMIT_ALL = 16_000_000
 SAMPLE_SEED = 0

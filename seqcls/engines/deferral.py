@@ -12,8 +12,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from seqcls.arrays import Integers
 from seqcls.data.encoded_split import EncodedSplit
-from seqcls.data.folds import Integers
 from seqcls.engines.engine import Engine
 from seqcls.evaluation.probabilities import softmax
 from seqcls.models.logits import Logits, run_batches

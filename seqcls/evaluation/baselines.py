@@ -18,8 +18,8 @@ import pyarrow.compute as pc
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
 
+from seqcls.arrays import Floats, Integers
 from seqcls.evaluation.baseline_features import GramFeatures, Indices, SeriesFeatures, as_numbers
-from seqcls.evaluation.metrics import Floats, Integers
 from seqcls.table import Kind
 
 MAX_TRAIN_ROWS = 20_000

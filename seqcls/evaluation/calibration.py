@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 from scipy.stats import beta
 
-from seqcls.evaluation.metrics import Floats, Integers, Record, confidence_figures
+from seqcls.arrays import Floats, Integers
+from seqcls.evaluation.metrics import Record, confidence_figures
 from seqcls.evaluation.probabilities import softmax
 
 DOUBT = 0.05

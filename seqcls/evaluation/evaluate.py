@@ -15,12 +15,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from seqcls.arrays import Floats, Integers
 from seqcls.config import Pipeline
 from seqcls.errors import ConfigRefused, DataRefused
 from seqcls.evaluation import baselines
 from seqcls.evaluation.calibration import Abstention, Calibration, choose_abstention, measure_calibration
 from seqcls.evaluation.intervals import bootstrap, paired_difference
-from seqcls.evaluation.metrics import Floats, Integers, Metrics, compute_metrics
+from seqcls.evaluation.metrics import Metrics, compute_metrics
 from seqcls.evaluation.probabilities import softmax
 from seqcls.evaluation.raw_rows import Rows, check_same_rows, is_split, read_rows, sample_training
 from seqcls.evaluation.report import Evaluation, Facts, gather_facts, write_report

@@ -19,8 +19,9 @@ import numpy as np
 import numpy.typing as npt
 from scipy.sparse import csr_array
 
+from seqcls.arrays import Floats, Integers
 from seqcls.errors import CheckBroken
-from seqcls.evaluation.metrics import Floats, Integers, Record, check_predictions, count_figures
+from seqcls.evaluation.metrics import Record, check_predictions, count_figures
 
 RESAMPLES = 1000
 PERCENTILES = (2.5, 97.5)

@@ -19,13 +19,12 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
+from seqcls.arrays import Floats, Integers
 from seqcls.errors import CheckBroken
 
 CALIBRATION_BINS = 15
 SUM_TOLERANCE = 1e-3
 COLUMNS_AT_ONCE = 64
-Integers = npt.NDArray[np.integer]
-Floats = npt.NDArray[np.floating]
 
 
 class Record(BaseModel):

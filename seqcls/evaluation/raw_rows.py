@@ -13,9 +13,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from seqcls.arrays import Integers
 from seqcls.errors import CheckBroken
 from seqcls.evaluation import baselines
-from seqcls.evaluation.metrics import Integers
 from seqcls.store.artefacts import Ref
 from seqcls.store.parquet import iterate, shards
 from seqcls.table import Split

@@ -17,12 +17,11 @@ import numpy.typing as npt
 import torch
 from torch import Tensor, nn
 
+from seqcls.arrays import Floats, Integers
 from seqcls.data.batch import Batch
 from seqcls.data.encoded_split import EncodedSplit
-from seqcls.data.folds import Integers
 from seqcls.encoders.spec import InputSpec
 
-Floats = npt.NDArray[np.float64]
 Tell = Callable[[int, int], None]
 
 

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic_core import to_jsonable_python
 
+from seqcls.arrays import Integers
 from seqcls.config.encode import TextEncode
 from seqcls.config.model import FittedConfig
 from seqcls.config.pipeline import Pipeline
-from seqcls.data.folds import Integers
 from seqcls.evaluation.intervals import Figure, paired_difference
 from seqcls.evaluation.metrics import count_classes, count_figures
 from seqcls.evaluation.probabilities import softmax

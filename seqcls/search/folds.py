@@ -17,9 +17,10 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 
+from seqcls.arrays import Integers
 from seqcls.config.pipeline import Pipeline
 from seqcls.data.encoded_split import ENCODER_FILE
-from seqcls.data.folds import Integers, assign_folds, same_sequences
+from seqcls.data.folds import assign_folds, same_sequences
 from seqcls.errors import CheckBroken
 from seqcls.search.encodings import Encodings, same_rows
 from seqcls.store.artefacts import ArtefactStore, Ref

@@ -19,12 +19,12 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor
 
+from seqcls.arrays import Floats, Integers
 from seqcls.config.pipeline import Pipeline
 from seqcls.data.encoded_split import EncodedSplit, read_inputs
-from seqcls.data.folds import Integers
 from seqcls.errors import DataRefused
 from seqcls.models import build_model
-from seqcls.models.fitted import FitRecord, FitRows, FittedNetwork, Floats
+from seqcls.models.fitted import FitRecord, FitRows, FittedNetwork
 from seqcls.models.network import BothStrands
 from seqcls.models.package import run_network
 from seqcls.store.artefacts import Ref

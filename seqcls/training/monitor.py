@@ -6,11 +6,11 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-import numpy.typing as npt
 import torch
 from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
+from seqcls.arrays import Integers
 from seqcls.distributed.process_group import ALONE, Team
 from seqcls.errors import DataRefused
 
@@ -62,7 +62,7 @@ class Figures:
     macro_f1: float
 
 
-def figures(labels: npt.NDArray[np.int64], predictions: npt.NDArray[np.int64], classes: int) -> Figures:
+def figures(labels: Integers, predictions: Integers, classes: int) -> Figures:
     """Accuracy; mean recall over classes that occur; mean F1 over classes that occur or are predicted."""
     hits = np.bincount(labels[labels == predictions], minlength=classes)
     actual, predicted = np.bincount(labels, minlength=classes), np.bincount(predictions, minlength=classes)

@@ -9,12 +9,11 @@ from __future__ import annotations
 
 import math
 
-import numpy as np
-import numpy.typing as npt
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
+from seqcls.arrays import Floats
 from seqcls.config.train import TrainConfig
 from seqcls.kernels.adam import AdamW
 
@@ -28,9 +27,9 @@ class Objective:
     def __init__(
         self,
         smoothing: float,
-        weights: npt.NDArray[np.float64] | None,
+        weights: Floats | None,
         device: torch.device,
-        shift: npt.NDArray[np.float64] | None = None,
+        shift: Floats | None = None,
     ) -> None:
         self.smoothing = smoothing
         self.weights = None if weights is None else torch.tensor(weights, dtype=torch.float32, device=device)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from seqcls.data.folds import Integers
+from seqcls.arrays import Integers
 from seqcls.errors import ConfigRefused, DataRefused
 from seqcls.store.artefacts import Ref
 

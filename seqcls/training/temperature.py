@@ -13,10 +13,12 @@ import numpy as np
 import numpy.typing as npt
 from scipy.optimize import brentq
 
+from seqcls.arrays import Floats, Integers
+
 COLDEST, HOTTEST = 0.05, 20.0
 
 
-def fit_temperature(logits: npt.NDArray[np.floating], labels: npt.NDArray[np.int64]) -> float:
+def fit_temperature(logits: npt.NDArray[np.floating], labels: Integers) -> float:
     """T; 1 where there is nothing to fit: no row with finite logits, or one class. (N, K), (N,) -> one number."""
     finite = np.isfinite(logits).all(axis=1)
     if not finite.any() or logits.shape[1] < 2:
@@ -38,7 +40,7 @@ def fit_temperature(logits: npt.NDArray[np.floating], labels: npt.NDArray[np.int
     return 1 / float(brentq(slope, 1 / HOTTEST, 1 / COLDEST, xtol=1e-9))
 
 
-def unsure_targets(labels: npt.NDArray[np.int64], classes: int) -> npt.NDArray[np.float64]:
+def unsure_targets(labels: Integers, classes: int) -> Floats:
     """(N,) -> (N, K): (N + 1) / (N + 2) for the right class, the rest shared by the others."""
     sure = (len(labels) + 1) / (len(labels) + 2)
     targets = np.full((len(labels), classes), (1 - sure) / (classes - 1))

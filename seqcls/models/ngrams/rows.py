@@ -18,9 +18,9 @@ import torch
 from scipy.sparse import csr_matrix, vstack
 from torch import Tensor
 
+from seqcls.arrays import Integers
 from seqcls.data.batch import Batch
 from seqcls.data.encoded_split import EncodedSplit
-from seqcls.data.folds import Integers
 from seqcls.encoders.spec import InputSpec
 from seqcls.models.layers import reversal
 from seqcls.models.ngrams.bags import Bag, Known, count, look_up

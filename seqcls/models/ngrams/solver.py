@@ -21,11 +21,10 @@ import numpy.typing as npt
 import torch
 from scipy.sparse import csr_matrix
 
-from seqcls.data.folds import Integers
+from seqcls.arrays import Floats, Integers
 from seqcls.models.ngrams.descent import descend
 from seqcls.models.ngrams.rows import Design
 
-Floats = npt.NDArray[np.float64]
 Weights = npt.NDArray[np.float32]
 Given = TypeVar("Given")
 Found = TypeVar("Found")

@@ -14,7 +14,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from seqcls.data.folds import Integers, assign_folds, same_sequences
+from seqcls.arrays import Integers
+from seqcls.data.folds import assign_folds, same_sequences
 from seqcls.errors import DataRefused
 from seqcls.models.fitted import FitRows
 from seqcls.models.ngrams.rows import Design

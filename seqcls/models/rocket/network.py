@@ -14,10 +14,10 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
+from seqcls.arrays import Integers
 from seqcls.config.model import ModelConfig, RocketModel
 from seqcls.data.batch import Batch
 from seqcls.data.encoded_split import EncodedSplit
-from seqcls.data.folds import Integers
 from seqcls.encoders.spec import InputSpec
 from seqcls.models.fitted import FitRecord, FitRows, FittedNetwork
 from seqcls.models.rocket.head import fit_ridge
