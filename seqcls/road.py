@@ -6,13 +6,11 @@ The flows chain the same calls as Prefect tasks; this file is the same recipe in
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
 from seqcls import stages
-from seqcls.display import harmless
 from seqcls.evaluation.tried import Search, read_search
 from seqcls.ledger.set_aside import remember_set_aside
 from seqcls.ledger.stages import new_run_id, record_run
@@ -24,8 +22,6 @@ from seqcls.store.artefacts import Ref, read_manifest
 from seqcls.validation.checks import read_checks
 from seqcls.validation.look_alikes import look_alikes
 from seqcls.workspace import Workspace
-
-Tell = Callable[[str, str], None]
 
 
 class TrainOutcome(BaseModel):
@@ -96,29 +92,20 @@ class ScoreOutcome(BaseModel):
         }
 
 
-def train_pipeline(
-    workspace: Workspace,
-    *,
-    tell: Tell | None = None,
-    progress: Callable[[Any], None] | None = None,
-    note: Callable[[str], None] | None = None,
-) -> TrainOutcome:
-    """ingest -> validate -> split -> encode -> train -> evaluate -> promote; `note` hears of a search's trials."""
+def train_pipeline(workspace: Workspace) -> TrainOutcome:
+    """ingest -> validate -> split -> encode -> train -> evaluate -> promote."""
     run_id = new_run_id()
-    tell = harmless(tell, "a line of progress")
     done: list[stages.StageResult] = []
 
     def step(result: stages.StageResult) -> Ref:
         done.append(result)
-        if tell:
-            tell(result.stage, "unchanged" if result.reused else f"{result.seconds:.1f} s")
         return result.ref
 
     table = step(stages.ingest_stage(workspace))
     checked = step(stages.validate_stage(workspace, table))
     splits = step(stages.split_stage(workspace, checked))
     encoded = step(stages.encode_stage(workspace, checked, splits))
-    model = step(stages.train_stage(workspace, encoded, progress, note))
+    model = step(stages.train_stage(workspace, encoded))
     evaluation = step(stages.evaluate_stage(workspace, model, checked))
     inputs = {"table": table, "checked": checked}
     return finish_training(workspace, done, inputs, model, evaluation, run_id)
@@ -161,28 +148,21 @@ def finish_training(
     return outcome
 
 
-def score_pipeline(
-    workspace: Workspace,
-    request: scoring_run.ScoreRequest = scoring_run.EVERYTHING,
-    *,
-    tell: Tell | None = None,
-    progress: Callable[[int], None] | None = None,
-) -> ScoreOutcome:
+def score_pipeline(workspace: Workspace, request: scoring_run.ScoreRequest = scoring_run.EVERYTHING) -> ScoreOutcome:
     """discover -> validate -> score -> publish; refused files are raised after the rest is published."""
-    run_id = new_run_id()
-    say = harmless(tell or _silent, "a line of progress")
+    run_id, listener = new_run_id(), workspace.listener
     discovery = scoring_run.discover(workspace, request)
-    say("discover", discovery_line(discovery))
+    listener.stage("discover", discovery_line(discovery))
     prepared = scoring_run.prepare(workspace, discovery)
     still = f", {len(prepared.set_aside)} set aside before" if prepared.set_aside else ""
-    say("validate", f"{len(prepared.inputs)} ready, {len(prepared.refused)} refused{still}")
-    run = scoring_run.score_prepared(workspace, prepared, run_id, progress)
-    say("score", f"{run.rows.scored} rows in {run.seconds:.1f} s")
+    listener.stage("validate", f"{len(prepared.inputs)} ready, {len(prepared.refused)} refused{still}")
+    run = scoring_run.score_prepared(workspace, prepared, run_id)
+    listener.stage("score", f"{run.rows.scored} rows in {run.seconds:.1f} s")
     if run.note:
-        say("engine", run.note)
+        listener.note(run.note)
     prepared = scoring_run.with_refused(prepared, run)
     files = finish_scoring(workspace, prepared, run, run_id)
-    say("publish", f"{len(files.scores)} files")
+    listener.stage("publish", f"{len(files.scores)} files")
     return ScoreOutcome(
         pipeline=workspace.pipeline.name,
         discovery=discovery,
@@ -200,10 +180,6 @@ def discovery_line(discovery: scoring_run.Discovery) -> str:
     )  # fmt: skip
     outside = f", {len(discovery.outside)} of other days" if discovery.outside else ""
     return f"{new}, {len(discovery.known)} known, {len(discovery.waiting)} still being written{outside}"
-
-
-def _silent(_stage: str, _what: str) -> None:
-    """Tell nobody."""
 
 
 def finish_scoring(

@@ -18,8 +18,8 @@ from pydantic import BaseModel, ConfigDict
 
 from seqcls.config import Pipeline, content_key
 from seqcls.config.model import AutoModel
-from seqcls.display import harmless
 from seqcls.ledger.stages import find_stage, record_stage
+from seqcls.listener import SILENT
 from seqcls.sources.discover import source_files
 from seqcls.store.artefacts import ArtefactStore, Ref, read_manifest
 from seqcls.store.failpoints import failpoint
@@ -54,6 +54,11 @@ class StageResult(BaseModel):
     reused: bool
     seconds: float
     facts: dict[str, Any] = {}
+
+    @property
+    def outcome(self) -> str:
+        """What a listener hears."""
+        return "unchanged" if self.reused else f"{self.seconds:.1f} s"
 
 
 def ingest_files(workspace: Workspace, files: list[InputFile], *, labelled: bool) -> StageResult:
@@ -117,15 +122,9 @@ def encode_stage(workspace: Workspace, checked: Ref, splits: Ref) -> StageResult
     return run_stage(workspace, "encode", key, build)
 
 
-def train_stage(
-    workspace: Workspace,
-    encoded: Ref,
-    progress: Callable[[Any], None] | None = None,
-    tell: Callable[[str], None] | None = None,
-) -> StageResult:
-    """`encoded` -> `model`; killed, it goes on from its checkpoint. `tell` hears of trials and what was chosen."""
+def train_stage(workspace: Workspace, encoded: Ref) -> StageResult:
+    """`encoded` -> `model`; a training that was stopped goes on from its checkpoint."""
     pipeline = workspace.pipeline
-    progress, tell = harmless(progress, "the progress of training"), harmless(tell, "a line of the training")
 
     def build() -> Built:
         from seqcls.search.search import train_best
@@ -133,9 +132,9 @@ def train_stage(
 
         if isinstance(pipeline.model, AutoModel):
             encode_for = partial(_encode_for, workspace, made_of(workspace.store, encoded, "checked"))
-            result = train_best(encoded, pipeline, workspace.store, encode_for, progress=progress, tell=tell)
+            result = train_best(encoded, pipeline, workspace.store, encode_for, listener=workspace.listener)
         else:
-            result = train(encoded, pipeline, workspace.store, progress=progress, tell=tell)
+            result = train(encoded, pipeline, workspace.store, listener=workspace.listener)
         return result.ref, {"rows": result.rows, "rows_per_second": result.rows_per_second}
 
     key = content_key(pipeline.model, pipeline.train, pipeline.name, pipeline.seed, encoded.digest)
@@ -148,7 +147,8 @@ def train_stage(
 
 def _encode_for(workspace: Workspace, checked: Ref, pipeline: Pipeline) -> Ref:
     """`checked` as the [split] and [encode] of another pipeline say: a search has candidates that ask for it."""
-    other = replace(workspace, loaded=workspace.loaded.model_copy(update={"pipeline": pipeline}))
+    loaded = workspace.loaded.model_copy(update={"pipeline": pipeline})
+    other = replace(workspace, loaded=loaded, listener=SILENT)
     return encode_stage(other, checked, split_stage(other, checked).ref).ref
 
 
@@ -189,15 +189,27 @@ def evaluate_stage(workspace: Workspace, model: Ref, checked: Ref) -> StageResul
 
 
 def run_stage(workspace: Workspace, stage: str, key: str, build: Callable[[], Built]) -> StageResult:
-    """The artefact that this key made before, if it is whole; else build it and record it."""
+    """The artefact that this key made before, if it is whole; else build it and record it. The listener hears it."""
     key = content_key(stage, VERSIONS[stage], __version__, key)
+    result = _find_result(workspace, stage, key) or _build(workspace, stage, key, build)
+    workspace.listener.stage(stage, result.outcome)
+    return result
+
+
+def _find_result(workspace: Workspace, stage: str, key: str) -> StageResult | None:
+    """What the key made in an earlier run, None where there is nothing or it is damaged."""
     found = find_stage(workspace.ledger, key)
-    if found is not None:
-        kind, digest, facts = found
-        ref = workspace.store.find_whole(kind, digest)
-        if ref is not None:
-            os.utime(ref.folder)  # in use: `seqcls gc` passes over what is young
-            return StageResult(stage=stage, ref=ref, reused=True, seconds=float(facts.get("seconds", 0.0)), facts=facts)
+    if found is None:
+        return None
+    kind, digest, facts = found
+    ref = workspace.store.find_whole(kind, digest)
+    if ref is None:
+        return None
+    os.utime(ref.folder)  # in use: `seqcls gc` passes over what is young
+    return StageResult(stage=stage, ref=ref, reused=True, seconds=float(facts.get("seconds", 0.0)), facts=facts)
+
+
+def _build(workspace: Workspace, stage: str, key: str, build: Callable[[], Built]) -> StageResult:
     started = time.perf_counter()
     with enough_memory(f"stage {stage}", _SMALLER.get(stage, "name fewer or smaller files")):
         ref, facts = build()

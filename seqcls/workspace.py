@@ -6,11 +6,12 @@ import os
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seqcls.config import LoadedPipeline, Pipeline, load_pipeline
 from seqcls.ledger import Database, open_database
+from seqcls.listener import SILENT, Guarded, Listener
 from seqcls.store.artefacts import HOLDS, ArtefactStore
 from seqcls.store.temporary import temporary_name
 
@@ -20,6 +21,8 @@ class Workspace:
     loaded: LoadedPipeline
     store: ArtefactStore
     ledger: Database
+    listener: Listener = SILENT
+    """Shows people what the work with this workspace does."""
 
     @property
     def pipeline(self) -> Pipeline:
@@ -35,15 +38,19 @@ class Workspace:
         """Where score files are published."""
         return Path(os.path.realpath(self.folder / self.pipeline.score.output))
 
+    def with_listener(self, listener: Listener) -> Workspace:
+        """The same workspace, whose work another listener hears; one that fails ends nothing."""
+        return replace(self, listener=Guarded(listener))
+
 
 @contextmanager
-def open_workspace(config: Path | str) -> Iterator[Workspace]:
-    """Read the config, open the ledger; both are closed afterwards."""
+def open_workspace(config: Path | str, listener: Listener = SILENT) -> Iterator[Workspace]:
+    """Read the config and open the ledger, which is closed afterwards; a listener that fails ends nothing."""
     loaded = load_pipeline(config)
     with _notes_in(loaded.store) as holds:  # before the ledger: with too few open files the name cannot be found later
         database = open_database(loaded.store, loaded.pipeline.ledger_env)
         try:
-            yield Workspace(loaded, ArtefactStore(loaded.store, holds=holds), database)
+            yield Workspace(loaded, ArtefactStore(loaded.store, holds=holds), database, Guarded(listener))
         finally:
             database.close()
 

@@ -9,19 +9,19 @@ from prefect import task
 from seqcls.stages import StageResult, encode_stage, split_stage
 from seqcls.store.artefacts import Ref, read_manifest
 from seqcls.workspace import open_workspace
+from tasks.listener import RunLog
 from tasks.policy import HOUR, STAGE
-from tasks.show import show_table, tell
+from tasks.show import show_table
 
 
 @task(**STAGE, timeout_seconds=2 * HOUR)
 def split(config: str, checked: Ref) -> StageResult:
     """Divide the rows into train, valid and test."""
-    with open_workspace(config) as workspace:
+    with open_workspace(config, RunLog()) as workspace:
         result = split_stage(workspace, checked)
-        said = tell(result)
         show_table(
             workspace.pipeline.name, "splits", lambda: _rows_of_splits(result.ref),
-            lambda: f"Rows by split and class: {_sizes(result.ref)}; {said}",
+            lambda: f"Rows by split and class: {_sizes(result.ref)}; {result.outcome}",
         )  # fmt: skip
         return result
 
@@ -29,12 +29,11 @@ def split(config: str, checked: Ref) -> StageResult:
 @task(**STAGE, timeout_seconds=6 * HOUR)
 def encode(config: str, checked: Ref, splits: Ref) -> StageResult:
     """Fit the encoder on the training split, encode every row."""
-    with open_workspace(config) as workspace:
+    with open_workspace(config, RunLog()) as workspace:
         result = encode_stage(workspace, checked, splits)
-        said = tell(result)
         show_table(
             workspace.pipeline.name, "encoded", lambda: _rows_encoded(result.ref),
-            lambda: f"{_encoded(result.ref)}; {said}",
+            lambda: f"{_encoded(result.ref)}; {result.outcome}",
         )  # fmt: skip
         return result
 

@@ -7,8 +7,9 @@ from prefect import get_run_logger, task
 from seqcls.stages import StageResult, evaluate_stage
 from seqcls.store.artefacts import Ref, read_manifest
 from seqcls.workspace import open_workspace
+from tasks.listener import RunLog
 from tasks.policy import HOUR, STAGE
-from tasks.show import show_markdown, tell
+from tasks.show import show_markdown
 
 
 @task(**STAGE, timeout_seconds=6 * HOUR)
@@ -16,14 +17,13 @@ def evaluate(config: str, model: Ref, checked: Ref) -> StageResult:
     """Open the test split, once; figures and the model card go to the UI, the report to the artefact."""
     from seqcls.evaluation.report import card_with_figures
 
-    with open_workspace(config) as workspace:
+    with open_workspace(config, RunLog()) as workspace:
         result = evaluate_stage(workspace, model, checked)
-        said = tell(result)
         show_markdown(
             workspace.pipeline.name,
             "model-card",
             lambda: card_with_figures(result.ref),
-            lambda: f"Model card: {_figures(result.ref)}; {said}",
+            lambda: f"Model card: {_figures(result.ref)}; {result.outcome}",
         )
         get_run_logger().info(f"report: {result.ref.folder / 'report.html'}")
         return result

@@ -11,19 +11,18 @@ from seqcls.messages import plural
 from seqcls.stages import StageResult, ingest_stage
 from seqcls.store.artefacts import Ref, read_manifest
 from seqcls.workspace import open_workspace
+from tasks.listener import RunLog
 from tasks.policy import HOUR, STAGE
-from tasks.show import show_table, tell
+from tasks.show import show_table
 
 
 @task(**STAGE, timeout_seconds=6 * HOUR)
 def ingest(config: str) -> StageResult:
     """Read every training file; each row becomes a table row or a reject."""
-    with open_workspace(config) as workspace:
+    with open_workspace(config, RunLog()) as workspace:
         result = ingest_stage(workspace)
-        said = tell(result)
-        show_table(
-            workspace.pipeline.name, "files", lambda: _rows(result.ref), lambda: f"{_counts(result.ref)}; {said}"
-        )  # fmt: skip
+        table, outcome = result.ref, result.outcome
+        show_table(workspace.pipeline.name, "files", lambda: _rows(table), lambda: f"{_counts(table)}; {outcome}")
         return result
 
 

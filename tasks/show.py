@@ -14,10 +14,9 @@ from typing import Any
 from prefect import get_run_logger
 from prefect.artifacts import create_markdown_artifact
 
-from seqcls.display import only_shown
 from seqcls.errors import SeqclsError, first_line, printable
+from seqcls.listener import only_shown
 from seqcls.messages import checks_table, escape, failure_page
-from seqcls.stages import StageResult
 from seqcls.store.artefacts import Ref
 from seqcls.validation.checks import read_checks
 
@@ -66,13 +65,6 @@ def log_last_words(make: Callable[[], str]) -> None:
 
 def _warn(line: str) -> None:
     get_run_logger().warning(line)
-
-
-def tell(result: StageResult) -> str:
-    """Say in the log what the command says of a stage; also for the descriptions of artifacts."""
-    said = "unchanged" if result.reused else f"{result.seconds:.1f} s"
-    get_run_logger().info(f"{result.stage}: {said}")
-    return said
 
 
 def show_failure(pipeline: str, error: SeqclsError) -> None:

@@ -9,14 +9,15 @@ from seqcls.stages import StageResult, validate_stage
 from seqcls.store.artefacts import Ref
 from seqcls.validation.checks import read_checks
 from seqcls.workspace import open_workspace
+from tasks.listener import RunLog
 from tasks.policy import HOUR, STAGE
-from tasks.show import checks_of, show_markdown, tell
+from tasks.show import checks_of, show_markdown
 
 
 @task(**STAGE, timeout_seconds=6 * HOUR)
 def validate(config: str, table: Ref) -> StageResult:
     """Run the rules and Great Expectations; rows that break a rule are set aside with their reasons."""
-    with open_workspace(config) as workspace:
+    with open_workspace(config, RunLog()) as workspace:
         name = workspace.pipeline.name
         try:
             result = validate_stage(workspace, table)
@@ -25,8 +26,9 @@ def validate(config: str, table: Ref) -> StageResult:
                 folder, stopped = error.checked, error.found
                 show_markdown(name, "checks", lambda: checks_of(folder), lambda: f"Stopped: {stopped}")
             raise
-        said = tell(result)
-        show_markdown(name, "checks", lambda: checks_of(result.ref.path), lambda: f"{_books(result.ref)}; {said}")
+        show_markdown(
+            name, "checks", lambda: checks_of(result.ref.path), lambda: f"{_books(result.ref)}; {result.outcome}"
+        )
         return result
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-import sys
 from pathlib import Path
 
+from seqcls.cli.progress import TerminalListener
 from seqcls.cli.show import say
-from seqcls.display import harmless
 from seqcls.errors import ConfigRefused, Corrupted, DataRefused, one_line
+from seqcls.listener import Guarded, Listener
 from seqcls.workspace import open_workspace
 
 
@@ -55,7 +55,8 @@ def _doctor(options: argparse.Namespace) -> None:
 
     if options.repair:
         _repair(options)
-    findings = examine(options.config, harmless(_show_progress if sys.stderr.isatty() else None, "the progress"))
+    with TerminalListener(quiet=False) as shown:
+        findings = examine(options.config, shown)
     for finding in findings:
         say(
             f"  {'ok ' if finding.healthy else 'NO '} {finding.what}: {finding.found}"
@@ -84,15 +85,18 @@ def _repair(options: argparse.Namespace) -> None:
         )
     from seqcls.scoring.repairing import repair_artefacts
 
-    tell = harmless(lambda line: say(f"  {line}"), "a line of the repair")
-    repair(options.config, tell)
+    listener = Guarded(_Lines())
+    repair(options.config, listener)
     with open_workspace(options.config) as workspace:
         for line in repair_artefacts(workspace):
-            tell(line)
+            listener.note(line)
 
 
-def _show_progress(done: int, total: int) -> None:
-    print(f"\r  verifying {done} of {total} artefacts", end="\n" if done == total else "", file=sys.stderr, flush=True)
+class _Lines(Listener):
+    """What a repair did is the output of the command."""
+
+    def note(self, line: str) -> None:
+        say(f"  {line}")
 
 
 def _clean(options: argparse.Namespace) -> None:

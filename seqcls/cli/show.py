@@ -15,8 +15,8 @@ from rich.console import Console
 from rich.table import Table
 from rich.text import Text
 
-from seqcls.display import only_shown
 from seqcls.errors import one_line, printable
+from seqcls.listener import only_shown
 
 PIPED_WIDTH = 160
 

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqcls.cli.progress import SCORING, TRAINING, Teller
+from seqcls.cli.progress import SCORING, TRAINING, TerminalListener
 from seqcls.cli.show import at_least_one, last_words, say, show, version_number
 from seqcls.errors import ConfigRefused, one_line
 from seqcls.table import KINDS
@@ -103,8 +103,8 @@ def _train(options: argparse.Namespace) -> None:
     from seqcls.messages import after_training
     from seqcls.road import train_pipeline
 
-    with open_workspace(options.config) as workspace, Teller(options.json, TRAINING) as teller:
-        outcome = train_pipeline(workspace, tell=teller.stage, progress=teller.epoch, note=teller.note)
+    with TerminalListener(options.json, TRAINING) as shown, open_workspace(options.config, shown) as workspace:
+        outcome = train_pipeline(workspace)
     if options.json:
         print(json.dumps(outcome.summary()))
     else:
@@ -121,8 +121,8 @@ def _score(options: argparse.Namespace) -> None:
     )  # fmt: skip
     if options.dry_run:
         return _plan(options, request)
-    with open_workspace(options.config) as workspace, Teller(options.json, SCORING) as teller:
-        outcome = score_pipeline(workspace, request, tell=teller.stage, progress=teller.rows)
+    with TerminalListener(options.json, SCORING) as shown, open_workspace(options.config, shown) as workspace:
+        outcome = score_pipeline(workspace, request)
     if options.json:
         print(json.dumps(outcome.summary()))
     else:

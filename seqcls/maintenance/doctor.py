@@ -5,7 +5,6 @@ from __future__ import annotations
 import importlib.metadata
 import shutil
 from collections import Counter
-from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,6 +17,7 @@ from seqcls.errors import ConfigRefused, SeqclsError, WorldFailed
 from seqcls.ledger.chunks import done_chunks
 from seqcls.ledger.models import alias_history, get_alias, list_models
 from seqcls.ledger.references import find_references
+from seqcls.listener import SILENT, Listener, Progress
 from seqcls.maintenance.prefect_server import database_health, server_health
 from seqcls.registry.journal import as_move, unknown_moves, wrong_times
 from seqcls.registry.versions import CHAMPION
@@ -25,7 +25,6 @@ from seqcls.scoring.score_folder import compare, faults_of_list
 from seqcls.store.artefacts import read_manifest, remedy_of, verify
 from seqcls.workspace import Workspace, open_workspace
 
-Progress = Callable[[int, int], None]
 """Artefacts verified so far, and in all."""
 FREE_BYTES = 1_000_000_000
 REBUILD = "put a backup of ledger.db in its place, or `seqcls doctor CONFIG --repair`"
@@ -50,7 +49,7 @@ class Finding:
     remedy: str = ""
 
 
-def examine(config: Path | None, progress: Progress | None = None) -> list[Finding]:
+def examine(config: Path | None, listener: Listener = SILENT) -> list[Finding]:
     """All findings; a config adds those of its store, whose artefacts are read byte for byte."""
     findings = [
         *check_versions(),
@@ -64,7 +63,7 @@ def examine(config: Path | None, progress: Progress | None = None) -> list[Findi
             findings.append(_disk(loaded.store))
         except ConfigRefused as error:
             return [*findings, Finding("config", False, error.found, error.next_step)]
-        findings += _store(config, progress)
+        findings += _store(config, listener)
     return findings
 
 
@@ -100,9 +99,9 @@ def _disk(store: Path) -> Finding:
     )
 
 
-def _store(config: Path, progress: Progress | None) -> list[Finding]:
+def _store(config: Path, listener: Listener) -> list[Finding]:
     try:
-        with open_workspace(config) as workspace:
+        with open_workspace(config, listener) as workspace:
             found = [_ledger(workspace)]
             if found[0].healthy:
                 found += [
@@ -110,7 +109,7 @@ def _store(config: Path, progress: Progress | None) -> list[Finding]:
                     _journal(workspace),
                     *_score_files(workspace),
                     _strays(workspace),
-                    *_artefacts(workspace, progress),
+                    *_artefacts(workspace),
                 ]
             return found
     except WorldFailed as error:
@@ -125,7 +124,7 @@ def _ledger(workspace: Workspace) -> Finding:
     return Finding("ledger", answer == "ok", f"{name}: {answer}", REBUILD)
 
 
-def _artefacts(workspace: Workspace, progress: Progress | None) -> list[Finding]:
+def _artefacts(workspace: Workspace) -> list[Finding]:
     """Every artefact that the ledger names, byte for byte; results of stages that are gone are made again."""
     references = find_references(workspace.ledger)
     named = dict(sorted(references.named.items()))
@@ -142,8 +141,8 @@ def _artefacts(workspace: Workspace, progress: Progress | None) -> list[Finding]
         except (SeqclsError, OSError) as error:
             remedy = remedies.get((kind, digest), remedy_of(kind))
             findings.append(Finding(f"{kind} {digest[:12]} of {why}", False, _without_remedy(error), remedy))
-        if progress:
-            progress(number, len(named))
+        detail = f"{number} of {len(named)} artefacts"
+        workspace.listener.progress(Progress("verify", number, len(named), detail))
     counts = ", ".join(f"{count} {kind}" for kind, count in sorted(whole.items())) or "none yet"
     return [Finding("artefacts", True, f"whole: {counts}"), *findings]
 

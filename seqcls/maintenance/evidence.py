@@ -6,12 +6,12 @@ In: a store. Out: `Evidence`: versions and scored chunks, each from a verified m
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
 from seqcls.errors import SeqclsError
 from seqcls.ledger.sightings import Sighting
+from seqcls.listener import Listener
 from seqcls.registry.journal import KIND as MOVE
 from seqcls.registry.journal import JournalEntry, read_move
 from seqcls.registry.versions import HEADLINE
@@ -35,11 +35,11 @@ class Evidence:
     unusable: list[str] = field(default_factory=list)
 
 
-def gather(store: ArtefactStore, tell: Callable[[str], None]) -> Evidence:
+def gather(store: ArtefactStore, listener: Listener) -> Evidence:
     """Read and verify every evaluation, every chunk of scores, every move of an alias and every record of names."""
     evidence = Evidence()
     found = [ref for ref in store.all() if ref.kind in ("evaluation", "scores", MOVE, SIGHTINGS)]
-    tell(f"reading {len(found)} artefacts")
+    listener.note(f"reading {len(found)} artefacts")
     for ref in found:
         try:
             manifest = verify(ref)

@@ -12,7 +12,6 @@ import os
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +21,7 @@ from seqcls.config import LoadedPipeline, load_pipeline
 from seqcls.errors import Corrupted
 from seqcls.ledger.database import LEDGER, Database, open_database, open_file
 from seqcls.ledger.schema import alias_changes, aliases, chunks, inputs, models
+from seqcls.listener import Listener
 from seqcls.maintenance.evidence import Evidence, Version, gather, number_versions
 from seqcls.maintenance.restored_chunks import add_chunks, rescored_with_of
 from seqcls.maintenance.restored_names import restore_names
@@ -32,27 +32,25 @@ from seqcls.store.durable import fsync_folder
 from seqcls.store.failpoints import failpoint
 from seqcls.workspace import output_folder
 
-Tell = Callable[[str], None]
 
-
-def repair(config: Path, tell: Tell) -> None:
+def repair(config: Path, listener: Listener) -> None:
     """Rebuild the ledger of a pipeline's store, or add to it what it does not know."""
     loaded = load_pipeline(config)
     path = loaded.store / LEDGER
-    evidence = gather(ArtefactStore(loaded.store), tell)
+    evidence = gather(ArtefactStore(loaded.store), listener)
     output = output_folder(config)
     if loaded.pipeline.ledger_env or is_whole(path):
         database = open_database(loaded.store, loaded.pipeline.ledger_env, rebuild=True)
         try:
-            _fill(database, evidence, loaded, output, tell)
+            _fill(database, evidence, loaded, output, listener)
         finally:
             database.close()
         return
     if path.exists():
-        tell(f"the ledger is damaged; it is kept as {_save(path).name}")
+        listener.note(f"the ledger is damaged; it is kept as {_save(path).name}")
     else:
-        tell("the ledger is gone")
-    _rebuild(path, evidence, loaded, output, tell)
+        listener.note("the ledger is gone")
+    _rebuild(path, evidence, loaded, output, listener)
 
 
 def is_whole(path: Path) -> bool:
@@ -87,14 +85,14 @@ def _save(path: Path) -> Path:
     return kept
 
 
-def _rebuild(path: Path, evidence: Evidence, loaded: LoadedPipeline, output: Path, tell: Tell) -> None:
+def _rebuild(path: Path, evidence: Evidence, loaded: LoadedPipeline, output: Path, listener: Listener) -> None:
     """Build the new ledger under another name, then put it in place."""
     fresh = path.with_name(f"{path.name}.rebuilding")
     for leftover in _files(fresh):
         leftover.unlink()
     database = open_file(fresh)
     try:
-        _fill(database, evidence, loaded, output, tell)
+        _fill(database, evidence, loaded, output, listener)
     finally:
         database.close()  # SQLite writes its log into the file and removes it
     failpoint("ledger_rebuilt")
@@ -108,7 +106,7 @@ def _files(path: Path) -> list[Path]:
     return [item for item in (path, *(path.with_name(path.name + end) for end in ("-wal", "-shm"))) if item.exists()]
 
 
-def _fill(database: Database, evidence: Evidence, loaded: LoadedPipeline, output: Path, tell: Tell) -> None:
+def _fill(database: Database, evidence: Evidence, loaded: LoadedPipeline, output: Path, listener: Listener) -> None:
     """Add what is missing, in one transaction."""
     numbers = number_versions(evidence)
 
@@ -124,9 +122,9 @@ def _fill(database: Database, evidence: Evidence, loaded: LoadedPipeline, output
         return [f"added {added} versions, {scored} scored chunks", *names, *restored, *champions]
 
     for line in database.transact(work):
-        tell(line)
+        listener.note(line)
     for line in evidence.unusable:
-        tell(f"not usable: {line}")
+        listener.note(f"not usable: {line}")
 
 
 def _add_models(connection: Connection, evidence: Evidence, numbers: dict[Version, int]) -> int:

@@ -8,7 +8,6 @@ same rows, seed, torch and thread count give the same bits.
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -21,8 +20,7 @@ from seqcls.arrays import Floats, Integers
 from seqcls.data.batch import Batch
 from seqcls.data.encoded_split import EncodedSplit
 from seqcls.encoders.spec import InputSpec
-
-Tell = Callable[[int, int], None]
+from seqcls.listener import SILENT, Listener
 
 
 @dataclass(frozen=True)
@@ -36,8 +34,8 @@ class FitRows:
     weights: Floats
     """(N,) how much each training row counts, mean 1; all 1 unless train.balance = "weights"."""
     seed: int
-    tell: Tell
-    """Called as tell(done, of) now and then, so that progress moves; units are the family's own."""
+    listener: Listener = SILENT
+    """Hears now and then how far the fit has come, in the family's own unit."""
 
 
 @dataclass(frozen=True)

@@ -7,7 +7,7 @@ claimed at its turn; only the next one is read meanwhile.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Generator, Iterator
+from collections.abc import Generator, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -30,6 +30,7 @@ from seqcls.ledger.chunks import (
     superseded,
 )
 from seqcls.ledger.models import ModelVersion
+from seqcls.listener import Progress
 from seqcls.registry.versions import champion
 from seqcls.scoring.abstaining import least_confidence
 from seqcls.scoring.days import day_of_input
@@ -86,7 +87,6 @@ def score_input(
     row: Row[Any],
     scorers: ScorerCache,
     run_id: str,
-    progress: Callable[[int], None] | None = None,
 ) -> ScoredInput:
     """Score the chunks of an opened input, or of its re-scoring, that nobody has done or holds."""
     name, digest, rescored_with = workspace.pipeline.name, row.input_digest, row.rescored_with
@@ -114,8 +114,10 @@ def score_input(
                 held += 1
                 continue
             scored_now += result.scored + result.abstained
-            if progress:
-                progress(result.rows_in)
+            committed = min((number + 1) * row.chunk_rows, manifest["meta"]["rows_in"])
+            workspace.listener.progress(
+                Progress("score", committed, manifest["meta"]["rows_in"], f"{row.name}: {committed} rows committed")
+            )
     return _close(workspace, row, manifest["meta"]["rows_in"], complete=held == 0, scored_now=scored_now)
 
 

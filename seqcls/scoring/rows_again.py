@@ -16,6 +16,7 @@ from sqlalchemy import Row
 
 from seqcls.errors import Corrupted, DataRefused
 from seqcls.ledger.chunks import chunks_by
+from seqcls.listener import SILENT
 from seqcls.scoring.arrivals import NewFile, list_files
 from seqcls.stages import ingest_files, validate_stage
 from seqcls.store.artefacts import Ref, read_manifest
@@ -74,7 +75,7 @@ def _fixed_rows(workspace: Workspace, row: Row[Any], version: int, without: str)
 
 def _made_again(workspace: Workspace, row: Row[Any], places: Places) -> Iterable[Ref]:
     for table in _tables_of(workspace, row.input_digest):
-        yield validate_stage(workspace, table, labelled=False).ref
+        yield validate_stage(workspace.with_listener(SILENT), table, labelled=False).ref
     place = places.by_digest.get(row.input_digest)
     if place is not None:
         yield check_file(workspace, NewFile(name=row.name, path=str(place.path), digest=place.digest, size=place.size))
@@ -92,5 +93,6 @@ def _tables_of(workspace: Workspace, input_digest: str) -> Iterable[Ref]:
 
 def check_file(workspace: Workspace, file: NewFile) -> Ref:
     """One file -> its `checked` rows."""
-    table = ingest_files(workspace, [file.as_input()], labelled=False)
-    return validate_stage(workspace, table.ref, labelled=False).ref
+    silent = workspace.with_listener(SILENT)
+    table = ingest_files(silent, [file.as_input()], labelled=False)
+    return validate_stage(silent, table.ref, labelled=False).ref

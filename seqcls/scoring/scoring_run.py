@@ -8,13 +8,11 @@ road: a `ScoreRequest` says what is asked for.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Row
 
-from seqcls.display import harmless
 from seqcls.errors import BudgetExceeded, CheckBroken, Corrupted, DataRefused, NotEnough
 from seqcls.ledger.chunks import list_inputs
 from seqcls.ledger.stages import new_run_id
@@ -105,12 +103,9 @@ def prepare(workspace: Workspace, discovery: Discovery) -> Prepared:
     return prepare_new(workspace, discovery)
 
 
-def score_prepared(
-    workspace: Workspace, prepared: Prepared, run_id: str, progress: Callable[[int], None] | None = None
-) -> ScoringRun:
+def score_prepared(workspace: Workspace, prepared: Prepared, run_id: str) -> ScoringRun:
     """Score every prepared input, chunk by chunk: new ones with the champion, old ones with the version asked for."""
     started = time.perf_counter()
-    progress = harmless(progress, "the progress of scoring")
     again = prepared.rescored_with
     version = find_version(workspace, again) if again else None
     rows = {row.input_digest: row for row in list_inputs(workspace.ledger, workspace.pipeline.name, again)}
@@ -120,7 +115,7 @@ def score_prepared(
     too_many: list[Refusal | None] = []
     for digest in prepared.inputs:
         try:
-            results.append(score_input(workspace, rows[digest], scorers, run_id, progress))
+            results.append(score_input(workspace, rows[digest], scorers, run_id))
             too_many.append(over_budget(workspace, rows[digest], results[-1]))
         except NotEnough as error:
             short.append((rows[digest], error))

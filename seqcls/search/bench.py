@@ -1,4 +1,4 @@
-"""What the steps of a search share: its folder, its finished trials, its clock, whom to tell.
+"""What the steps of a search share: its folder, its finished trials, its clock, its listener.
 
 In: a candidate, folds, an epoch. Out: the candidate with new trials. Promise: what stops a candidate is written down as
 its state and stops no other; only the linear baseline must be judged, whatever the clock says.
@@ -6,19 +6,16 @@ its state and stops no other; only the linear baseline must be judged, whatever 
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass, replace
 from pathlib import Path
 
 from seqcls.config.pipeline import Pipeline
 from seqcls.errors import ConfigRefused, DataRefused
+from seqcls.listener import Listener, Progress
 from seqcls.search.candidate import Candidate
 from seqcls.search.clock import Clock, TimeIsUp
 from seqcls.search.folds import Judging
 from seqcls.search.trial import TrialStore, run_trial
-from seqcls.training.monitor import Progress, ProgressCall
-
-Tell = Callable[[str], None]
 
 
 @dataclass
@@ -29,24 +26,27 @@ class Bench:
     root: Path
     trials: TrialStore
     clock: Clock
-    progress: ProgressCall | None
-    tell: Tell
+    listener: Listener
     fitting: float = 0.0
     """Seconds of the slowest fit on one fold: training it again takes as long."""
 
-    def watch(self, label: str, *, patient: bool = False) -> ProgressCall:
-        """Progress of a trial under its name; it also watches the clock."""
 
-        def call(progress: Progress) -> None:
-            if self.progress:
-                self.progress(replace(progress, trial=label))
-            try:
-                self.clock.check()
-            except TimeIsUp:
-                if not patient:
-                    raise
+@dataclass(frozen=True)
+class TrialListener(Listener):
+    """Passes on the progress of a trial under its name, and ends the trial when the time is up."""
 
-        return call
+    bench: Bench
+    trial: str
+    patient: bool = False
+    """Whether the trial goes on after the time is up."""
+
+    def progress(self, at: Progress) -> None:
+        self.bench.listener.progress(replace(at, trial=self.trial))
+        try:
+            self.bench.clock.check()
+        except TimeIsUp:
+            if not self.patient:
+                raise
 
 
 def try_candidate(bench: Bench, candidate: Candidate, judging: Judging, epochs: int) -> None:
@@ -55,8 +55,8 @@ def try_candidate(bench: Bench, candidate: Candidate, judging: Judging, epochs: 
     try:
         for number, fold in enumerate(judging.folds, start=1):
             label = f"{candidate.name}, fold {number} of {len(judging.folds)}" if judging.crossed else candidate.name
-            watch = bench.watch(label, patient=candidate.preset.linear)
-            trials.append(run_trial(candidate.pipeline, fold, epochs, bench.trials, watch))
+            listener = TrialListener(bench, label, patient=candidate.preset.linear)
+            trials.append(run_trial(candidate.pipeline, fold, epochs, bench.trials, listener))
             bench.clock.write()
     except TimeIsUp:
         candidate.state = "stopped: the budget was spent" if candidate.scores else "not tried: the budget was spent"
@@ -72,7 +72,7 @@ def try_candidate(bench: Bench, candidate: Candidate, judging: Judging, epochs: 
     candidate.state = "finished" if all(trial.facts.finished for trial in trials) else "running"
     reached = max(trial.facts.epochs for trial in trials)
     after = "" if candidate.preset.is_fitted else f" after {reached} of {candidate.most_epochs} epochs"
-    bench.tell(
+    bench.listener.note(
         f"auto: {candidate.name}: {bench.pipeline.promote.compare} {candidate.score:.4f}{after}, "
         f"{candidate.seconds:.1f} s; {bench.clock.left:.0f} s left"
     )

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 
 from seqcls.errors import ConfigRefused
-from seqcls.search.bench import Bench
+from seqcls.search.bench import Bench, TrialListener
 from seqcls.search.candidate import Candidate
 from seqcls.search.encodings import Encodings
 from seqcls.search.folds import Cut, Judging, judge_by_validation, make_folds, possible_cuts, worth_folding
@@ -65,7 +65,9 @@ def _affordable(bench: Bench, encoded: Encodings, candidates: list[Candidate], c
     """By the measured speeds; what the baseline takes is tried on the whole training split."""
     fitted = [one for one in candidates if one.preset.is_fitted]
     whole = judge_by_validation(encoded, "").folds[0]
-    trials = [run_trial(one.pipeline, whole, 1, bench.trials, bench.watch(one.name, patient=True)) for one in fitted]
+    trials = [
+        run_trial(one.pipeline, whole, 1, bench.trials, TrialListener(bench, one.name, patient=True)) for one in fitted
+    ]
     each = sum(trial.facts.seconds for trial in trials)
     for cut in possible_cuts(encoded.own):
         left = MOST_SHARE * bench.clock.left - each * (cut.folds + 1)

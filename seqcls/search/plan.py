@@ -107,7 +107,7 @@ def seconds_an_epoch(pipeline: Pipeline, encoded: Ref, store: ArtefactStore, mos
     """(seconds, steps) of an epoch, measured on some steps of a network that is thrown away, the first not counted."""
     device = choose_device()
     with reproducible(pipeline.seed, threads_of(pipeline.train), device):
-        run = Run(encoded, pipeline, device, checkpoints.folder_of(store, encoded, pipeline) / "probe", None)
+        run = Run(encoded, pipeline, device, checkpoints.folder_of(store, encoded, pipeline) / "probe")
         run.model.train()
         began = first = time.perf_counter()
         rows = counted = 0

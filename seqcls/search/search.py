@@ -18,7 +18,8 @@ from pathlib import Path
 from seqcls.config.base import duration_seconds
 from seqcls.config.pipeline import Pipeline, content_key
 from seqcls.evaluation.tried import FILE, Search, read_search
-from seqcls.search.bench import Bench, Tell, try_candidate
+from seqcls.listener import SILENT, Listener
+from seqcls.search.bench import Bench, try_candidate
 from seqcls.search.candidate import Candidate, make_candidate, pin
 from seqcls.search.clock import Clock
 from seqcls.search.deciding import decide, time_for_whole
@@ -33,7 +34,6 @@ from seqcls.store.durable import replace_text
 from seqcls.store.failpoints import failpoint
 from seqcls.training import checkpoints
 from seqcls.training.alone import TrainResult
-from seqcls.training.monitor import ProgressCall
 from seqcls.training.train import train
 
 EncodeFor = Callable[[Pipeline], Ref]
@@ -44,20 +44,20 @@ VERSION = 5
 
 def train_best(
     encoded: Ref, pipeline: Pipeline, store: ArtefactStore, encode_for: EncodeFor, *,
-    progress: ProgressCall | None = None, tell: Tell | None = None,
+    listener: Listener = SILENT,
 ) -> TrainResult:  # fmt: skip
     """Search, then train what was chosen; the caller calls `clear` once the model is recorded."""
-    found = search(encoded, pipeline, store, encode_for, progress=progress, tell=tell)
+    found = search(encoded, pipeline, store, encode_for, listener=listener)
     chosen = chosen_pipeline(found, pipeline)
     _take_over_checkpoints(encoded, pipeline, chosen, store)
     as_it_is = (chosen.encode, chosen.split) == (pipeline.encode, pipeline.split)
     rows = encoded if as_it_is else encode_for(chosen)
-    return train(rows, chosen, store, progress=progress, attached={FILE: found.model_dump(mode="json")})
+    return train(rows, chosen, store, listener=listener, attached={FILE: found.model_dump(mode="json")})
 
 
 def search(
     encoded: Ref, pipeline: Pipeline, store: ArtefactStore, encode_for: EncodeFor, *,
-    progress: ProgressCall | None = None, tell: Tell | None = None,
+    listener: Listener = SILENT,
 ) -> Search:  # fmt: skip
     """Try the candidates of a pipeline; what was decided once is read back."""
     root = folder_of(encoded, pipeline, store)
@@ -66,12 +66,12 @@ def search(
         return known
     root.mkdir(parents=True, exist_ok=True, mode=0o700)
     clock = Clock(root / "clock.json", duration_seconds(pipeline.train.budget))
-    bench = Bench(pipeline, root, TrialStore(ArtefactStore(root)), clock, progress, tell or _silent)
+    bench = Bench(pipeline, root, TrialStore(ArtefactStore(root)), clock, listener)
     candidates = [make_candidate(preset, pipeline) for preset in presets_for(pipeline)]
     encodings = Encodings(encoded, {content_key(one.encode): encode_for(one) for one in encodings_beside(pipeline)})
     costs = measure_speeds(bench, encodings, candidates)
     judging = choose_judging(bench, encodings, candidates, costs)
-    bench.tell(f"auto: {len(candidates)} candidates, {judging.why}")
+    bench.listener.note(f"auto: {len(candidates)} candidates, {judging.why}")
     fitted = [candidate for candidate in candidates if candidate.preset.is_fitted]
     for candidate in fitted:
         try_candidate(bench, candidate, judging, 1)
@@ -83,7 +83,7 @@ def search(
     found = _with_whole(found, next(one for one in tried if one.name == found.chosen), bench, encoded, encode_for)
     replace_text(root / FILE, found.model_dump_json(indent=1))
     failpoint("search_decided")
-    bench.tell(f"auto: {found.chosen} was chosen: {found.why}")
+    bench.listener.note(f"auto: {found.chosen} was chosen: {found.why}")
     return found
 
 
@@ -148,7 +148,3 @@ def _take_over_checkpoints(encoded: Ref, pipeline: Pipeline, chosen: Pipeline, s
     if begun.is_dir() and not target.is_dir():
         target.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
         os.replace(begun, target)
-
-
-def _silent(_line: str) -> None:
-    """Tell nobody."""

@@ -20,13 +20,13 @@ from pydantic import BaseModel, ConfigDict
 
 from seqcls.config.pipeline import Pipeline, content_key
 from seqcls.data.encoded_split import EncodedSplit
+from seqcls.listener import Listener
 from seqcls.models.package import run_network
 from seqcls.search.folds import Fold
 from seqcls.store.artefacts import ArtefactStore, Ref, write_json
 from seqcls.store.failpoints import failpoint
 from seqcls.training.alone import begin
 from seqcls.training.epochs import VALID_BATCH
-from seqcls.training.monitor import ProgressCall
 from seqcls.training.seeding import choose_device, reproducible, threads_of
 
 Logits = npt.NDArray[np.float32]
@@ -89,14 +89,14 @@ def trial_key(pipeline: Pipeline, fold: Fold, epochs: int) -> str:
     )
 
 
-def run_trial(pipeline: Pipeline, fold: Fold, epochs: int, trials: TrialStore, progress: ProgressCall | None) -> Trial:
+def run_trial(pipeline: Pipeline, fold: Fold, epochs: int, trials: TrialStore, listener: Listener) -> Trial:
     """Train up to `epochs` (or the end), score, commit; a trial that is known is not done again."""
     key = trial_key(pipeline, fold, epochs)
     if key in trials.known:
         return trials.known[key]
     began, device, encoded = time.perf_counter(), choose_device(), fold.encoded.of(pipeline.encode)
     with reproducible(pipeline.seed, threads_of(pipeline.train), device):
-        run = begin(encoded, pipeline, trials.store, device, progress)
+        run = begin(encoded, pipeline, trials.store, device, listener)
         while not run.finished and run.state.epoch < epochs:
             run.next_epoch()
         run.model.load_state_dict(run.best)

@@ -12,7 +12,7 @@ from __future__ import annotations
 import hashlib
 import shutil
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 
 import torch
@@ -23,6 +23,7 @@ from seqcls.data.encoded_split import ENCODER_FILE, EncodedSplit
 from seqcls.distributed.process_group import ALONE, Team
 from seqcls.errors import ConfigRefused
 from seqcls.kernels.freed_memory import keep_freed_memory
+from seqcls.listener import Listener
 from seqcls.models.package import (
     FORMAT_VERSION,
     ModelManifest,
@@ -35,7 +36,6 @@ from seqcls.store.artefacts import ArtefactStore, Ref, write_json
 from seqcls.training import checkpoints
 from seqcls.training.epochs import VALID_BATCH, Run
 from seqcls.training.fit import Fit
-from seqcls.training.monitor import ProgressCall
 from seqcls.training.seeding import choose_device, reproducible, threads_of
 from seqcls.training.temperature import fit_temperature
 
@@ -57,9 +57,8 @@ def train_here(
     encoded: Ref,
     pipeline: Pipeline,
     store: ArtefactStore,
-    progress: ProgressCall | None,
+    listener: Listener,
     attached: Mapping[str, object],
-    tell: Callable[[str], None] | None,
     team: Team = ALONE,
 ) -> TrainResult:
     """Train in this process, alone or as one of a team; the first of a team publishes."""
@@ -67,14 +66,15 @@ def train_here(
     keep_freed_memory()
     device = team.device or choose_device()
     with reproducible(pipeline.seed, threads_of(pipeline.train), device):
-        run = begin(encoded, pipeline, store, device, progress, team)
-        if tell is not None:
-            for line in _notes(run):
-                tell(line)
+        run = begin(encoded, pipeline, store, device, listener, team)
+        for line in _notes(run):
+            listener.note(line)
         while not run.finished:
             run.next_epoch()
-        if tell is not None and is_busy(waited := watch.waited()):
-            tell(f"training took longer: the machine was busy, threads waited for a processor {waited:.0%} of the time")
+        if is_busy(waited := watch.waited()):
+            listener.note(
+                f"training took longer: the machine was busy, threads waited for a processor {waited:.0%} of the time"
+            )
         if team.size > 1:
             team.check_same_weights(weights_bytes(tensors) for tensors in (run.model.state_dict(), run.best))
         ref = _publish(run, encoded, pipeline, store, attached) if team.is_first else None
@@ -96,13 +96,13 @@ def begin(
     pipeline: Pipeline,
     store: ArtefactStore,
     device: torch.device,
-    progress: ProgressCall | None,
+    listener: Listener,
     team: Team = ALONE,
 ) -> Run | Fit:
     """Epochs for networks that learn by gradients, one fit for the other families; checkpoints are in `store`."""
     if isinstance(pipeline.model, FittedConfig):
-        return Fit(encoded, pipeline, device, progress)
-    return Run(encoded, pipeline, device, checkpoints.folder_of(store, encoded, pipeline), progress, team)
+        return Fit(encoded, pipeline, device, listener)
+    return Run(encoded, pipeline, device, checkpoints.folder_of(store, encoded, pipeline), listener, team)
 
 
 def _publish(

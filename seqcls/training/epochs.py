@@ -8,6 +8,7 @@ its share of each.
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable
 from dataclasses import asdict
@@ -21,6 +22,7 @@ from seqcls.data.batch import Batch
 from seqcls.data.batches import Batches
 from seqcls.data.encoded_split import NO_LABEL, EncodedSplit, read_inputs
 from seqcls.distributed.process_group import ALONE, Team
+from seqcls.listener import SILENT, Listener, Progress
 from seqcls.models import build_model
 from seqcls.store.artefacts import Ref
 from seqcls.store.failpoints import failpoint
@@ -28,7 +30,7 @@ from seqcls.training import checkpoints
 from seqcls.training.averaging import WeightAverage
 from seqcls.training.checkpoints import TrainingState
 from seqcls.training.imbalance import class_weights, loss_shift, loss_weights
-from seqcls.training.monitor import EpochRecord, Figures, LossSums, Progress, ProgressCall, figures, is_better, watched
+from seqcls.training.monitor import EpochRecord, Figures, LossSums, figures, is_better, watched
 from seqcls.training.optimisation import Objective, Optimiser, learning_rate_at
 from seqcls.training.precision import in_precision, usable_precision
 from seqcls.training.rows import check_rows
@@ -78,10 +80,10 @@ class Run:
         pipeline: Pipeline,
         device: torch.device,
         folder: Path,
-        progress: ProgressCall | None,
+        listener: Listener = SILENT,
         team: Team = ALONE,
     ) -> None:
-        self.config, self.device, self.folder, self.progress = pipeline.train, device, folder, progress
+        self.config, self.device, self.folder, self.listener = pipeline.train, device, folder, listener
         self.team = team
         self.inputs, self.labels = read_inputs(encoded.folder)
         train_rows, valid_rows = EncodedSplit.open(encoded, "train"), EncodedSplit.open(encoded, "valid")
@@ -145,10 +147,10 @@ class Run:
         self.end_epoch(sums.mean, *self.measure())
 
     def tick(self, sums: LossSums, now: float, rows: int, seconds: float) -> None:
-        """A few times a second: read the losses, tell the progress; when it is time, write a checkpoint."""
+        """A few times a second: read the losses, report the progress; when it is time, write a checkpoint."""
         sums.settle()
         self.ticked = now
-        self.report(sums.rows, sums.mean, rows / max(seconds, 1e-9), epoch_ended=False)
+        self.report(self.state.epoch + sums.rows / len(self.train_batches.split), sums.mean, rows / max(seconds, 1e-9))
         if self.team.agreed(now - self.saved >= self.config.checkpoint_seconds):
             self.state.step, self.state.loss_sum, self.state.rows = sums.step, sums.total, sums.rows
             self.save()
@@ -183,27 +185,13 @@ class Run:
             self.state.stale += 1
         failpoint("epoch_ended")
         self.save()
-        done = len(self.train_batches.split)
-        self.report(done, train_loss, self.rows / max(self.seconds, 1e-9), epoch_ended=True)
+        self.report(self.state.epoch, train_loss, self.rows / max(self.seconds, 1e-9))
 
-    def report(self, rows_done: int, train_loss: float, rows_per_second: float, *, epoch_ended: bool) -> None:
-        if self.progress is None:
-            return
-        last = self.state.history[-1] if self.state.history else None
-        self.progress(
-            Progress(
-                epoch=self.state.epoch + (not epoch_ended),
-                epochs=self.config.epochs,
-                rows_done=rows_done,
-                rows_total=len(self.train_batches.split),
-                rows_per_second=rows_per_second,
-                train_loss=train_loss,
-                valid_loss=last.valid_loss if last else None,
-                monitor=watched(last, self.config.monitor) if last else None,
-                best=self.state.best,
-                epoch_ended=epoch_ended,
-            )
-        )
+    def report(self, epochs_done: float, train_loss: float, rows_per_second: float) -> None:
+        best = "" if self.state.best is None else f", best {self.state.best:.4f}"
+        where = f"epoch {max(math.ceil(epochs_done), 1)}/{self.config.epochs}, loss {train_loss:.4f}{best}"
+        detail = f"{where}, {rows_per_second:.0f} rows/s"
+        self.listener.progress(Progress("train", epochs_done, self.config.epochs, detail))
 
     def save(self) -> None:
         """Commit where the run stands; the best weights are left out while they are those judged last."""

@@ -9,7 +9,6 @@ held-out answers, a temperature fitted on them (Guo et al. 2017) turns its decis
 
 from __future__ import annotations
 
-import math
 import time
 from dataclasses import asdict
 
@@ -23,6 +22,7 @@ from seqcls.arrays import Floats, Integers
 from seqcls.config.pipeline import Pipeline
 from seqcls.data.encoded_split import EncodedSplit, read_inputs
 from seqcls.errors import DataRefused
+from seqcls.listener import Listener, Progress
 from seqcls.models import build_model
 from seqcls.models.fitted import FitRecord, FitRows, FittedNetwork
 from seqcls.models.network import BothStrands
@@ -32,7 +32,7 @@ from seqcls.store.failpoints import failpoint
 from seqcls.training.checkpoints import TrainingState
 from seqcls.training.epochs import TICK_SECONDS, VALID_BATCH
 from seqcls.training.imbalance import class_weights
-from seqcls.training.monitor import EpochRecord, Progress, ProgressCall, figures
+from seqcls.training.monitor import EpochRecord, figures
 from seqcls.training.precision import Precision
 from seqcls.training.rows import check_rows
 from seqcls.training.temperature import fit_temperature
@@ -41,8 +41,8 @@ from seqcls.training.temperature import fit_temperature
 class Fit:
     """Everything that a family learns, learnt in one call; `next_epoch` is called once."""
 
-    def __init__(self, encoded: Ref, pipeline: Pipeline, device: torch.device, progress: ProgressCall | None) -> None:
-        self.config, self.device, self.progress, self.seed = pipeline.train, device, progress, pipeline.seed
+    def __init__(self, encoded: Ref, pipeline: Pipeline, device: torch.device, listener: Listener) -> None:
+        self.config, self.device, self.listener, self.seed = pipeline.train, device, listener, pipeline.seed
         self.inputs, self.labels = read_inputs(encoded.folder)
         self.train_rows, self.valid_rows = EncodedSplit.open(encoded, "train"), EncodedSplit.open(encoded, "valid")
         self.model = build_model(pipeline.model, self.inputs, len(self.labels)).to(device)
@@ -78,15 +78,15 @@ class Fit:
         self.check_finite()
         record = self.measure(found)
         failpoint("epoch_ended")
-        self.state = TrainingState(epoch=1, best=record.valid_loss, best_epoch=1, history=[record])
-        self.report(self.rows, record, epoch_ended=True)
+        self.at = TrainingState(epoch=1, best=record.valid_loss, best_epoch=1, history=[record])
+        self.report(1.0, f"fitted, loss {record.valid_loss:.4f}")
 
     def fit(self) -> FitRecord:
         """Fit the network, and turn its decisions into probabilities by what it says of rows held out."""
         assert isinstance(self.network, FittedNetwork)
         known = self.train_rows.labels
         found = self.network.fit(
-            FitRows(self.train_rows, self.valid_rows, self.inputs, self.weights[known], self.seed, self.tell)
+            FitRows(self.train_rows, self.valid_rows, self.inputs, self.weights[known], self.seed, _Steps(self))
         )
         if found.held_out is None:
             return found
@@ -122,28 +122,24 @@ class Fit:
         losses = F.cross_entropy(torch.from_numpy(logits), torch.from_numpy(labels), reduction="none").double().numpy()
         return float((losses * self.weights[labels]).mean())
 
-    def tell(self, done: int, of: int) -> None:
-        """From within a fit: how far it is; shown in rows a few times a second."""
+    def step(self, share: float) -> None:
+        """From within a fit: the share that is done, shown a few times a second."""
         failpoint("step_ended")
         if time.perf_counter() - self.ticked >= TICK_SECONDS:
             self.ticked = time.perf_counter()
-            self.report(len(self.train_rows) * done // max(of, 1), None, epoch_ended=False)
+            self.report(share, "being fitted")
 
-    def report(self, rows_done: int, record: EpochRecord | None, *, epoch_ended: bool) -> None:
-        if self.progress is None:
-            return
+    def report(self, share: float, what: str) -> None:
         seconds = self.seconds or time.perf_counter() - self.began
-        self.progress(
-            Progress(
-                epoch=1,
-                epochs=1,
-                rows_done=rows_done,
-                rows_total=len(self.train_rows),
-                rows_per_second=rows_done / max(seconds, 1e-9),
-                train_loss=record.train_loss if record else math.nan,
-                valid_loss=record.valid_loss if record else None,
-                monitor=record.valid_loss if record else None,
-                best=record.valid_loss if record else None,
-                epoch_ended=epoch_ended,
-            )
-        )
+        speed = share * len(self.train_rows) / max(seconds, 1e-9)
+        self.listener.progress(Progress("train", share, 1.0, f"{what}, {speed:.0f} rows/s"))
+
+
+class _Steps(Listener):
+    """Hears from a family how far its fit has come, in the family's own unit."""
+
+    def __init__(self, fit: Fit) -> None:
+        self._fit = fit
+
+    def progress(self, at: Progress) -> None:
+        self._fit.step(at.done / max(at.total, 1.0))

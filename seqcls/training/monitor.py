@@ -1,8 +1,7 @@
-"""What is measured while training runs: losses, the figures of the validation split, progress for people."""
+"""What is measured while training runs: losses and the figures of the validation split."""
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -13,32 +12,6 @@ from torch import Tensor
 from seqcls.arrays import Integers
 from seqcls.distributed.process_group import ALONE, Team
 from seqcls.errors import DataRefused
-
-
-@dataclass(frozen=True)
-class Progress:
-    """Where training stands; `rows_done` of `rows_total` are those of this epoch."""
-
-    epoch: int
-    """From 1."""
-    epochs: int
-    rows_done: int
-    rows_total: int
-    rows_per_second: float
-    """Training rows a second since this process began."""
-    train_loss: float
-    """Mean over the rows of this epoch so far; not a number within a fit that has no epochs."""
-    valid_loss: float | None
-    monitor: float | None
-    """The watched figure of the last finished epoch."""
-    best: float | None
-    """The best of it so far."""
-    epoch_ended: bool
-    trial: str = ""
-    """Of a search: which candidate is being tried; empty while a model is trained."""
-
-
-ProgressCall = Callable[[Progress], None]
 
 
 class EpochRecord(BaseModel):

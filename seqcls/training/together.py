@@ -8,7 +8,7 @@ every process runs the whole command over one shared store; the first writes the
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,11 @@ from seqcls.config.pipeline import Pipeline
 from seqcls.distributed.process_group import Team
 from seqcls.distributed.ranks import launched_place
 from seqcls.errors import WorldFailed, first_line
+from seqcls.listener import SILENT, Listener, Progress
 from seqcls.store.artefacts import ArtefactStore, Ref
 from seqcls.store.memory import enough_memory
 from seqcls.training.alone import TrainResult, train_here
 from seqcls.training.members import Tell
-from seqcls.training.monitor import Progress, ProgressCall
 from seqcls.training.processes import work_together
 
 MEMBER = "seqcls.training.together:train_member"
@@ -35,21 +35,20 @@ def train_together(
     encoded: Ref,
     pipeline: Pipeline,
     store: ArtefactStore,
-    progress: ProgressCall | None,
+    listener: Listener,
     attached: Mapping[str, object],
-    tell: Callable[[str], None] | None,
 ) -> TrainResult:
     """Join the processes of a launcher, or start our own."""
     place = launched_place()
     if place is None:
-        return _train_in_processes(encoded, pipeline, store, progress, attached, tell)
+        return _train_in_processes(encoded, pipeline, store, listener, attached)
     from seqcls.training.joining import joined
 
     if place.rank > 0:
-        progress, tell = None, None
+        listener = SILENT
     try:
         with joined(place, None) as team:
-            return train_here(encoded, pipeline, store, progress, attached, tell, team)
+            return train_here(encoded, pipeline, store, listener, attached, team)
     except RuntimeError as error:
         if not is_of_the_connection(error):
             raise
@@ -70,9 +69,8 @@ def _train_in_processes(
     encoded: Ref,
     pipeline: Pipeline,
     store: ArtefactStore,
-    progress: ProgressCall | None,
+    listener: Listener,
     attached: Mapping[str, object],
-    tell: Callable[[str], None] | None,
 ) -> TrainResult:
     root = os.path.abspath(store.root)
     arguments = {
@@ -82,14 +80,27 @@ def _train_in_processes(
         "attached": dict(attached),
     }
 
-    def hear(subject: str, what: Any) -> None:
-        if progress is not None and subject == "progress":
-            progress(Progress(**what))
-        if tell is not None and subject == "said":
-            tell(what)
+    def receive(subject: str, what: Any) -> None:
+        if subject == "progress":
+            listener.progress(Progress(**what))
+        if subject == "note":
+            listener.note(what)
 
-    found = work_together(pipeline.train.processes, MEMBER, arguments, hear)
+    found = work_together(pipeline.train.processes, MEMBER, arguments, receive)
     return TrainResult(**{**found, "ref": store.ref("model", found["ref"]["digest"])})
+
+
+class ToParent(Listener):
+    """Of one of the processes: the parent shows what it hears."""
+
+    def __init__(self, tell: Tell) -> None:
+        self.tell = tell
+
+    def note(self, line: str) -> None:
+        self.tell("note", line)
+
+    def progress(self, at: Progress) -> None:
+        self.tell("progress", asdict(at))
 
 
 def train_member(
@@ -103,13 +114,7 @@ def train_member(
     """What each process does."""
     parsed = parse_pipeline(pipeline, "train.processes")
 
-    def progress(at: Progress) -> None:
-        tell("progress", asdict(at))
-
-    def said(line: str) -> None:
-        tell("said", line)
-
-    heard = (progress, said) if team.is_first else (None, None)
+    listener = ToParent(tell) if team.is_first else SILENT
     with enough_memory("stage train", "lower train.batch_size, encode.max_length or train.processes"):
-        result = train_here(Ref(**encoded), parsed, ArtefactStore(Path(root)), heard[0], attached, heard[1], team)
+        result = train_here(Ref(**encoded), parsed, ArtefactStore(Path(root)), listener, attached, team)
     return {**asdict(result), "ref": result.ref.model_dump()}

@@ -14,7 +14,7 @@ import pytest
 import seqcls.cli.train_and_score
 import seqcls.engines.races
 from seqcls.cli import main
-from seqcls.cli.progress import SCORING, Teller
+from seqcls.cli.progress import SCORING, TerminalListener
 from seqcls.engines.machine import this_machine
 from seqcls.engines.race import Lane, Race
 from seqcls.engines.races import ensure_race
@@ -91,9 +91,7 @@ def test_a_note_about_the_engine_is_a_line_and_the_night_is_published(
     command = nursery.run("score", config)
     assert command.status == 0, command.text
     assert "Traceback" not in command.text
-    assert [
-        line for line in command.text.splitlines() if line.startswith("  engine     torch scores: ") and note in line
-    ]
+    assert [line for line in command.text.splitlines() if line.startswith(" " * 13 + "torch scores: ") and note in line]
     assert count_final(config) == Books()
     assert list((config.parent / "scores").rglob("part-*.parquet"))
 
@@ -157,16 +155,15 @@ def test_a_display_that_fails_is_one_line_and_the_night_is_published(
     def fail(*_: object) -> None:
         raise ValueError("tuple.index(x): x not in tuple")
 
-    for name in ("stage", "rows", "_spin", "_stop"):
-        monkeypatch.setattr(Teller, name, fail)
+    for name in ("stage", "progress", "_spin", "_stop"):
+        monkeypatch.setattr(TerminalListener, name, fail)
     monkeypatch.setattr("seqcls.messages.after_scoring", fail)
     assert main(["score", str(config)]) == 0
     said = capfd.readouterr().err.splitlines()
     reason = "could not be shown (ValueError: tuple.index(x): x not in tuple); the run goes on"
     assert [line for line in said if "could not" in line] == [
         f"seqcls: the progress {reason}",
-        f"seqcls: a line of progress {reason}",
-        f"seqcls: the progress of scoring {reason}",
+        f"seqcls: the progress {reason}",
         f"seqcls: the progress {reason}",
         f"seqcls: the last words of the run {reason}",
     ]
@@ -187,14 +184,13 @@ def test_a_display_that_fails_does_not_end_a_training(
     def fail(*_: object) -> None:
         raise KeyError("no such stage")
 
-    for name in ("stage", "epoch"):
-        monkeypatch.setattr(Teller, name, fail)
+    for name in ("stage", "note", "progress"):
+        monkeypatch.setattr(TerminalListener, name, fail)
     assert main(["train", str(config), "--json"]) == 0
     shown = capfd.readouterr()
     assert json.loads(shown.out)["model"] == "pairs@v1"
     assert [line.split(" could")[0] for line in shown.err.splitlines() if "KeyError" in line] == [
-        "seqcls: a line of progress",
-        "seqcls: the progress of training",
+        "seqcls: the progress",
     ]
 
 
@@ -214,7 +210,7 @@ def test_a_pipe_that_nobody_reads_does_not_end_the_night(trained: Path, copy: Ca
 
 
 def test_any_name_is_shown_as_it_is_and_what_comes_next_stays(capsys: pytest.CaptureFixture[str]) -> None:
-    with Teller(False, SCORING) as teller:
+    with TerminalListener(False, SCORING) as teller:
         teller.stage("score", "9 rows")
         teller.stage("engine", "torch scores: [bold]x[/bold] \x1b[31m" + "long " * 30)
         teller.stage("publish", "1 files")
@@ -230,7 +226,7 @@ def test_being_told_to_stop_is_no_failure_of_the_display(trained: Path, copy: Ca
         raise KeyboardInterrupt
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(Teller, "rows", stop)
+        patch.setattr(TerminalListener, "progress", stop)
         assert main(["score", str(config)]) == 130
     assert count_visible(config) == Books()
-    assert seqcls.cli.train_and_score.Teller is Teller
+    assert seqcls.cli.train_and_score.TerminalListener is TerminalListener

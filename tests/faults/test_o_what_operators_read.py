@@ -19,6 +19,7 @@ from seqcls.config.loading import parse_pipeline
 from seqcls.config.templates import template
 from seqcls.errors import BudgetExceeded, ConfigRefused
 from seqcls.evaluation.report.page import write_page
+from seqcls.listener import SILENT
 from seqcls.maintenance.evidence import gather
 from seqcls.messages import checks_table
 from seqcls.store.artefacts import ArtefactStore
@@ -259,7 +260,7 @@ def test_a_rebuilt_version_is_not_younger_than_its_scores(scored: Path, tmp_path
     store = Path(shutil.copytree(scored / "store", tmp_path / "store"))
     [manifest] = (store / "artefacts" / "evaluation").glob(f"*/{MANIFEST}")
     manifest.touch()
-    [version] = gather(ArtefactStore(store), lambda _line: None).versions.values()
+    [version] = gather(ArtefactStore(store), SILENT).versions.values()
     moves = [json.loads(path.read_bytes()) for path in (store / "artefacts" / "alias_move").glob(f"*/{MANIFEST}")]
     assert version["registered_at"] == min(move["meta"]["changed_at"] for move in moves) < manifest.stat().st_mtime
 

@@ -18,6 +18,7 @@ from seqcls.registry.versions import CHAMPION
 from seqcls.scoring.scoring_run import discover_new
 from seqcls.store.artefacts import file_digest
 from seqcls.workspace import open_workspace
+from tests.recorder import Recorder
 from tests.reliability.invariants import Books, count_final, count_ids, visible_files
 from tests.reliability.processes import Nursery
 from tests.road_data import write_rows
@@ -195,16 +196,16 @@ def test_a_postgresql_ledger_that_is_new_beside_old_scores_is_refused_and_filled
     config = copy(scored)
     before = known(config)["versions"]
     config.write_text('ledger_env = "LEDGER"\n' + config.read_text())
-    said: list[str] = []
+    heard = Recorder()
     with pgserver.get_server(tmp_path / "pg") as server:
         monkeypatch.setenv("LEDGER", server.get_uri())
         with pytest.raises(Corrupted, match="it was lost"), open_workspace(config):
             pass
-        repair(config, said.append)
+        repair(config, heard)
         with open_workspace(config) as workspace:
             rows = [(v.version, v.model_digest, v.evaluation_digest, v.inputs) for v in list_models(workspace.ledger)]
             assert rows == before
             assert len(done_chunks(workspace.ledger, "pairs")) == 3
             assert all(row.published for row in done_chunks(workspace.ledger, "pairs"))
             assert not discover_new(workspace).new
-    assert "added 1 versions, 3 scored chunks" in said
+    assert "added 1 versions, 3 scored chunks" in heard.notes

@@ -56,7 +56,7 @@ def test_what_is_a_half_life_old_counts_half() -> None:
 
 def started_run(store: Path, model: dict[str, Any], train: dict[str, Any]) -> Run:
     pipeline = make_pipeline(model, train)
-    return Run(make_encoded(store), pipeline, torch.device("cpu"), store / "checkpoints" / "run", None)
+    return Run(make_encoded(store), pipeline, torch.device("cpu"), store / "checkpoints" / "run")
 
 
 def weights_after_each_step(run: Run) -> list[dict[str, Tensor]]:

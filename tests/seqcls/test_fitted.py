@@ -26,8 +26,8 @@ from seqcls.models import FITTED, build_model
 from seqcls.models.fitted import FitRecord, FitRows, FittedNetwork
 from seqcls.models.package import load_model, predict_logits
 from seqcls.store.artefacts import ArtefactStore, verify
-from seqcls.training.monitor import Progress
 from seqcls.training.train import train
+from tests.recorder import Recorder
 from tests.seqcls.encoded_examples import SPECS, encoded_table, random_table, write_encoded
 from tests.seqcls.test_models import batch_of, row_alone
 from tests.seqcls.training_examples import LABELS, make_encoded
@@ -64,7 +64,7 @@ def fit(
     """Validation rows are the training rows, unless others are given."""
     network = build_model(config, spec, CLASSES)
     assert isinstance(network, FittedNetwork)
-    rows = FitRows(split, split if valid is None else valid, spec, np.ones(len(split)), seed, lambda done, of: None)
+    rows = FitRows(split, split if valid is None else valid, spec, np.ones(len(split)), seed)
     with torch.inference_mode():
         record = network.fit(rows)
     return network.eval(), record
@@ -147,8 +147,8 @@ def series_pipeline(train_settings: dict[str, Any] | None = None, seed: int = 0,
 
 def test_a_fitted_model_takes_the_road_of_a_run_of_one_epoch(tmp_path: Path) -> None:
     encoded = make_encoded(tmp_path, "missing")
-    seen: list[Progress] = []
-    result = train(encoded, series_pipeline(), ArtefactStore(tmp_path), progress=seen.append)
+    heard = Recorder()
+    result = train(encoded, series_pipeline(), ArtefactStore(tmp_path), listener=heard)
     manifest = verify(result.ref)
     assert manifest["meta"] | {"parameters": 0} == {"family": "rocket", "parameters": 0, "epochs": 1, "best_epoch": 1}
     [record] = json.loads((result.ref.folder / "history.json").read_text())
@@ -160,7 +160,8 @@ def test_a_fitted_model_takes_the_road_of_a_run_of_one_epoch(tmp_path: Path) -> 
     assert (logits.argmax(1).numpy() == valid.labels).mean() == pytest.approx(record["accuracy"])
     assert record["accuracy"] > 0.9
     assert record["train_loss"] < record["valid_loss"] < math.log(CLASSES) / 2
-    assert (seen[-1].rows_done, seen[-1].rows_total, seen[-1].epoch_ended) == (160, 160, True)
+    assert (heard.steps[-1].done, heard.steps[-1].total) == (1, 1)
+    assert heard.steps[-1].detail.startswith("fitted, loss ")
     assert result.rows == 160
 
 
@@ -190,6 +191,7 @@ from seqcls.store.artefacts import ArtefactStore
 from seqcls.training.train import train
 from tests.seqcls.test_fitted import series_pipeline
 from tests.seqcls.training_examples import make_encoded
+from tests.recorder import Recorder
 train(make_encoded(Path(sys.argv[1]), "values"), series_pipeline(), ArtefactStore(Path(sys.argv[1])))
 """
 

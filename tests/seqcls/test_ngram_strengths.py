@@ -42,7 +42,7 @@ def reviews(rows: int, seed: int = 0) -> tuple[EncodedSplit, EncodedSplit, Input
 
 def given(train: EncodedSplit, spec: InputSpec, valid: EncodedSplit | None = None, seed: int = 0) -> FitRows:
     nothing = train.take(np.arange(0))
-    return FitRows(train, nothing if valid is None else valid, spec, np.ones(len(train)), seed, lambda done, of: None)
+    return FitRows(train, nothing if valid is None else valid, spec, np.ones(len(train)), seed)
 
 
 def fit(rows: FitRows, config: NgramsModel = WORDS) -> tuple[Any, FitRecord]:

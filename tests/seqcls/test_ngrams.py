@@ -66,7 +66,7 @@ def fit(config: NgramsModel, split: EncodedSplit, spec: InputSpec, classes: int 
     network = model.network if isinstance(model, BothStrands) else model
     assert isinstance(network, NgramNetwork)
     with torch.inference_mode():
-        record = network.fit(FitRows(split, split, spec, np.ones(len(split)), 0, lambda done, of: None))
+        record = network.fit(FitRows(split, split, spec, np.ones(len(split)), 0))
     return model.eval(), record
 
 

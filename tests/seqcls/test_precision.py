@@ -13,16 +13,17 @@ import torch
 from seqcls.config.loading import parse_pipeline
 from seqcls.data.encoded_split import EncodedSplit
 from seqcls.errors import ConfigRefused
+from seqcls.listener import Listener, Progress
 from seqcls.models import MODELS, build_model
 from seqcls.models.layers import MaskedBatchNorm
 from seqcls.models.package import ModelManifest, load_model, predict_logits
 from seqcls.store.artefacts import ArtefactStore
 from seqcls.training.checkpoints import TrainingState
 from seqcls.training.epochs import Run
-from seqcls.training.monitor import Progress
 from seqcls.training.precision import in_precision
 from seqcls.training.train import train
 from tests.processor import CPU, SMALL, needs_bf16
+from tests.recorder import Recorder
 from tests.seqcls.encoded_examples import SPECS
 from tests.seqcls.test_checkpoints import EVERY_STEP
 from tests.seqcls.test_models import batch_of, config_of, fits
@@ -92,16 +93,18 @@ def test_the_validation_loss_of_a_training_in_bfloat16_is_that_of_the_artefact(t
 def test_an_interrupted_training_in_bfloat16_goes_on_bit_for_bit(tmp_path: Path) -> None:
     settings = {**EVERY_STEP, "precision": "bfloat16"}
     undisturbed = train_example(tmp_path / "undisturbed", FAMILIES["cnn"], settings)
-    steps: list[Progress] = []
 
-    def stop_at_the_14th(at: Progress) -> None:
-        steps.append(at)
-        if len(steps) == 14:
-            raise KeyboardInterrupt
+    class StopAtThe14th(Listener):
+        steps = 0
+
+        def progress(self, at: Progress) -> None:
+            self.steps += 1
+            if self.steps == 14:
+                raise KeyboardInterrupt
 
     encoded, store = make_encoded(tmp_path / "stopped"), ArtefactStore(tmp_path / "stopped")
     with pytest.raises(KeyboardInterrupt):
-        train(encoded, make_pipeline(FAMILIES["cnn"], settings), store, progress=stop_at_the_14th)
+        train(encoded, make_pipeline(FAMILIES["cnn"], settings), store, listener=StopAtThe14th())
     resumed = train(encoded, make_pipeline(FAMILIES["cnn"], settings), store)
     assert 0 < resumed.rows < undisturbed.rows
     assert resumed.ref.digest == undisturbed.ref.digest
@@ -117,9 +120,9 @@ def test_a_training_that_moves_to_a_small_processor_goes_on_in_float32(
 ) -> None:
     encoded = make_encoded(tmp_path)
     pipeline = make_pipeline(LSTM, {"epochs": 2, "precision": "bfloat16"})
-    Run(encoded, pipeline, CPU, tmp_path / "run", None).save()
+    Run(encoded, pipeline, CPU, tmp_path / "run").save()
     monkeypatch.setenv(*SMALL)
-    again = Run(encoded, pipeline, CPU, tmp_path / "run", None)
+    again = Run(encoded, pipeline, CPU, tmp_path / "run")
     assert again.learner is again.model, "products would be in bfloat16"
     assert again.precision.used == "float32"
     assert re.fullmatch("float32: .* no instructions for bfloat16", again.precision.why)
@@ -136,9 +139,9 @@ def test_without_instructions_every_family_trains_in_float32_and_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: str
 ) -> None:
     monkeypatch.setenv(*SMALL)
-    encoded, store, told = make_encoded(tmp_path), ArtefactStore(tmp_path), list[str]()
+    encoded, store, heard = make_encoded(tmp_path), ArtefactStore(tmp_path), Recorder()
     plain, lower = (
-        load_model(train(encoded, pipeline, store, tell=told.append).ref).manifest
+        load_model(train(encoded, pipeline, store, listener=heard).ref).manifest
         for pipeline in (
             make_pipeline(FAMILIES[family], {"epochs": 2, "precision": precision})
             for precision in ("float32", "bfloat16")
@@ -147,7 +150,7 @@ def test_without_instructions_every_family_trains_in_float32_and_says_so(
     assert (plain.precision, plain.precision_choice) == ("float32", "")
     assert lower.precision == "float32"
     assert re.fullmatch("float32: .* no instructions for bfloat16", lower.precision_choice)
-    assert [line for line in told if "busy" not in line] == [f"train.precision: {lower.precision_choice}"]
+    assert [line for line in heard.notes if "busy" not in line] == [f"train.precision: {lower.precision_choice}"]
     assert lower.weights_sha256 == plain.weights_sha256
 
 

@@ -3,16 +3,15 @@
 from __future__ import annotations
 
 import io
-import math
 from pathlib import Path
 
 import pytest
 from rich.console import Console
 
 from seqcls.cli.preview import preview
-from seqcls.cli.progress import TRAINING, Teller
+from seqcls.cli.progress import TRAINING, TerminalListener
+from seqcls.listener import Progress
 from seqcls.messages import checks_table, checks_text
-from seqcls.training.monitor import Progress
 from seqcls.validation.checks import CheckReport, CheckResult
 from seqcls.workspace import open_workspace
 from tests.road_data import write_rows
@@ -67,11 +66,10 @@ def test_warnings_that_are_no_rule_are_said_still() -> None:
     ]
 
 
-@pytest.mark.parametrize(("loss", "shown"), [(math.nan, "being fitted"), (0.5, "epoch 1/1 loss 0.5000")])
-def test_a_fit_without_epochs_has_none_in_the_terminal(loss: float, shown: str) -> None:
+def test_a_terminal_shows_how_far_a_trial_is_and_reads_no_markup() -> None:
     out = io.StringIO()
-    with Teller(False, TRAINING) as teller:
-        teller.console = Console(file=out, force_terminal=True, highlight=False, width=120)
-        teller.epoch(Progress(1, 1, 30, 60, 9.0, loss, None, None, None, False))
-    assert shown in out.getvalue()
-    assert ("epoch" in out.getvalue()) == (not math.isnan(loss))
+    with TerminalListener(False, TRAINING) as shown:
+        shown.console = Console(file=out, force_terminal=True, highlight=False, width=120)
+        shown.progress(Progress("train", 0.5, 3, "epoch 1/3, loss 0.5000", trial="gru, fold [1] of 5"))
+    assert "train" in out.getvalue()
+    assert "gru, fold [1] of 5: epoch 1/3, loss 0.5000" in out.getvalue()

@@ -29,6 +29,7 @@ from seqcls.store.artefacts import read_manifest, verify
 from seqcls.store.parquet import read_parquet
 from seqcls.workspace import Workspace, open_workspace
 from tests.processor import needs_bf16
+from tests.recorder import Recorder
 from tests.road_data import write_project, write_rows
 
 MANY_VALIDATION_ROWS = "[split]\nvalid = 0.4\n"
@@ -63,10 +64,10 @@ def set_engine(config: Path, engine: str) -> Path:
     return other
 
 
-def score_new(workspace: Workspace, name: str) -> tuple[ScoreOutcome, list[tuple[str, str]]]:
+def score_new(workspace: Workspace, name: str) -> tuple[ScoreOutcome, list[str]]:
     write_rows(workspace.folder / "incoming" / f"{name}.csv", 30, seed=len(name), labelled=False)
-    told: list[tuple[str, str]] = []
-    return score_pipeline(workspace, tell=lambda stage, what: told.append((stage, what))), told
+    heard = Recorder()
+    return score_pipeline(workspace.with_listener(heard)), heard.notes
 
 
 def test_a_race_is_run_at_promotion_and_kept_beside_the_model_which_stays_as_it_is(tmp_path: Path) -> None:
@@ -123,9 +124,9 @@ def test_a_race_on_a_busy_machine_counts_and_says_so_while_the_machine_is_busy(
     workspace, version = raced_when_busy
     monkeypatch.setattr(seqcls.engines.races, "waited_so_far", lambda: 0.4)
     monkeypatch.setattr(seqcls.engines.races, "run_race", lambda *given: pytest.fail("it would be no better now"))
-    outcome, told = score_new(workspace, "busy")
+    outcome, notes = score_new(workspace, "busy")
     note = f"torch-folded scores: {version.name} was raced while the machine was busy; "
-    assert dict(told)["engine"] == note + "the next scoring run on a quiet machine races again"
+    assert notes == [f"{note}the next scoring run on a quiet machine races again"]
     assert outcome.run.engine == "torch-folded"
 
 
@@ -164,12 +165,12 @@ def test_a_record_of_an_earlier_version_says_nothing_of_the_load_and_counts(trai
 
 def test_scores_are_made_by_the_engine_of_the_race_and_say_so(trained: Path) -> None:
     with open_workspace(trained) as workspace:
-        outcome, told = score_new(workspace, "first")
+        outcome, notes = score_new(workspace, "first")
         chunk = done_chunks(workspace.ledger, "pairs")[-1]
         assert read_manifest(workspace.store.ref("scores", chunk.scores_digest))["meta"]["engine"] == "torch-folded"
         assert (outcome.run.engine, outcome.run.note) == ("torch-folded", "")
         assert outcome.summary()["engine"] == "torch-folded"
-        assert "engine" not in dict(told)
+        assert not notes
         assert find_lineage(workspace, "first-3")[0]["engine"] == "torch-folded"
         assert (outcome.run.rows.rows_in, outcome.run.rows.scored) == (30, 30)
 
@@ -209,9 +210,9 @@ def test_on_another_machine_pytorch_scores_and_a_line_says_what_is_other(
     here = this_machine()
     monkeypatch.setattr(seqcls.engines.races, "this_machine", lambda: here.model_copy(update={"processor": "Other"}))
     with open_workspace(trained) as workspace:
-        outcome, told = score_new(workspace, "elsewhere")
+        outcome, notes = score_new(workspace, "elsewhere")
     note = f"torch scores: pairs@v1 was raced on another machine (processor Other, then {here.processor}); "
-    assert dict(told)["engine"] == note + "`seqcls promote CONFIG --version N` races here"
+    assert notes == [f"{note}`seqcls promote CONFIG --version N` races here"]
     assert outcome.run.engine == "torch"
 
 
@@ -284,9 +285,9 @@ def test_with_few_validation_rows_there_is_no_race_and_old_versions_score_as_eve
     with open_workspace(config) as workspace:
         train_pipeline(workspace)
         assert list_stage(workspace.ledger, KIND) == []
-        outcome, told = score_new(workspace, "old")
+        outcome, notes = score_new(workspace, "old")
         assert (outcome.run.engine, outcome.run.note) == ("torch", "")
-        assert "engine" not in dict(told)
+        assert not notes
 
 
 def test_a_record_with_an_unknown_engine_or_field_is_no_race(trained: Path, tmp_path: Path) -> None:

@@ -25,6 +25,7 @@ from seqcls.models.rocket.kernels import Kernels, spread_dilations
 from seqcls.models.rocket.network import RocketNetwork, choose_rows
 from seqcls.models.rocket.pooling import pool_four, share_positive
 from seqcls.models.rocket.scaling import Scaling
+from tests.recorder import Recorder
 from tests.seqcls.encoded_examples import encoded_table
 
 Values = npt.NDArray[np.float64]
@@ -259,13 +260,13 @@ def test_a_fit_on_some_rows_of_many_still_tells_the_classes() -> None:
     split = EncodedSplit.from_arrow(table, spec)
     network = build_model(RocketModel(thresholds=4, most_rows=60), spec, 3)
     assert isinstance(network, RocketNetwork)
-    told: list[tuple[int, int]] = []
+    heard = Recorder()
     with torch.inference_mode():
-        record = network.fit(FitRows(split, split, spec, np.ones(600), 0, lambda done, of: told.append((done, of))))
+        record = network.fit(FitRows(split, split, spec, np.ones(600), 0, heard))
         logits = network(split.collate(np.arange(600), spec))
     assert len(record.rows) == 60
     assert (logits.argmax(1).numpy() == split.labels).mean() > 0.95
-    assert told[-1] == (2, 2)
+    assert (heard.steps[-1].done, heard.steps[-1].total) == (2, 2)
 
 
 def test_a_gap_is_read_as_the_line_across_it() -> None:
@@ -279,7 +280,7 @@ def test_a_gap_is_read_as_the_line_across_it() -> None:
     network = build_model(RocketModel(thresholds=4), spec, 2)
     assert isinstance(network, RocketNetwork)
     with torch.inference_mode():
-        network.fit(FitRows(whole, whole, spec, np.ones(12), 0, lambda done, of: None))
+        network.fit(FitRows(whole, whole, spec, np.ones(12), 0))
         expected = network(whole.collate(np.arange(12), spec))
         found = network(replace(whole, values=values).collate(np.arange(12), spec))
     torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)

@@ -19,8 +19,8 @@ from seqcls.models.package import load_model, predict_logits
 from seqcls.search.presets import presets_for
 from seqcls.search.search import chosen_pipeline, clear, folder_of, train_best
 from seqcls.store.artefacts import ArtefactStore, Ref, verify
-from seqcls.training.monitor import Progress
 from seqcls.training.train import train
+from tests.recorder import Recorder
 from tests.seqcls.search_examples import LONG, as_it_is, make_encoded, make_pipeline
 
 ROOT = Path(__file__).parents[2]
@@ -44,11 +44,8 @@ class Searched:
         self.killed = subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
         self.before = self.trials()
         self.spent = json.loads((self.root / "clock.json").read_bytes())["seconds"]
-        self.lines: list[str] = []
-        self.seen: list[Progress] = []
-        self.model = train_best(
-            self.encoded, PIPELINE, self.store, as_it_is, progress=self.seen.append, tell=self.lines.append
-        ).ref
+        self.heard = Recorder()
+        self.model = train_best(self.encoded, PIPELINE, self.store, as_it_is, listener=self.heard).ref
         found = read_search(self.model.folder)
         assert found is not None
         self.found: Search = found
@@ -68,7 +65,7 @@ def test_a_killed_search_goes_on_without_repeating_finished_trials(searched: Sea
     after = searched.trials()
     assert (len(searched.before), len(after)) == (7, 16)  # three candidates on five folds, the baseline on all rows too
     assert searched.before.items() <= after.items()
-    assert not any(progress.trial.startswith("ngrams") for progress in searched.seen)  # all six were done
+    assert not any(progress.trial.startswith("ngrams") for progress in searched.heard.steps)  # all six were done
     assert searched.found.seconds > searched.spent > 0
 
 
@@ -97,11 +94,11 @@ def test_the_test_split_is_not_needed(searched: Searched) -> None:
 
 
 def test_trials_are_told_line_by_line_and_progress_names_the_candidate(searched: Searched) -> None:
-    assert searched.lines[0].startswith("auto: 3 candidates, ")
+    assert searched.heard.notes[0].startswith("auto: 3 candidates, ")
     for name in ("ngrams", "gru", "bag"):
-        assert any(line.startswith(f"auto: {name}: balanced_accuracy ") for line in searched.lines)
-    assert searched.lines[-1].startswith("auto: gru was chosen: ")
-    trials = {progress.trial for progress in searched.seen}
+        assert any(line.startswith(f"auto: {name}: balanced_accuracy ") for line in searched.heard.notes)
+    assert any(line.startswith("auto: gru was chosen: ") for line in searched.heard.notes)
+    trials = {progress.trial for progress in searched.heard.steps}
     assert {"gru, fold 1 of 5", "bag, fold 5 of 5", ""} <= trials
 
 
@@ -136,8 +133,8 @@ def test_when_the_budget_is_spent_only_the_linear_baseline_is_judged(tmp_path: P
     root = folder_of(encoded, pipeline, store)
     root.mkdir(parents=True)
     (root / "clock.json").write_text('{"seconds": 119.9}')
-    lines: list[str] = []
-    found = read_search(train_best(encoded, pipeline, store, as_it_is, tell=lines.append).ref.folder)
+    heard = Recorder()
+    found = read_search(train_best(encoded, pipeline, store, as_it_is, listener=heard).ref.folder)
     assert found is not None
     assert found.chosen == "ngrams"
     assert found.why.endswith("; no time was left to learn the validation rows as well")

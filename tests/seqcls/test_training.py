@@ -21,9 +21,10 @@ from seqcls.models import build_model
 from seqcls.models.package import load_model, predict_logits
 from seqcls.store.artefacts import ArtefactStore, read_manifest, verify
 from seqcls.training.imbalance import class_weights
-from seqcls.training.monitor import Progress, figures, is_better
+from seqcls.training.monitor import figures, is_better
 from seqcls.training.optimisation import Objective, Optimiser, learning_rate_at
 from seqcls.training.train import train
+from tests.recorder import Recorder
 from tests.seqcls.encoded_examples import SPECS, encoded_table, write_encoded
 from tests.seqcls.training_examples import FAMILIES, LABELS, make_encoded, make_pipeline, train_example
 
@@ -32,9 +33,9 @@ GRU = {"family": "gru", "width": 16, "embedding": 16, "dropout": 0.1, "bidirecti
 
 def test_a_network_learns_and_its_artefact_scores_the_test_rows(tmp_path: Path) -> None:
     encoded = make_encoded(tmp_path)
-    seen: list[Progress] = []
+    heard = Recorder()
     pipeline = make_pipeline(GRU, {"epochs": 5})
-    result = train(encoded, pipeline, ArtefactStore(tmp_path), progress=seen.append)
+    result = train(encoded, pipeline, ArtefactStore(tmp_path), listener=heard)
     manifest = verify(result.ref)
     assert set(manifest["files"]) == {"weights.safetensors", "model.json", "encoder.json", "history.json"}
     assert manifest["inputs"] == {"encoded": encoded.digest}
@@ -47,8 +48,9 @@ def test_a_network_learns_and_its_artefact_scores_the_test_rows(tmp_path: Path) 
     test = EncodedSplit.open(encoded, "test")
     logits = predict_logits(loaded, test, 16)
     assert (logits.argmax(1) == test.labels).mean() > 0.9
-    assert [p.epoch for p in seen if p.epoch_ended] == list(range(1, len(history) + 1))
-    assert all(p.rows_done == p.rows_total == 160 for p in seen if p.epoch_ended)
+    ended = [at for at in heard.steps if at.done == int(at.done)]
+    assert [at.done for at in ended] == list(range(1, len(history) + 1))
+    assert all(at.total == 5 and at.detail.startswith(f"epoch {at.done}/5, loss ") for at in ended)
     assert result.rows == 160 * len(history)
 
 

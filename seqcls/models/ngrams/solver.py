@@ -93,12 +93,12 @@ class Problem:
         nothing = np.zeros(self.design.width * self.columns)
         self.at: Vector = np.concatenate([nothing, biases]).astype(self.effort.numbers)
 
-    def solve(self, strength: float, tell: Callable[[int], None]) -> Solution:
-        """The best weights at a strength, from where the last call ended; `tell` gets the most steps that it takes."""
+    def solve(self, strength: float, step: Callable[[int], None]) -> Solution:
+        """The best weights at a strength, from where the last call ended; `step` gets the most steps that it takes."""
         unit = self.units(strength) if self.even_out else self.effort.numbers(1.0)
 
         def measure(at: Vector) -> tuple[float, Vector]:
-            tell(self.effort.steps)
+            step(self.effort.steps)
             loss, slope = self.loss(at * unit, strength)
             return loss, slope * unit
 

@@ -17,6 +17,7 @@ import numpy.typing as npt
 from seqcls.arrays import Integers
 from seqcls.data.folds import assign_folds, same_sequences
 from seqcls.errors import DataRefused
+from seqcls.listener import Progress
 from seqcls.models.fitted import FitRows
 from seqcls.models.ngrams.rows import Design
 from seqcls.models.ngrams.solver import Problem, Solution, Weights, mean_loss
@@ -102,10 +103,10 @@ class StrengthSearch:
             least = loss
 
     def step(self, most: int) -> None:
-        """Tells how many steps of all fits are done."""
+        """Report how many steps of all fits are done."""
         self.done += 1
         of = self.fits * len(self.strengths) * most
-        self.given.tell(min(self.done, of), of)
+        self.given.listener.progress(Progress("fit", min(self.done, of), of))
 
 
 def parts_of(given: FitRows) -> Integers:

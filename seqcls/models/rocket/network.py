@@ -19,6 +19,7 @@ from seqcls.config.model import ModelConfig, RocketModel
 from seqcls.data.batch import Batch
 from seqcls.data.encoded_split import EncodedSplit
 from seqcls.encoders.spec import InputSpec
+from seqcls.listener import Progress
 from seqcls.models.fitted import FitRecord, FitRows, FittedNetwork
 from seqcls.models.rocket.head import fit_ridge
 from seqcls.models.rocket.hydra import Hydra
@@ -82,7 +83,7 @@ class RocketNetwork(FittedNetwork):
         for done, places in self._chunks(given.train.lengths[rows]):
             batch = given.train.collate(rows[places], given.inputs).to(self.device)
             features[torch.from_numpy(places).to(self.device)] = self.measure(read_series(batch))
-            given.tell(done, len(rows) * 2)  # the other half is the classifier
+            given.listener.progress(Progress("fit", done, len(rows) * 2))  # the other half is the classifier
         self.scaling.fit(features)
         features = self.scaling(features)
         labels = torch.from_numpy(given.train.labels[rows]).to(self.device)
@@ -90,7 +91,7 @@ class RocketNetwork(FittedNetwork):
         ridge = fit_ridge(features, labels, self.classes.out_features, counts)
         self.classes.weight.copy_(ridge.weights)
         self.classes.bias.copy_(ridge.intercept)
-        given.tell(2, 2)
+        given.listener.progress(Progress("fit", 2, 2))
         logits = self.classes(features).cpu().numpy()
         return FitRecord(rows, logits, ridge.held_out.float().cpu().numpy())
 
