@@ -182,7 +182,8 @@ def test_a_thread_that_has_to_share_its_processor_is_seen_to_wait() -> None:
 def test_a_training_that_was_slowed_down_by_others_says_so(tmp_path: Path) -> None:
     found = run_beside_others(
         "from pathlib import Path; from seqcls.training.train import train; from seqcls.store.artefacts import "
-        "ArtefactStore; from tests.recorder import Recorder; from tests.seqcls.training_examples import FAMILIES, make_encoded, make_pipeline; "
+        "ArtefactStore; from tests.recorder import Recorder; "
+        "from tests.seqcls.training_examples import FAMILIES, make_encoded, make_pipeline; "
         f"folder = Path({str(tmp_path)!r}); rows = make_encoded(folder); cnn = make_pipeline(FAMILIES['cnn'], {{}})",
         "heard = Recorder(); train(rows, cnn, ArtefactStore(folder), listener=heard); print(*heard.notes)",
     )
