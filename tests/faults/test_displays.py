@@ -107,7 +107,7 @@ def test_the_installed_command_publishes_with_a_note_about_the_engine_and_beside
     assert done.returncode == 3, done.stderr
     assert r"incoming/n\udce4chte.csv: the name is no UTF-8" in done.stderr
     assert "Traceback" not in done.stderr
-    assert "engine     torch scores: pairs@v1 was raced on another machine (processor " in done.stderr
+    assert "             torch scores: pairs@v1 was raced on another machine (processor " in done.stderr
     assert scored_rows(config) == {"incoming/night.csv": 90}
     bad.unlink()
     assert count_final(config) == Books()
