@@ -10,6 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from benchmarks import reference
+
 ROOT = Path(__file__).parents[1]
 LOADED = re.compile(r"<(?:script|link|img|iframe)\b[^>]*?(?:src|href)=\"?(https?:)?//[^>]*>")
 
@@ -43,3 +45,16 @@ def test_no_page_loads_anything_from_another_machine(site: Path) -> None:
 
 def test_links_to_code_are_shown_as_paths(site: Path) -> None:
     assert "<code>seqcls/search/presets.py</code>" in (site / "how-to" / "auto.html").read_text("utf-8")
+
+
+def test_the_generated_pages_are_current() -> None:
+    stale = [path.name for path, text in reference.pages().items() if path.read_text("utf-8") != text]
+    assert not stale, "run `python -m benchmarks.reference`"
+
+
+def test_every_key_and_every_command_is_on_its_page() -> None:
+    config, command = reference.config_page(), reference.command_page()
+    assert "| `learning_rate` | number > 0, ≤ 10 | `0.001` |" in config
+    assert "| `min_letters` | text |" in config
+    assert "### [[promote.floors]]" in config
+    assert "| `--rescore` |" in command

@@ -1,4 +1,4 @@
-"""`seqcls init`, `check`, `train`, `score`, `predict`: the road itself."""
+"""`seqcls check`, `train`, `score`, `predict`: the road itself."""
 
 from __future__ import annotations
 
@@ -11,8 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqcls.cli.progress import SCORING, TRAINING, TerminalListener
 from seqcls.cli.show import at_least_one, last_words, say, show, version_number
-from seqcls.errors import ConfigRefused, one_line
-from seqcls.table import KINDS
+from seqcls.errors import one_line
 from seqcls.workspace import open_workspace
 
 if TYPE_CHECKING:
@@ -26,11 +25,6 @@ FLAGS = {
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    init = commands.add_parser("init", help="write a commented pipeline file")
-    init.add_argument("--kind", required=True, choices=KINDS)
-    init.add_argument("file", type=Path)
-    init.set_defaults(run=_init)
-
     check = commands.add_parser("check", help="read and validate everything, train nothing: what would happen?")
     check.add_argument("config", type=Path)
     check.add_argument("--rows", type=at_least_one, default=3, help="rows shown (default 3)")
@@ -70,26 +64,6 @@ def _day(text: str) -> date:
         return date.fromisoformat(text)
     except ValueError:
         raise argparse.ArgumentTypeError(f"{text!r}; expected a day such as 2026-11-22") from None
-
-
-def _init(options: argparse.Namespace) -> None:
-    from seqcls.config.templates import template
-
-    try:
-        with open(options.file, "x", encoding="utf-8") as file:
-            file.write(template(options.kind))
-    except FileExistsError:
-        raise ConfigRefused(
-            "the file is there already", where=str(options.file), next_step="choose another name, or remove it first"
-        ) from None
-    except OSError as error:
-        raise ConfigRefused(
-            f"cannot write ({error.strerror})",
-            where=str(options.file),
-            expected="a place for a new file",
-            next_step="choose another folder, or mend its permissions",
-        ) from None
-    say(f"wrote {options.file}\nNext: put the names of your files into [source], then `seqcls check {options.file}`")
 
 
 def _check(options: argparse.Namespace) -> None:

@@ -14,19 +14,21 @@ MIN_BPE_VOCABULARY = 300
 
 class EncodeConfig(Section):
     max_length: Positive | None = None
-    """Most positions kept; left out, the longest of the training split. Cut rows are counted and flagged."""
+    """Maximum number of positions. Left out: the longest of the training split. Truncated rows are counted
+    and flagged."""
     keep: Cut = "head"
-    """Which end of a longer sequence is kept."""
+    """Which part of a longer sequence is kept."""
 
 
 class TextEncode(EncodeConfig):
     unit: Literal["words", "characters", "bpe"] = "words"
-    """What a position is; left out, words, but characters for the ngrams family."""
+    """What a position is. Left out: words, but characters for the ngrams family."""
     vocabulary: Annotated[int, Field(ge=10, le=MOST)] = 10_000
-    """Most entries of the vocabulary, padding and unknown included."""
+    """Maximum size of the vocabulary, including padding and unknown."""
     min_count: Positive = 1
-    """Fewest training rows' occurrences of a word to enter the vocabulary."""
+    """Minimum number of occurrences in the training split for a word to enter the vocabulary."""
     lowercase: bool = True
+    """Convert the text to lower case first."""
 
     @model_validator(mode="after")
     def _room_for_bytes(self) -> TextEncode:
@@ -39,20 +41,24 @@ class TextEncode(EncodeConfig):
 
 class SeriesEncode(EncodeConfig):
     normalise: Literal["series", "channel", "robust", "none"] = "series"
-    """series: z-norm of each series; channel: mean and deviation of the training split; robust: median and IQR."""
+    """series: z-score of each series; channel: mean and deviation of the training split; robust: median and IQR."""
     difference: bool = False
     """Add first differences as further channels."""
 
 
 class ResidueEncode(EncodeConfig):
     unit: Literal["residues", "kmers"] = "residues"
+    """What a position is: one letter, or k letters."""
     k: Annotated[int, Field(ge=2, le=8)] = 3
-    """Letters a k-mer (unit = kmers)."""
+    """kmers: letters per k-mer."""
     stride: Positive = 1
+    """kmers: letters between the starts of two k-mers."""
     strand: Literal["single", "both"] = "single"
     """dna: `both` averages the logits of the sequence and of its reverse complement."""
 
 
 class TokenEncode(EncodeConfig):
     vocabulary: Annotated[int, Field(ge=3, le=MOST)] = 50_000
+    """Maximum size of the vocabulary, including padding and unknown."""
     min_count: Positive = 1
+    """Minimum number of occurrences in the training split for a token to enter the vocabulary."""

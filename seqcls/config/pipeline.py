@@ -26,14 +26,15 @@ class Pipeline(Section):
     """Where the data is, what it looks like, what to train, when to promote, where scores go."""
 
     name: PipelineName
-    """Lower-case letters, digits and hyphens."""
+    """Name of the pipeline and of its model: lower-case letters, digits and hyphens."""
     kind: Kind
+    """What a sequence is."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    """Seed of the weights, the order of rows and dropout."""
+    """Seed of the initial weights, the order of rows and dropout."""
     store: LocalPath = "store"
-    """Folder of artefacts and ledger, relative to the config file."""
+    """Folder of the artefacts and the ledger, relative to the pipeline file."""
     ledger_env: Variable | None = None
-    """Name of the environment variable with a PostgreSQL URL; left out, SQLite in the store."""
+    """Name of the environment variable that holds a PostgreSQL URL. Left out: SQLite in the store."""
     source: SourceConfig
     split: SplitConfig = SplitConfig()
     rules: RulesConfig

@@ -23,78 +23,78 @@ class SourceConfig(Section):
     """Columns are named as in the input; files may be names, folders or globs, relative to the config file."""
 
     format: Format
-    """How the files are written."""
+    """Format of the files."""
     files: list[FileName] = []
-    """Files, folders or globs; split into train, valid and test by [split]."""
+    """Files, folders or globs; [split] divides their rows into train, valid and test."""
     train: list[FileName] = []
     """Files of a given training split."""
     valid: list[FileName] = []
-    """Files of a given validation split; left out, [split].valid is taken from the training files (0: trained on)."""
+    """Files of a given validation split. Left out: [split].valid is taken from the training files (0: trained on)."""
     test: list[FileName] = []
-    """Files of a given test split; left out, [split].test is taken from the training files."""
+    """Files of a given test split. Left out: [split].test is taken from the training files."""
 
     sequence: Name = "sequence"
     """Column (or JSON key) of the sequence."""
     label: Name = "label"
-    """Column of the class."""
+    """Column (or JSON key) of the class."""
     id: Name | None = None
-    """Column of the row's own name; left out, the id is FILE:ROW."""
+    """Column of the id of a row. Left out: the id is FILE:ROW."""
     time: Name | None = None
     """Column of an ISO 8601 time."""
     time_zone: Name = "UTC"
-    """IANA zone of times that carry none."""
+    """IANA time zone of times without one."""
     group: Name | None = None
-    """Column of the group (patient, author): never in two splits."""
+    """Column of the group (patient, author); a group is never divided between splits."""
 
     encoding: Name = "utf-8"
     """Text encoding of the files, such as utf-8 or cp1252."""
     delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
-    """One character between fields; left out: comma for csv, tab for tsv."""
+    """The character between fields. Left out: comma for csv, tab for tsv."""
     quoting: bool | None = None
-    """Whether a double quote opens a field; left out: yes for csv, no for tsv."""
+    """Whether fields may be in double quotes. Left out: yes for csv, no for tsv."""
     header: bool = True
-    """Whether the first record names the columns."""
+    """Whether the first record holds the column names."""
     columns: list[Name] = []
-    """Names of the columns of a file without header, in order."""
+    """Column names, in order, of files without a header."""
     strip: bool = False
     """Remove blanks and tabs around every field."""
     pattern: str | None = None
-    """lines: RE2 pattern with the groups (?P<sequence>...), and maybe (?P<label>...) and (?P<id>...)."""
+    """lines: RE2 pattern with the group (?P<sequence>...), and optionally (?P<label>...) and (?P<id>...)."""
     label_from: Literal["column", "file", "folder", "header", "pattern", "labels"] | None = None
-    """Where the class stands; left out: the usual place of the format."""
+    """Where the class is found. Left out: the usual place of the format."""
     labels: dict[str, str] = {}
-    """File name (glob) -> class, for formats with one class a file."""
+    """File name (glob) -> class, for formats with one class per file."""
     label_files: list[FileName] = []
-    """lines: files with one class a line, parallel to `files` (or to train + valid + test, in that order)."""
+    """lines: files with one class per line, parallel to `files` (or to train + valid + test, in that order)."""
     label_pattern: str | None = None
-    """fasta, fastq: RE2 pattern with the group (?P<label>...) on the header line."""
+    """fasta, fastq: RE2 pattern with the group (?P<label>...), applied to the header line."""
 
     values: list[Name] = []
-    """wide: columns of the values in order of time (one channel); a trailing * stands for any ending."""
+    """wide: value columns in time order (one channel); a trailing * matches any ending."""
     channel: Name = "channel"
     """long: column that names the channel."""
     channels: list[Name] = []
-    """Names of the channels in order; csv/jsonl/parquet series: one column a channel. long: left out, sorted."""
+    """Channel names in order; csv, jsonl, parquet: one column per channel. long: left out, sorted by name."""
     value: Name = "value"
     """long: column of the value."""
     position: Name = "time"
-    """long: column of the position in the series (a number)."""
+    """long: column of the position within the series (a number)."""
 
     url_env: Variable | None = None
     """sql: name of the environment variable that holds the database URL (never the URL itself)."""
     table: Name | None = None
     """sql: table to read, such as reviews or public.reviews."""
     query: str | None = None
-    """sql: one SELECT statement, instead of `table`; needs `order_by`-stable rows for repeatable ids."""
+    """sql: one SELECT statement instead of `table`; give it an ORDER BY, so that ids repeat."""
 
     extra_columns: Literal["ignore", "refuse"] = "ignore"
-    """Columns (or JSON keys) that nothing asks for: not read, or a reason to refuse the file (a changed export)."""
+    """Columns (or JSON keys) that no setting names: ignore them, or refuse the file."""
     checksums: bool = False
-    """Whether each file comes with FILE.sha256 (as sha256sum writes it); without it, or with another, it is refused."""
+    """Require FILE.sha256 (as sha256sum writes it) beside each file; a missing or different one refuses the file."""
     max_row_bytes: Positive = 8_000_000
-    """Longest row read, bytes; a longer one is rejected."""
+    """Longest row in bytes; a longer row is rejected."""
     max_file_bytes: Bytes = 50_000_000_000
-    """Largest file read, bytes after unpacking; not set: also 1,000 times its size on disk, or 256 MB."""
+    """Largest file in bytes after unpacking. Left out: also 1,000 times its size on disk, or 256 MB."""
 
     @field_validator("encoding")
     @classmethod

@@ -20,6 +20,7 @@ from seqcls.config.encode import EncodeConfig, ResidueEncode, SeriesEncode, Text
 from seqcls.config.model import CnnModel, HybridModel, NetworkConfig, RecurrentModel
 from seqcls.config.pipeline import Pipeline
 from seqcls.config.rules import ResidueRules, RulesConfig, SeriesRules, TextRules, TokenRules
+from seqcls.config.schema import SCHEMA_FILE
 from seqcls.config.source import SourceConfig
 from seqcls.config.train import PromoteConfig, ScoreConfig, SplitConfig, TrainConfig
 from seqcls.table import Kind
@@ -140,7 +141,8 @@ def template(kind: Kind) -> str:
     elsewhere = tuple(name for name, kinds in _ONLY_FOR.items() if kind not in kinds)
     return "\n".join(
         [
-            f"# A pipeline for {start.about}.",
+            f"#:schema ./{SCHEMA_FILE}",
+            f"# A pipeline for {start.about}. Editors with TOML support complete and check it by the schema above.",
             "# Put the names of your files and columns into [source], then run `seqcls check` on this file.",
             "# A line like `# key = value` shows a further key and its default, or where it is (not set) an example;",
             "# remove the `# ` to use it. Paths are relative to this file.",

@@ -27,14 +27,16 @@ class SplitConfig(Section):
     """How rows are divided. Exact duplicates and rows of one group always land together."""
 
     method: Literal["hash", "stratified", "time"] = "stratified"
-    """hash: fixed for ever by content; stratified: the same share of every class; time: the latest rows test."""
+    """hash: by content, the same for ever; stratified: equal shares of every class; time: the latest rows
+    are the test."""
     valid: Share = 0.1
-    """Share for validation (of the training files, where a test split is given); 0: none, given ones are trained on."""
+    """Share of the rows for validation (of the training files if a test split is given); 0: no validation split."""
     test: Share = 0.2
-    """Share of the rows for the test."""
+    """Share of the rows for the test split."""
     leakage: Literal["report", "drop"] = "report"
-    """Given splits: training rows that also stand in valid or test are reported, or dropped from training."""
+    """Given splits: report training rows that also occur in valid or test, or drop them from training."""
     seed: Count = 0
+    """Seed of the division."""
 
     @model_validator(mode="after")
     def _something_to_train_on(self) -> SplitConfig:
@@ -45,49 +47,54 @@ class SplitConfig(Section):
 
 class TrainConfig(Section):
     epochs: Positive = 30
-    """Most passes over the training split."""
+    """Maximum number of passes over the training split."""
     batch_size: Positive = 32
-    """Rows a step."""
+    """Rows per step."""
     learning_rate: Annotated[float, Field(gt=0, le=10, strict=False)] = 1e-3
-    """Largest step size, reached after the warm-up."""
+    """Maximum learning rate, reached at the end of the warm-up."""
     weight_decay: Annotated[float, Field(ge=0, le=1, strict=False)] = 0.01
-    """AdamW's decay; embeddings, biases and norms are left out."""
+    """Weight decay of AdamW; embeddings, biases and normalisation layers are exempt."""
     warmup: Share = 0.05
     """Share of the steps in which the learning rate rises from zero."""
     schedule: Literal["cosine", "constant"] = "cosine"
+    """How the learning rate changes after the warm-up."""
     clip: Annotated[float, Field(ge=0, strict=False)] = 1.0
-    """Largest gradient norm; 0: gradients are taken as they are."""
+    """Maximum gradient norm; 0: no clipping."""
     patience: Positive = 5
-    """Epochs without improvement on validation before stopping; the best weights are restored."""
+    """Stop after this many epochs without improvement on validation; the best weights are kept."""
     monitor: Literal["loss", "accuracy", "balanced_accuracy", "macro_f1"] = "loss"
-    """Validation figure that early stopping watches."""
+    """Validation metric that early stopping watches."""
     balance: Literal["none", "weights", "sampling"] = "none"
-    """Rare classes: weigh their loss, or draw them more often."""
+    """Rare classes: weight their loss, or draw their rows more often."""
     balance_power: Annotated[float, Field(ge=0, le=1, strict=False)] = 1.0
-    """How far `balance` goes: 1 makes classes count equally, 0.5 is the square root (for classes of a few rows)."""
+    """Strength of `balance`: 1 makes all classes count equally, 0.5 takes the square root (for classes of
+    a few rows)."""
     loss: Literal["cross_entropy", "logit_adjusted", "class_balanced"] = "cross_entropy"
-    """Rare classes by the loss: adjusted aims at balanced accuracy, class_balanced weighs by effective rows."""
+    """Rare classes: logit_adjusted aims at balanced accuracy; class_balanced weights by the effective
+    number of rows."""
     loss_tau: Annotated[float, Field(ge=0, le=10, strict=False)] = 1.0
-    """How far `logit_adjusted` goes: 1 is the theory's value for balanced accuracy, 0 is cross_entropy."""
+    """Strength of `logit_adjusted`: 1 is the value that theory gives for balanced accuracy, 0 is cross_entropy."""
     loss_beta: Annotated[float, Field(ge=0, lt=1, strict=False)] = 0.999
-    """`class_balanced`: 0 is cross_entropy, near 1 weighs by 1 / rows; 1 / (1 - beta) is the most effective rows."""
+    """Strength of `class_balanced`: 0 is cross_entropy, near 1 weights by 1 / rows; 1 / (1 - beta) limits the effective
+    rows."""
     calibrate: bool = False
-    """Fit a temperature on the validation split, so that probabilities can be read as chances; labels stay."""
+    """Fit a temperature on the validation split (calibrated probabilities); predicted classes do not change."""
     label_smoothing: Share = 0.0
+    """Share of the target that is spread evenly over all classes."""
     average: Literal["none", "ema"] = "none"
-    """ema: judge and keep an average of the weights over the last steps instead of the weights themselves."""
+    """ema: evaluate and keep an exponential moving average of the weights."""
     average_half_life: Annotated[float, Field(gt=0, le=1000, strict=False)] = 1.0
-    """`ema`: epochs after which weights count half in the average."""
+    """ema: epochs after which a weight counts half in the average."""
     checkpoint_seconds: Annotated[float, Field(gt=0, strict=False)] = 60.0
-    """Longest time between checkpoints within an epoch, seconds; each epoch's end makes one too."""
+    """Maximum time between checkpoints within an epoch, in seconds; every epoch ends with one."""
     budget: Duration = "5m"
-    """`family = "auto"`: most time for trying and training, in h, m and s, such as "90s" or "1h30m"."""
+    """family = "auto": maximum time for search and training, in h, m and s, such as "90s" or "1h30m"."""
     threads: Count = 0
-    """Processor threads of a process; 0: all that it may use. Equal numbers repeat bit for bit."""
+    """CPU threads per process; 0: all that it may use. The same number gives the same result, bit for bit."""
     precision: Literal["float32", "bfloat16"] = "float32"
-    """bfloat16: products in bfloat16, where the processor or GPU has instructions for it; faster for lstm and cnn."""
+    """bfloat16: matrix products in bfloat16, if the CPU or GPU has instructions for it; faster for lstm and cnn."""
     processes: Positive = 1
-    """Processes that share each batch; the result is that of one, up to rounding. With GPUs, one for each."""
+    """Processes that share each batch; same result as one, up to rounding. With GPUs, one process per GPU."""
 
     @model_validator(mode="after")
     def _corrected_once(self) -> TrainConfig:
@@ -100,49 +107,54 @@ class TrainConfig(Section):
 
 class Floor(Section):
     metric: Literal["accuracy", "balanced_accuracy", "macro_f1", "mcc", "auroc"]
+    """Metric on the test split."""
     at_least: Number
+    """Minimum value."""
 
 
 class PromoteConfig(Section):
     """The gate before a model becomes champion."""
 
     floors: list[Floor] = []
-    """Figures that the test split must reach."""
+    """Minimum metrics on the test split."""
     compare: Literal["accuracy", "balanced_accuracy", "macro_f1", "mcc"] = "balanced_accuracy"
-    """Figure on which the challenger is compared with the champion, on the same test rows."""
+    """Metric that compares the new model with the champion, on the same test rows."""
     tolerance: Share = 0.0
-    """How much worse than the champion is still accepted."""
+    """How much worse than the champion a new model may be."""
     beat_baseline: bool = False
-    """Refuse a model that is worse than the trivial baseline."""
+    """Refuse a model that is worse than the trivial baseline (always the most frequent class)."""
     every_class_predicted: bool = True
-    """Refuse a model that never answers one of the classes on the test split; off where a class is very rare."""
+    """Refuse a model that never predicts one of the classes on the test split; turn it off for very rare classes."""
     automatic: bool = True
-    """Promote at the end of training when the gate says so; otherwise wait for `seqcls promote`."""
+    """Promote at the end of training if every check passes; otherwise wait for `seqcls promote`."""
 
 
 class ScoreConfig(Section):
     """New data to score; columns are those of [source] unless `source` says otherwise."""
 
     files: list[Annotated[LocalPath, Field(min_length=1)]] = []
-    """Files, folders or globs, relative to the config file."""
+    """Files, folders or globs to score, relative to the pipeline file."""
     source: SourceConfig | None = None
-    """A [score.source] of its own, where new data is written differently."""
+    """A [score.source] of its own, if new data has another format than the training data."""
     output: LocalPath = "scores"
-    """Folder of the score files, relative to the config file."""
+    """Folder of the score files, relative to the pipeline file."""
     chunk_rows: Positive = 50_000
-    """Rows committed together."""
+    """Rows per transaction."""
     batch_size: Positive = 256
+    """Rows per forward pass."""
     engine: Literal["auto", EngineName] = "auto"
-    """What computes: auto takes what the race at promotion found fastest on this machine with the answers of torch."""
+    """Inference engine; auto: the fastest one at promotion that gave the same answers as torch on this machine."""
     abstain_below: Share = 0.0
-    """Rows whose largest probability is smaller get no label."""
+    """Rows whose largest probability is lower get no label."""
     abstain_precision: Annotated[float, Field(gt=0, lt=1, strict=False)] | None = None
-    """Rows get no label where needed so that the labels given are right at this share, as validation shows."""
+    """Give labels only where they are right in this share of cases, as measured on validation."""
     reject_budget: Share = 0.5
-    """Largest share of a file's rows that may be rejected; more refuses the file."""
+    """Maximum share of rejected rows in a file; above it, the file is refused."""
     unusable: Literal["fail", "set_aside"] = "fail"
-    """A file that cannot be used fails each run until it is gone; or one run, and is named in a line later."""
+    """fail: a file that cannot be used fails every run until it is gone; set_aside: it fails one run, later runs list
+    it."""
     stable_seconds: Annotated[float, Field(ge=0, strict=False)] = 0.0
-    """A file changed within so many seconds is left for the next run: for files that grow under their final name."""
+    """Leave files changed less than this many seconds ago for the next run: for files written under their
+    final name."""
     done_marker: Annotated[str, Field(min_length=1)] | None = None
-    """An ending such as ".done": a file is taken only when one of its name and this ending lies beside it."""
+    """A suffix such as ".done": a file is scored only if a file of its name plus this suffix is beside it."""

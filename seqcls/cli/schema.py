@@ -1,0 +1,48 @@
+"""`seqcls init` and `schema`: a pipeline file to start from, and the JSON Schema that editors check it with."""
+
+from __future__ import annotations
+
+import argparse
+from pathlib import Path
+
+from seqcls.cli.show import say
+from seqcls.errors import ConfigRefused
+from seqcls.table import KINDS
+
+
+def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
+    init = commands.add_parser("init", help="write a commented pipeline file, and its schema beside it")
+    init.add_argument("--kind", required=True, choices=KINDS, help="what a sequence is")
+    init.add_argument("file", type=Path, help="the pipeline file to write")
+    init.set_defaults(run=_init)
+
+    schema = commands.add_parser("schema", help="print the JSON Schema of the pipeline file, for editors")
+    schema.set_defaults(run=_schema)
+
+
+def _init(options: argparse.Namespace) -> None:
+    from seqcls.config.schema import SCHEMA_FILE, schema_text
+    from seqcls.config.templates import template
+
+    try:
+        with open(options.file, "x", encoding="utf-8") as file:
+            file.write(template(options.kind))
+        options.file.with_name(SCHEMA_FILE).write_text(schema_text(), "utf-8")  # that of this version
+    except FileExistsError:
+        raise ConfigRefused(
+            "the file is there already", where=str(options.file), next_step="choose another name, or remove it first"
+        ) from None
+    except OSError as error:
+        raise ConfigRefused(
+            f"cannot write ({error.strerror})",
+            where=str(error.filename or options.file),
+            expected="a place for a new file",
+            next_step="choose another folder, or fix its permissions",
+        ) from None
+    say(f"wrote {options.file}\nNext: put the names of your files into [source], then `seqcls check {options.file}`")
+
+
+def _schema(_: argparse.Namespace) -> None:
+    from seqcls.config.schema import schema_text
+
+    print(schema_text(), end="")
