@@ -201,7 +201,7 @@ def _line(name: str, field: FieldInfo, value: object, mark: str) -> str:
         part
         for part in (
             "(not set)" if is_example else "",
-            field.description or "",
+            " ".join((field.description or "").split()),
             f"[{' | '.join(choices)}]" if len(choices) > 1 else "",
         )
         if part
