@@ -26,7 +26,7 @@ class Pipeline(Section):
     """Where the data is, what it looks like, what to train, when to promote, where scores go."""
 
     name: PipelineName
-    """Name of the pipeline and of its model: lower-case letters, digits and hyphens."""
+    """Lower-case letters, digits and hyphens. Models and scores carry it."""
     kind: Kind
     """What a sequence is."""
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
