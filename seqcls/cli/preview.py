@@ -63,7 +63,9 @@ def _shorten(sequence: object) -> str:
     """Text as it stands, tokens with blanks between, a series as its size and the start of each channel."""
     if isinstance(sequence, list) and sequence and isinstance(sequence[0], list):
         size = f"{plural(len(sequence), 'channel')} of {plural(len(sequence[0]), 'point')}: "
-        text = size + "; ".join(" ".join(f"{x:.4g}" for x in channel[:POINTS]) + " ..." for channel in sequence)
+        text = size + "; ".join(
+            " ".join("?" if x is None else f"{x:.4g}" for x in channel[:POINTS]) + " ..." for channel in sequence
+        )
     elif isinstance(sequence, list):
         text = " ".join(map(str, sequence))
     else:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
 from seqcls.config.base import Bytes, LocalPath, Positive, Section, Variable
 
@@ -69,6 +69,10 @@ class SourceConfig(Section):
     label_pattern: str | None = None
     """fasta, fastq: RE2 pattern with the group (?P<label>...), applied to the header line."""
 
+    decimal: Literal[".", ","] = "."
+    """Decimal sign of numbers written as text; with "," the values of a series are separated by ; or blanks."""
+    missing: list[Annotated[str, Field(max_length=100)]] = []
+    """Words for a missing value of a series, such as NA; an empty cell, nan, null and ? always are."""
     values: list[Name] = []
     """wide: value columns in time order (one channel); a trailing * matches any ending."""
     channel: Name = "channel"
@@ -95,6 +99,13 @@ class SourceConfig(Section):
     """Longest row in bytes; a longer row is rejected."""
     max_file_bytes: Bytes = 50_000_000_000
     """Largest file in bytes after unpacking. Left out: also 1,000 times its size on disk, or 256 MB."""
+
+    @model_serializer(mode="wrap")
+    def _without_new_keys(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+        """A key that came later is written only where it is set: else every store would be read again for its sake."""
+        written: dict[str, object] = handler(self)
+        new = {"decimal": ".", "missing": []}
+        return {name: value for name, value in written.items() if name not in new or value != new[name]}
 
     @field_validator("encoding")
     @classmethod

@@ -9,7 +9,15 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from seqcls.sources.numbers import SERIES, check_nested, from_number_lists, join_channels, parse_cells, parse_nested
+from seqcls.sources.numbers import (
+    SERIES,
+    Notation,
+    check_nested,
+    from_number_lists,
+    join_channels,
+    parse_cells,
+    parse_nested,
+)
 from seqcls.sources.reading import Problems, Reading, Records, Reject, Role, add_problem, constant
 from seqcls.sources.times import times_column
 from seqcls.table import SourceBatch, rejects_table, table_schema
@@ -105,7 +113,7 @@ def _refuse_nul(column: pa.Array, name: str, problems: Problems) -> None:
 def _sequence(reading: Reading, records: Records, problems: Problems) -> pa.Array:
     names = reading.sequence_columns
     if reading.kind == "series":
-        return _series(records.sequence, names, problems)
+        return _series(records.sequence, names, problems, reading.notation)
     column = records.sequence[0]
     if reading.kind == "tokens":
         return _tokens(column, names[0], problems)
@@ -126,14 +134,15 @@ def _tokens(column: pa.Array, name: str, problems: Problems) -> pa.Array:
     return pc.if_else(nothing, pa.scalar([], _TOKENS), words)
 
 
-def _series(columns: list[pa.Array], names: list[str], problems: Problems) -> pa.Array:
+def _series(columns: list[pa.Array], names: list[str], problems: Problems, notation: Notation) -> pa.Array:
     if len(columns) == 1 and columns[0].type == SERIES:
         return columns[0]
     if len(columns) == 1 and pa.types.is_string(columns[0].type) and _any_nested(columns[0]):
-        return _mixed_series(columns[0], names[0], problems)
+        return _mixed_series(columns[0], names[0], problems, notation)
     channels = []
     for number, column in enumerate(columns):
-        lists, faults = parse_cells(column) if pa.types.is_string(column.type) else from_number_lists(column)
+        is_text = pa.types.is_string(column.type)
+        lists, faults = parse_cells(column, notation=notation) if is_text else from_number_lists(column)
         for index, reason in faults.items():
             add_problem(problems, index, names[min(number, len(names) - 1)], "number", reason)
         channels.append(lists)
@@ -149,14 +158,14 @@ def _any_nested(column: pa.Array) -> bool:
     return bool(pc.any(pc.match_substring_regex(column, r"^\s*\[\s*\[")).as_py())
 
 
-def _mixed_series(column: pa.Array, name: str, problems: Problems) -> pa.Array:
+def _mixed_series(column: pa.Array, name: str, problems: Problems, notation: Notation) -> pa.Array:
     """Text with JSON lists of lists, one inner list a channel (perhaps not in every row)."""
     rows: list[list[list[float | None]] | None] = []
     for index, text in enumerate(column.to_pylist()):
         if text is not None and text.lstrip().startswith("["):
             result = parse_nested(text)
         else:
-            lists, faults = parse_cells(pa.array([text], pa.string()))
+            lists, faults = parse_cells(pa.array([text], pa.string()), notation=notation)
             result = faults[0] if faults else check_nested(lists[0].as_py()) if lists[0].is_valid else ""
         if isinstance(result, str):
             if result:

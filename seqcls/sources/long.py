@@ -108,8 +108,8 @@ class _Spread:
 
     def _measurements(self, fields: Fields) -> pa.Table:
         source, count = self.reading.source, len(fields.rows)
-        values, value_faults = parse_flat(fields.columns[source.value])
-        positions, position_faults = parse_flat(fields.columns[source.position])
+        values, value_faults = parse_flat(fields.columns[source.value], self.reading.notation)
+        positions, position_faults = parse_flat(fields.columns[source.position], self.reading.notation)
         faults: list[str | None] = [None] * count
         for at in np.flatnonzero(np.isnan(positions)).tolist():
             position_faults.setdefault(at, "missing")

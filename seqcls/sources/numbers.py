@@ -1,13 +1,14 @@
 """Cells that hold series -> list<float32>, null where a value is missing.
 
 In: text ("1.5 2 nan", "[1, 2]", "1;2;3") or Arrow lists of numbers. Out: one list a row, and the rows that are none.
-Promise: blank, `nan`, `null` and `?` are missing; anything else that is not a plain finite number (ASCII digits) is
-named with its position. Nothing is rounded but to float32.
+Promise: blank, `nan`, `null`, `?` and the words of `source.missing` are missing; anything else that is not a plain
+finite number (ASCII digits) is named with its position. A row has one separator. Nothing is rounded but to float32.
 """
 
 from __future__ import annotations
 
 import json
+from dataclasses import dataclass
 
 import numpy as np
 import pyarrow as pa
@@ -19,11 +20,29 @@ MISSING = r"^(?i:[+-]?nan|null|\?|)$"
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _LARGEST = float(np.finfo(np.float32).max)
 _BLANKS = " \t\r\n"
+_DECIMAL_COMMA = r"^[+-]?(\d+,\d+|,\d+)([eE][+-]?\d+)?$"
 
 
-def parse_flat(texts: pa.Array) -> tuple[np.ndarray, dict[int, str]]:
+@dataclass(frozen=True)
+class Notation:
+    """How a source writes numbers."""
+
+    decimal: str = "."
+    missing: tuple[str, ...] = ()
+    """Words that stand for a missing value, beside those that always do."""
+
+
+PLAIN = Notation()
+
+
+def parse_flat(texts: pa.Array, notation: Notation = PLAIN) -> tuple[np.ndarray, dict[int, str]]:
     """Numbers as text -> float64 with NaN for missing, and the positions that are no numbers."""
-    texts = pc.fill_null(texts, "")
+    texts = written = pc.fill_null(texts, "")
+    if notation.missing:
+        named = pc.is_in(pc.utf8_trim(texts, _BLANKS), pa.array(notation.missing, pa.string()))
+        texts = pc.if_else(named, "", texts)
+    if notation.decimal == ",":  # a point would be one of thousands: no number
+        texts = pc.replace_substring(pc.replace_substring(texts, ".", "_"), ",", ".")
     try:  # Arrow's parser is exact and strict but for "inf" and "nan(...)", which are looked at below
         values = pc.cast(texts, pa.float64()).to_numpy(zero_copy_only=False)
         suspicious = np.isnan(values)
@@ -38,33 +57,52 @@ def parse_flat(texts: pa.Array) -> tuple[np.ndarray, dict[int, str]]:
         words = texts.take(pa.array(doubtful))
         missing = pc.match_substring_regex(words, MISSING).to_numpy(zero_copy_only=False)
         for index in doubtful[~missing]:
-            faults[int(index)] = f"{texts[int(index)].as_py()[:40]!r} is not a number"
+            faults[int(index)] = _no_number(written[int(index)].as_py(), notation)
     for index in np.flatnonzero(np.abs(values) > _LARGEST):
-        faults[int(index)] = f"{texts[int(index)].as_py()[:40]!r} is not finite (float32 ends at 3.4e38)"
+        faults[int(index)] = f"{written[int(index)].as_py()[:40]!r} is not finite (float32 ends at 3.4e38)"
     return values, faults
 
 
-def parse_cells(cells: pa.Array, separator: str | None = None) -> tuple[pa.Array, dict[int, str]]:
-    """Text cells -> list<float32>; the separator is found by row: semicolon, else comma, else blanks."""
+def _no_number(text: str, notation: Notation) -> str:
+    found = f"{text.strip(_BLANKS)[:40]!r} is not a number"
+    if notation.decimal == "." and pc.match_substring_regex(pa.scalar(text.strip(_BLANKS)), _DECIMAL_COMMA).as_py():
+        return f'{found} (source.decimal = "," reads decimal commas)'
+    if notation.decimal == "," and "." in text:
+        return f'{found} (source.decimal is ",")'
+    return found
+
+
+def parse_cells(
+    cells: pa.Array, separator: str | None = None, notation: Notation = PLAIN
+) -> tuple[pa.Array, dict[int, str]]:
+    """Text cells -> list<float32>; the separator is found by row: semicolon, else comma, else blanks.
+
+    Where the comma is the decimal sign it separates nothing. A separator of one blank is a run of blanks.
+    """
     if separator is None:
         cells = pc.utf8_trim(cells, _BLANKS)
     blank = pc.or_kleene(pc.is_null(cells), pc.fill_null(pc.equal(cells, ""), True))
     if separator is None:
         blank = pc.or_(blank, pc.fill_null(pc.match_substring_regex(cells, r"^\[\s*\]$"), False))
-    words = _split(cells, separator)
+    words = _split(cells, separator, notation)
     flat = words.flatten()
-    values, faults = parse_flat(flat)
+    values, faults = parse_flat(flat, notation)
     counts = pc.fill_null(pc.list_value_length(words), 0).to_numpy(zero_copy_only=False)
     lists = lists_of(values, np.where(blank.to_numpy(zero_copy_only=False), 0, counts), blank, counts)
     return lists, _by_row(faults, counts)
 
 
-def _split(cells: pa.Array, separator: str | None) -> pa.Array:
+def _split(cells: pa.Array, separator: str | None, notation: Notation) -> pa.Array:
+    if separator == " ":
+        return pc.ascii_split_whitespace(pc.ascii_trim_whitespace(cells))
     if separator is not None:
         return pc.split_pattern(cells, separator)
-    inner = pc.replace_substring_regex(cells, r"^(?s:\[(.*)\])$", r"\1")
-    inner = pc.replace_substring_regex(pc.utf8_trim(inner, _BLANKS), r"[ \t\r\n]*[;,][ \t\r\n]*|[ \t\r\n]+", ",")
-    return pc.split_pattern(inner, ",")
+    inner = pc.utf8_trim(pc.replace_substring_regex(cells, r"^(?s:\[(.*)\])$", r"\1"), _BLANKS)
+    by_blanks = pc.replace_substring_regex(inner, r"[ \t\r\n]+", ";")
+    if notation.decimal == ".":
+        by_blanks = pc.if_else(pc.match_substring(inner, ","), pc.replace_substring(inner, ",", ";"), by_blanks)
+    one = pc.if_else(pc.match_substring(inner, ";"), inner, by_blanks)
+    return pc.split_pattern(one, ";")  # blanks around a number are taken off as it is read
 
 
 def lists_of(values: np.ndarray, kept: np.ndarray, is_null: pa.Array, counts: np.ndarray) -> pa.Array:

@@ -19,6 +19,7 @@ import pyarrow as pa
 
 from seqcls.config.source import SourceConfig
 from seqcls.errors import DataRefused
+from seqcls.sources.numbers import Notation
 from seqcls.table import InputFile, Kind, reject
 
 Role = Literal["label", "id", "time", "group"]
@@ -54,6 +55,11 @@ class Reading:
             f"the file ends inside of record {row}: {found}", row=row, expected="a whole record and a line end",
             next_step="the file was cut short: fetch the file again; if it is whole, mend or end its last line",
         )  # fmt: skip
+
+    @property
+    def notation(self) -> Notation:
+        """How numbers are written, where they are text."""
+        return Notation(self.source.decimal, tuple(self.source.missing))
 
     @property
     def sequence_columns(self) -> list[str]:

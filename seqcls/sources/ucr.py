@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from seqcls.sources.assemble import assemble
 from seqcls.sources.blocks import Lines, read_lines
-from seqcls.sources.numbers import join_channels, parse_cells, trim_right
+from seqcls.sources.numbers import Notation, join_channels, parse_cells, trim_right
 from seqcls.sources.reading import Reading, Records, add_problem
 from seqcls.table import SourceBatch
 
@@ -25,18 +25,20 @@ def read_ucr(reading: Reading) -> Iterator[SourceBatch]:
     delimiter = reading.source.delimiter
     for lines in read_lines(reading, skip_blank=True):
         if delimiter is None:
-            delimiter = next((letter for letter in "\t," if any(letter in text for text in lines.texts[:10])), "\t")
-        yield assemble(reading, _records(lines, delimiter))
+            delimiter = next((letter for letter in "\t, " if any(letter in text for text in lines.texts[:10])), "\t")
+        yield assemble(reading, _records(lines, delimiter, reading.notation))
 
 
-def _records(lines: Lines, delimiter: str) -> Records:
+def _records(lines: Lines, delimiter: str, notation: Notation) -> Records:
     texts = pa.array(lines.texts, pa.string())
+    if delimiter == " ":  # older files pad their columns with blanks
+        texts = pc.ascii_trim_whitespace(texts)
     parts = pc.split_pattern(texts, delimiter, max_splits=1)
     is_short = pc.less(pc.list_value_length(parts), 2)
     padded = pc.if_else(is_short, pc.binary_join_element_wise(texts, "", delimiter), texts)
     parts = pc.split_pattern(padded, delimiter, max_splits=1)
     labels, cells = pc.list_element(parts, 0), pc.list_element(parts, 1)
-    values, faults = parse_cells(cells, delimiter)
+    values, faults = parse_cells(cells, delimiter, notation)
     series, _ = join_channels([trim_right(values)], ["value"])
     records = Records(
         pa.array(lines.rows, pa.int64()), [series], {"label": integer_text(pc.utf8_trim(labels, " "))}, lines.rejects,

@@ -13,7 +13,7 @@ from typing import Any
 
 import pyarrow as pa
 
-from seqcls.sources.numbers import SERIES, check_nested, parse_cells
+from seqcls.sources.numbers import SERIES, Notation, check_nested, parse_cells
 from seqcls.sources.reading import Reading, Records, Reject, Role, add_problem
 from seqcls.table import Kind
 
@@ -30,7 +30,7 @@ def records_of(
 ) -> Records:
     """Objects by column name -> records."""
     records = Records(pa.array(rows, pa.int64()), [], rejects=rejects, raw=raws.__getitem__)
-    convert = _SEQUENCES[reading.kind]
+    convert = _series_of(reading.notation) if reading.kind == "series" else _SEQUENCES[reading.kind]
     for name in reading.sequence_columns:
         array, faults = convert([row.get(name) for row in objects])
         records.sequence.append(array)
@@ -139,24 +139,28 @@ def _tokens(value: Any) -> list[str] | Fault:
     return tokens
 
 
-def _series(values: list[Any]) -> tuple[pa.Array, dict[int, Fault]]:
+def _series_of(notation: Notation) -> Callable[[list[Any]], tuple[pa.Array, dict[int, Fault]]]:
     """Lists of numbers, lists of lists (one a channel), or text."""
-    rows: list[list[list[float | None]] | None] = []
-    faults: dict[int, Fault] = {}
-    for index, value in enumerate(values):
-        row = None if value is None else _series_row(value)
-        if isinstance(row, str):
-            faults[index], row = row, None
-        rows.append(row)
-    return pa.array(rows, SERIES), faults
+
+    def convert(values: list[Any]) -> tuple[pa.Array, dict[int, Fault]]:
+        rows: list[list[list[float | None]] | None] = []
+        faults: dict[int, Fault] = {}
+        for index, value in enumerate(values):
+            row = None if value is None else _series_row(value, notation)
+            if isinstance(row, str):
+                faults[index], row = row, None
+            rows.append(row)
+        return pa.array(rows, SERIES), faults
+
+    return convert
 
 
-def _series_row(value: Any) -> list[list[float | None]] | Fault | None:
+def _series_row(value: Any, notation: Notation) -> list[list[float | None]] | Fault | None:
     if not isinstance(value, str):
         return check_nested(value)
     if not _is_encodable(value):
         return "text with a lone surrogate (half of a letter)"
-    lists, found = parse_cells(pa.array([value], pa.string()))
+    lists, found = parse_cells(pa.array([value], pa.string()), notation=notation)
     if found:
         return found[0]
     return [lists[0].as_py()] if lists[0].is_valid else None
@@ -175,5 +179,4 @@ _SEQUENCES: dict[Kind, Callable[[list[Any]], tuple[pa.Array, dict[int, Fault]]]]
     "dna": _text_sequences,
     "protein": _text_sequences,
     "tokens": _token_sequences,
-    "series": _series,
 }

@@ -15,7 +15,7 @@ import pyarrow as pa
 
 from seqcls.sources.assemble import assemble
 from seqcls.sources.delimited import Fields, read_fields
-from seqcls.sources.numbers import join_channels, lists_of, parse_flat, trim_right
+from seqcls.sources.numbers import Notation, join_channels, lists_of, parse_flat, trim_right
 from seqcls.sources.reading import Reading, Records, Role, add_problem, need_column, refuse_others, role_columns
 from seqcls.table import SourceBatch
 
@@ -33,7 +33,7 @@ def read_wide(reading: Reading) -> Iterator[SourceBatch]:
         return names
 
     for fields in read_fields(reading, choose):
-        yield assemble(reading, _records(fields, roles, values))
+        yield assemble(reading, _records(fields, roles, values, reading.notation))
 
 
 def _value_columns(reading: Reading, found: list[str], taken: set[str]) -> list[str]:
@@ -55,14 +55,14 @@ def _natural(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdigit() and part.isascii() else (1, 0, part) for part in parts]
 
 
-def _records(fields: Fields, roles: dict[Role, str], values: list[str]) -> Records:
+def _records(fields: Fields, roles: dict[Role, str], values: list[str], notation: Notation) -> Records:
     rows, width = len(fields.rows), len(values)
     records = Records(
         fields.rows, [], {role: fields.columns[name] for role, name in roles.items()}, fields.rejects, raw=fields.raw
     )
     columns = np.empty((width, rows))
     for at, name in enumerate(values):
-        columns[at], faults = parse_flat(fields.columns[name])
+        columns[at], faults = parse_flat(fields.columns[name], notation)
         for index, reason in faults.items():
             add_problem(records.problems, index, name, "number", reason)
     counts = np.full(rows, width)

@@ -49,6 +49,19 @@ def test_check_says_what_a_rule_found_once(project: Path) -> None:
     ]
 
 
+def test_check_shows_missing_values_at_the_start(tmp_path: Path) -> None:
+    rows = [f"{'up' if number % 2 else 'down'}\t?\t{number}\t{number * (-1) ** number}\n" for number in range(40)]
+    (tmp_path / "train.tsv").write_text("".join(rows))
+    config = tmp_path / "waves.toml"
+    config.write_text(
+        'name = "waves"\nkind = "series"\n[source]\nformat = "ucr"\nfiles = ["train.tsv"]\n'
+        '[model]\nfamily = "cnn"\n[rules]\nmax_missing_share = 0.5\n'
+    )
+    with open_workspace(config) as workspace:
+        lines = preview(workspace, 3, "waves.toml").splitlines()
+    assert "  train.tsv:1  down  1 channel of 3 points: ? 0 0 ..." in lines
+
+
 def test_warnings_that_are_no_rule_are_said_still() -> None:
     rule = CheckResult(
         rule="length", column="sequence", policy="warn", expected="1 to 9", found=2, share=0.5, success=True

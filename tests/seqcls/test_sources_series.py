@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import random
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from seqcls.errors import DataRefused
 from seqcls.sources import long as long_module
-from seqcls.sources.numbers import parse_cells
+from seqcls.sources.numbers import Notation, parse_cells
 from tests.seqcls.reading_files import read_bytes
 
 CELLS = [
@@ -36,6 +37,68 @@ def test_cells_of_numbers(cell: str | None, values: list[float | None] | None) -
     lists, faults = parse_cells(pa.array([cell], pa.string()))
     assert faults == {}
     assert lists.to_pylist() == [values]
+
+
+ONE_SEPARATOR = [
+    ("-0,31;-0,51", "'-0,31' is not a number (source.decimal = \",\" reads decimal commas), at position 1 of 2"),
+    ("1,5 2,5", "'5 2' is not a number, at position 2 of 3"),
+    ("1;2 3", "'2 3' is not a number, at position 2 of 2"),
+]
+
+
+@pytest.mark.parametrize(("cell", "reason"), ONE_SEPARATOR)
+def test_a_row_has_one_separator(cell: str, reason: str) -> None:
+    """Decimal commas once became separators, and every value two."""
+    assert parse_cells(pa.array([cell]))[1] == {0: reason}
+
+
+COMMA = Notation(",", ("NA", "<UNK>"))
+COMMAS = [
+    ("-0,5;-0,25", [-0.5, -0.25]), ("1,5 2 ,25", [1.5, 2.0, 0.25]), ("[1,5e3; NA;?]", [1500.0, None, None]),
+    ("<UNK>", [None]), ("7", [7.0]),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("cell", "values"), COMMAS)
+def test_decimal_commas_and_words_for_missing_values(cell: str, values: list[float | None]) -> None:
+    lists, faults = parse_cells(pa.array([cell]), notation=COMMA)
+    assert faults == {}
+    assert lists.to_pylist() == [values]
+
+
+def test_a_point_is_no_decimal_sign_beside_the_comma() -> None:
+    _, faults = parse_cells(pa.array(["1.234,5;2"]), notation=COMMA)
+    assert faults == {0: "'1.234,5' is not a number (source.decimal is \",\"), at position 1 of 2"}
+
+
+WITH_COMMAS: list[tuple[dict[str, Any], str, bytes]] = [
+    ({"format": "wide", "values": ["v*"]}, "w.csv", b'label,v1,v2\na,"1,5",NA\na,"2,5","3,5"\n'),
+    ({"format": "ucr", "delimiter": ";"}, "u.csv", b"a;1,5;NA\na;2,5;3,5\n"),
+    ({"format": "csv"}, "c.csv", b'sequence,label\n"1,5;NA",a\n"2,5;3,5",a\n'),
+    ({"format": "jsonl"}, "j.jsonl",
+     b'{"sequence": "1,5;NA", "label": "a"}\n{"sequence": "2,5 3,5", "label": "a"}\n'),
+    ({"format": "long", "id": "id"}, "l.csv",
+     b'id,time,value,label\nx,1,"1,5",a\nx,2,NA,a\ny,1,"2,5",a\ny,2,"3,5",a\n'),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("settings", "name", "data"), WITH_COMMAS)
+def test_every_format_of_text_reads_decimal_commas(
+    tmp_path: Path, settings: dict[str, Any], name: str, data: bytes
+) -> None:
+    result = read_bytes(tmp_path, data, "series", name=name, decimal=",", missing=["NA"], **settings)
+    assert result.refused == []
+    first = [1.5] if settings["format"] in ("wide", "ucr") else [1.5, None]  # missing at the end is padding there
+    assert result.rows == [([first], "a"), ([[2.5, 3.5]], "a")]
+
+
+@pytest.mark.parametrize("delimiter", [None, " "])
+def test_runs_of_blanks_separate_the_values_of_ucr(tmp_path: Path, delimiter: str | None) -> None:
+    """Older files pad their columns with blanks; one blank each once made every second value missing."""
+    data = b"  1.0000000e+00   1.5e+00  -2.0e+00\n  2.0000000e+00   NaN       3.0e+00\n"
+    result = read_bytes(tmp_path, data, "series", format="ucr", name="a.txt", delimiter=delimiter)
+    assert result.refused == []
+    assert result.rows == [([[1.5, -2.0]], "1"), ([[None, 3.0]], "2")]
 
 
 BAD = [
