@@ -17,7 +17,6 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from seqcls.config import Pipeline, content_key
-from seqcls.config.model import AutoModel
 from seqcls.ledger.stages import find_stage, record_stage
 from seqcls.listener import SILENT
 from seqcls.sources.discover import source_files
@@ -130,7 +129,7 @@ def train_stage(workspace: Workspace, encoded: Ref) -> StageResult:
         from seqcls.search.search import train_best
         from seqcls.training.train import train
 
-        if isinstance(pipeline.model, AutoModel):
+        if pipeline.model.trained == "search":
             encode_for = partial(_encode_for, workspace, made_of(workspace.store, encoded, "checked"))
             result = train_best(encoded, pipeline, workspace.store, encode_for, listener=workspace.listener)
         else:
@@ -138,7 +137,7 @@ def train_stage(workspace: Workspace, encoded: Ref) -> StageResult:
         return result.ref, {"rows": result.rows, "rows_per_second": result.rows_per_second}
 
     key = content_key(pipeline.model, pipeline.train, pipeline.name, pipeline.seed, encoded.digest)
-    if isinstance(pipeline.model, AutoModel):
+    if pipeline.model.trained == "search":
         key = content_key(key, pipeline.promote.compare)
     result = run_stage(workspace, "train", key, build)
     _clear_checkpoints(workspace, encoded)
@@ -160,7 +159,7 @@ def made_of(store: ArtefactStore, ref: Ref, kind: str) -> Ref:
 def _clear_checkpoints(workspace: Workspace, encoded: Ref) -> None:
     """Also those of a run that was killed after its model was recorded; torch is only loaded when there are some."""
     root = workspace.store.root
-    if isinstance(workspace.pipeline.model, AutoModel):
+    if workspace.pipeline.model.trained == "search":
         if any((root / "search").glob("*")):
             from seqcls.search.search import clear as clear_search
 

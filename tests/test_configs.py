@@ -13,7 +13,8 @@ from examples.simulate.ecg import CLASSES as RHYTHMS
 from examples.simulate.reviews import CLASSES as SENTIMENTS
 from seqcls.config import Pipeline, load_pipeline
 from seqcls.config.encode import ResidueEncode, TextEncode
-from seqcls.config.model import CnnModel, RecurrentModel
+from seqcls.models.families.cnn import CnnModel
+from seqcls.models.families.recurrent import RecurrentModel
 
 FOLDER = Path(__file__).parents[1] / "configs"
 CONFIGS = sorted(FOLDER.rglob("*.toml"))

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from seqcls.config import Pipeline
-from seqcls.config.model import AutoModel, FittedConfig
 from seqcls.errors import one_line
 from seqcls.messages import checks_text, plural
 from seqcls.stages import encode_stage, ingest_stage, split_stage, validate_stage
@@ -104,10 +103,10 @@ def _network(workspace: Workspace, encoded: Ref) -> list[str]:
 
 def _training(pipeline: Pipeline, encoder: Encoder) -> list[str]:
     """What would be trained, or tried."""
-    from seqcls.models import build_model
+    from seqcls.models.building import build_model
 
     classes = len(encoder.labels)
-    if isinstance(pipeline.model, AutoModel):
+    if pipeline.model.trained == "search":
         from seqcls.search.presets import presets_for
 
         names = ", ".join(preset.name for preset in presets_for(pipeline))
@@ -118,7 +117,8 @@ def _training(pipeline: Pipeline, encoder: Encoder) -> list[str]:
     with enough_memory("network", "choose a smaller network in [model]"):
         parameters = sum(p.numel() for p in build_model(pipeline.model, encoder.inputs, classes).parameters())
     epochs = f"train for at most {pipeline.train.epochs} epochs"
+    training = "fit in one go" if pipeline.model.trained == "fit" else epochs
     return [
         f"  network: {pipeline.model.family}, {parameters:,} parameters, {classes} classes",
-        f"  would {'fit in one go' if isinstance(pipeline.model, FittedConfig) else epochs}, then ask the gate",
+        f"  would {training}, then ask the gate",
     ]

@@ -9,12 +9,13 @@ from typing import Annotated, Any, Union, get_args, get_origin
 
 from pydantic import BaseModel
 
-from seqcls.config.model import FAMILIES
+from seqcls.config.families import family_names
+from seqcls.config.model import Family, find_family
 from seqcls.config.pipeline import AnyPipeline
 from seqcls.config.train import REMOVED
 from seqcls.table import KINDS
 
-_UNION_TAGS = frozenset({*KINDS, *FAMILIES})
+_UNION_TAGS = frozenset(KINDS)
 
 
 def describe_fault(fault: Any, data: dict[str, Any]) -> str:
@@ -35,6 +36,8 @@ def describe_fault(fault: Any, data: dict[str, Any]) -> str:
             names = [name.strip(" '") for name in allowed.replace(" or ", ", ").split(",")]
             if fault["type"] == "union_tag_invalid":
                 place, found = _tag_place(place, fault), fault["ctx"].get("tag")
+            elif place.startswith("model.") and (others := _families_with(place.partition(".")[2], found)):
+                return f"{place}: {found!r} is for {', '.join(others)}; known: {', '.join(names)}"
             return f"{place}: {found!r} is not known; {_nearest(str(found), names)}"
         case "union_tag_not_found":
             return f"{_tag_place(place, fault)}: missing; one of {_tags(place)}"
@@ -47,13 +50,23 @@ def describe_fault(fault: Any, data: dict[str, Any]) -> str:
     return f"{place}: {_short(found)}: {text}"
 
 
+def _families_with(key: str, value: object) -> list[str]:
+    """The families whose setting of this name may have the value."""
+    classes = {name: find_family(name) for name in family_names()}
+    return [
+        name
+        for name, family in classes.items()
+        if key in family.model_fields and value in get_args(family.model_fields[key].annotation)
+    ]
+
+
 def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 60 else text[:57] + "..."
 
 
 def _tags(place: str) -> str:
-    return ", ".join(FAMILIES if place.endswith("model") else KINDS)
+    return ", ".join(family_names() if place.endswith("model") else KINDS)
 
 
 def _tag_place(place: str, fault: Any) -> str:
@@ -115,11 +128,13 @@ def _model_at(place: str, data: dict[str, Any]) -> type[BaseModel] | None:
 def _choose(annotation: Any, data: Any) -> type[BaseModel] | None:
     """The section class of an annotation; of a union, the one whose discriminator agrees with the data."""
     models = list(_models(annotation))
+    if models == [Family]:
+        name = data.get("family") if isinstance(data, dict) else None
+        return find_family(name) if name in family_names() else None
     for model in models:
-        for tag in ("kind", "family"):
-            field = model.model_fields.get(tag)
-            if field and isinstance(data, dict) and data.get(tag) in get_args(field.annotation):
-                return model
+        field = model.model_fields.get("kind")
+        if field and isinstance(data, dict) and data.get("kind") in get_args(field.annotation):
+            return model
     return models[0] if models else None
 
 

@@ -34,13 +34,22 @@ def faults_behind(
     return []
 
 
-def _without_unknown_keys(error: ValidationError, data: dict[str, object]) -> dict[str, object] | None:
-    """The document without the keys that are not known, so that what they hide is told as well; None without such."""
-    unknown = [fault["loc"] for fault in error.errors(include_url=False) if fault["type"] == "extra_forbidden"]
-    if not unknown:
+def _without_faulty_keys(error: ValidationError, data: dict[str, object]) -> dict[str, object] | None:
+    """The document without unknown keys, and with the defaults of [model] and [train] in the place of wrong values.
+
+    None without any of these. A default of other sections could be a fault where the value that was meant is none.
+    """
+    faulty = []
+    for fault in error.errors(include_url=False):
+        place = fault["loc"]
+        if fault["type"] == "extra_forbidden":
+            faulty.append(place)
+        elif place[1:2] in (("model",), ("train",)) and len(place) > 2:
+            faulty.append(place[:3])
+    if not faulty:
         return None
     pruned = copy.deepcopy(data)
-    for *way, key in unknown:
+    for *way, key in faulty:
         here: Any = pruned
         for step in way:
             if isinstance(here, dict):
@@ -55,8 +64,8 @@ def _without_unknown_keys(error: ValidationError, data: dict[str, object]) -> di
 def faults_hidden(
     error: ValidationError, data: dict[str, object], adapter: TypeAdapter[Any]
 ) -> list[tuple[Any, dict[str, object]]]:
-    """How sections fit together is only judged once each is right: judge it as if the unknown keys were gone."""
-    pruned = _without_unknown_keys(error, data)
+    """How sections fit together is only judged once each is right: judge it as if the faulty keys were gone."""
+    pruned = _without_faulty_keys(error, data)
     told = {(fault["loc"], fault["msg"]) for fault in error.errors(include_url=False)}
     if pruned is None or len(told) < error.error_count():
         return []

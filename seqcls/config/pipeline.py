@@ -13,7 +13,8 @@ from pydantic import Field, model_validator
 
 from seqcls.config.base import LocalPath, Section, Variable
 from seqcls.config.encode import EncodeConfig, ResidueEncode, SeriesEncode, TextEncode, TokenEncode
-from seqcls.config.model import AutoModel, FittedConfig, ModelConfig
+from seqcls.config.families import family_names
+from seqcls.config.model import ModelConfig, Positions, find_family
 from seqcls.config.rules import ResidueRules, RulesConfig, SeriesRules, TextRules, TokenRules
 from seqcls.config.source import FORMATS_FOR_SERIES, SourceConfig
 from seqcls.config.train import PromoteConfig, ScoreConfig, SplitConfig, TrainConfig
@@ -50,6 +51,13 @@ class Pipeline(Section):
         return self.score.source or self.source
 
     @property
+    def positions(self) -> Positions:
+        """What the positions of the encoded sequences will hold."""
+        if self.kind == "series":
+            return "values"
+        return "letters" if isinstance(self.encode, ResidueEncode) and self.encode.unit == "residues" else "words"
+
+    @property
     def apart(self) -> str:
         """Why rows that teach and rows that judge must not be dealt at random; empty where they may."""
         if self.split.method == "time":
@@ -79,40 +87,12 @@ class Pipeline(Section):
             yield 'encode.strand = "both" is for dna'
         if "\0" in self.store or "\0" in self.score.output:
             yield "store and score.output are names of folders: no NUL in them"
-        if self.model.series_only and self.kind != "series":
-            yield f'model.family = "{self.model.family}" is for series, but kind is {self.kind!r}'
-        if isinstance(self.model, AutoModel):
-            if self.train.precision != "float32":
-                yield 'train.precision is for one family; family = "auto" compares families in float32: remove it'
-            if self.train.processes > 1:
-                yield 'train.processes is for one family; family = "auto" compares families in one process: remove it'
-            return
-        if self.train.budget != TrainConfig.model_fields["budget"].default:
-            yield f'train.budget is for model.family = "auto"; {self.model.family} takes the time it takes: remove it'
-        if isinstance(self.model, FittedConfig):
-            yield from self._fitted_faults(self.model)
-            return
-        if self.source.valid and not self.split.valid:
+        yield from self.model.misfits(self.positions)
+        yield from self.model.train_faults(self.train)
+        if not self.split.valid and self.model.trained == "epochs" and self.source.valid:
             yield f"split.valid = 0: source.valid is trained on, nothing tells {self.model.family} to stop; remove it"
-        if self.model.pooling == "flatten" and self.model.family != "cnn":
-            yield 'model.pooling = "flatten" is for the cnn family'
-        if self.model.word_dropout and (self.kind == "series" or getattr(self.encode, "unit", "") == "residues"):
-            yield "model.word_dropout is for words, tokens and k-mers; model.embedding_dropout serves every kind"
-        if self.kind != "series":
-            for name in ("jitter", "scaling", "time_warp"):
-                if getattr(self.model, name):
-                    yield f"model.{name} is for series; model.embedding_dropout serves every kind"
-
-    def _fitted_faults(self, model: FittedConfig) -> Iterator[str]:
-        """A setting without effect would be tuned in vain."""
-        if model.tokens_only and self.kind == "series":
-            yield f'model.family = "{self.model.family}" is not for series'
-        for name in sorted(self.train.model_fields_set - model.train_settings - {"budget"}):
-            yield f"train.{name} is for families trained in epochs; {self.model.family} is fitted in one go: remove it"
-        if model.cross_validates and not self.split.valid and self.apart:
+        if not self.split.valid and self.model.cross_validates and self.apart:
             yield f"split.valid = 0: {self.model.family} would deal its rows at random, but {self.apart}; set it to 0.1"
-        if self.train.balance == "sampling":
-            yield 'train.balance = "sampling" is for families trained in epochs; set "weights"'
 
 
 class TextPipeline(Pipeline):
@@ -122,14 +102,13 @@ class TextPipeline(Pipeline):
 
     @model_validator(mode="before")
     @classmethod
-    def _unit_of_ngrams(cls, data: object) -> object:
-        """The bag of n-grams finds words among the characters by itself, also those of no vocabulary."""
+    def _unit_of_the_family(cls, data: object) -> object:
+        """Where the file leaves the unit out, the family may have its own: n-grams find words among characters."""
         if not isinstance(data, dict) or not isinstance(data.get("model"), dict):
             return data
-        encode = data.get("encode", {})
-        if data["model"].get("family") != "ngrams" or not isinstance(encode, dict):
-            return data
-        return {**data, "encode": {"unit": "characters", **encode}}
+        encode, name = data.get("encode", {}), data["model"].get("family")
+        unit = find_family(name).text_unit if name in family_names() else ""
+        return {**data, "encode": {"unit": unit, **encode}} if unit and isinstance(encode, dict) else data
 
 
 class SeriesPipeline(Pipeline):

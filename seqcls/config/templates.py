@@ -17,7 +17,7 @@ from pydantic.fields import FieldInfo
 
 from seqcls.config.base import Section
 from seqcls.config.encode import EncodeConfig, ResidueEncode, SeriesEncode, TextEncode, TokenEncode
-from seqcls.config.model import CnnModel, HybridModel, NetworkConfig, RecurrentModel
+from seqcls.config.model import find_family
 from seqcls.config.pipeline import Pipeline
 from seqcls.config.rules import ResidueRules, RulesConfig, SeriesRules, TextRules, TokenRules
 from seqcls.config.schema import SCHEMA_FILE
@@ -38,7 +38,10 @@ class _Start:
     model: Values
     rules_class: type[RulesConfig]
     encode_class: type[EncodeConfig]
-    model_class: type[NetworkConfig]
+
+    @property
+    def family(self) -> str:
+        return str(self.model["family"])
 
 
 _START: Final[Mapping[Kind, _Start]] = {
@@ -49,7 +52,6 @@ _START: Final[Mapping[Kind, _Start]] = {
         {"family": "lstm", "embedding": 128, "width": 128},
         TextRules,
         TextEncode,
-        RecurrentModel,
     ),
     "series": _Start(
         "numbers over time: one or many channels, maybe of unequal length, maybe with missing values",
@@ -58,7 +60,6 @@ _START: Final[Mapping[Kind, _Start]] = {
         {"family": "cnn", "filters": [32, 64], "kernel": 5, "pool": 2},
         SeriesRules,
         SeriesEncode,
-        CnnModel,
     ),
     "dna": _Start(
         "DNA or RNA",
@@ -67,7 +68,6 @@ _START: Final[Mapping[Kind, _Start]] = {
         {"family": "hybrid", "embedding": 32, "filters": [64], "kernel": 9},
         ResidueRules,
         ResidueEncode,
-        HybridModel,
     ),
     "protein": _Start(
         "proteins and peptides",
@@ -76,7 +76,6 @@ _START: Final[Mapping[Kind, _Start]] = {
         {"family": "hybrid", "embedding": 32, "filters": [64], "kernel": 7},
         ResidueRules,
         ResidueEncode,
-        HybridModel,
     ),
     "tokens": _Start(
         "sequences of names, such as events, clicks or codes",
@@ -85,7 +84,6 @@ _START: Final[Mapping[Kind, _Start]] = {
         {"family": "gru", "embedding": 64, "width": 64},
         TokenRules,
         TokenEncode,
-        RecurrentModel,
     ),
 }
 
@@ -154,7 +152,7 @@ def template(kind: Kind) -> str:
                 "rules", "what a row must be; warn counts it, reject sets it aside, fail stops", start.rules_class
             ),
             *_section("encode", "how sequences become numbers", start.encode_class, start.encode),
-            *_section("model", "the network: cnn, rnn, lstm, gru or hybrid", start.model_class, start.model),
+            *_section("model", "the network: cnn, rnn, lstm, gru or hybrid", find_family(start.family), start.model),
             *_section("train", "how it is trained", TrainConfig, {"epochs": 30}),
             *_section("promote", "when a model becomes champion", PromoteConfig, {"beat_baseline": True}),
             *_section("score", "new data, and where its scores go", ScoreConfig, _scoring(start), ("source",)),

@@ -7,6 +7,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, model_serializer
 
+from seqcls.config.model import Positions
+
 BLANK, PART, SIGN, CONNECTOR = range(4)
 """What a character is: between words, within a word, a word by itself, joining what stands around it."""
 
@@ -31,6 +33,13 @@ class InputSpec(BaseModel):
     """C, differences included (values)."""
     missing: bool = False
     """Whether the training series had missing values: then the network also sees which are observed."""
+
+    @property
+    def positions(self) -> Positions:
+        """What the positions hold, as the families are asked about it."""
+        if self.form == "values":
+            return "values"
+        return "words" if self.composition is None else "letters"
 
     @model_serializer(mode="wrap")
     def _as_before(self, dump: Callable[[InputSpec], dict[str, Any]]) -> dict[str, Any]:

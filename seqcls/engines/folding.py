@@ -16,14 +16,18 @@ from torch import Tensor, nn
 
 from seqcls.data.batch import Batch
 from seqcls.models.inputs import InputLayer
-from seqcls.models.network import RecurrentNetwork
+from seqcls.models.network import Network
 from seqcls.models.recurrence import Recurrence
 
 
-def foldable(network: nn.Module) -> list[RecurrentNetwork]:
+def foldable(network: nn.Module) -> list[Network]:
     """The parts of a network (members, strands) whose recurrence reads tokens."""
-    found = (module for module in network.modules() if isinstance(module, RecurrentNetwork))
-    return [part for part in found if isinstance(part.inputs, InputLayer) and not part.inputs.is_values]
+    found = (module for module in network.modules() if isinstance(module, Network))
+    return [
+        part
+        for part in found
+        if isinstance(part.body, Recurrence) and isinstance(part.inputs, InputLayer) and not part.inputs.is_values
+    ]
 
 
 def table_bytes(network: nn.Module) -> int:
@@ -137,7 +141,7 @@ def _output_third(weight: Tensor) -> Tensor:
     return torch.cat([let_in, kept, out, new])
 
 
-def _first_layers(part: RecurrentNetwork) -> list[nn.Module]:
+def _first_layers(part: Network) -> list[nn.Module]:
     """Forwards, and backwards where there is one."""
     body = part.body
     assert isinstance(body, Recurrence)

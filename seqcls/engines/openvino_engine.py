@@ -13,7 +13,6 @@ from typing import Any
 import numpy as np
 import torch
 
-from seqcls.config.model import FittedConfig
 from seqcls.data.batch import Batch
 from seqcls.engines.conversion import convert, core, is_installed, probe, tensors_of
 from seqcls.engines.engine import unavailable
@@ -71,7 +70,7 @@ def open_openvino_bf16(loaded: LoadedModel) -> OpenVinoEngine:
 def _open(name: str, loaded: LoadedModel, precision: str) -> OpenVinoEngine:
     if not is_installed():
         raise unavailable(name, "OpenVINO is not installed", "pip install 'seqcls[openvino]', or another score.engine")
-    if isinstance(loaded.config, FittedConfig):
+    if loaded.config.trained == "fit":
         raise unavailable(name, f"{loaded.config.family} chooses its work in Python, by the rows of a batch")
     if limit := processor().limit:  # attention limited to AVX2, on a processor with AVX-512: segmentation fault
         variable = limit.partition("=")[0]

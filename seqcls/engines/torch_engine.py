@@ -12,7 +12,6 @@ from dataclasses import dataclass
 import torch
 from torch import nn
 
-from seqcls.config.model import FittedConfig
 from seqcls.data.batch import Batch
 from seqcls.engines.engine import unavailable
 from seqcls.models.instructions import lacks_bf16
@@ -48,7 +47,7 @@ def open_torch(loaded: LoadedModel) -> TorchEngine:
 
 def open_torch_bf16(loaded: LoadedModel) -> TorchEngine:
     """Refused where it would be imitated, and for families whose work is no matrix product."""
-    if isinstance(loaded.config, FittedConfig):
+    if loaded.config.trained == "fit":
         raise unavailable("torch-bf16", f"{loaded.config.family} counts and compares, which bfloat16 does not speed up")
     engine = _open("torch-bf16", loaded, lower=True)
     if why := lacks_bf16(engine.device):

@@ -106,3 +106,18 @@ def distance_index(width: int, device: torch.device) -> Tensor:
     """(T, T): which learnt number stands for the step from one position to another."""
     positions = torch.arange(width, device=device)
     return (positions - positions[:, None]).clamp(-FARTHEST, FARTHEST) + FARTHEST
+
+
+class ProjectedBlocks(nn.Module):
+    """Vectors of any width are brought to the width of the blocks first."""
+
+    def __init__(self, width: int, blocks: AttentionBlocks, dropout: float) -> None:
+        super().__init__()
+        self.project, self.blocks, self.dropout = nn.Linear(width, blocks.width), blocks, dropout
+        self.width = blocks.width
+
+    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+        """(B, T, D), (B,) -> (B, T, D'), (B,)."""
+        x = clear_padding(F.dropout(self.project(x), self.dropout, self.training), lengths)
+        x, lengths = self.blocks(x, lengths)
+        return x, lengths

@@ -1,8 +1,9 @@
-"""A network and its weights brought together: built only when the weights are those of such a network.
+"""A network is made: with fresh weights, or with those of a file when they are those of such a network.
 
-In: the facts of model.json, the tensors of the file. Out: the network. Promise: names, shapes and types are compared
-before anything is allocated (on torch's device "meta", which has shapes and no memory), so that a number in a tampered
-model.json asks for no memory; weights that are NaN or infinite are refused.
+In: settings of [model], maybe the tensors of a file. Out: the network. Promise: settings that have no meaning for the
+sequences are refused; of a file, names, shapes and types are compared before anything is allocated (on torch's device
+"meta", which has shapes and no memory), so that a number in a tampered model.json asks for no memory; weights that are
+NaN or infinite are refused.
 """
 
 from __future__ import annotations
@@ -12,18 +13,53 @@ from pathlib import Path
 import torch
 from torch import Tensor, nn
 
-from seqcls.config.model import ModelConfig
+from seqcls.config.model import Family, families_trained
 from seqcls.encoders.spec import InputSpec
-from seqcls.errors import DataRefused, first_line
-from seqcls.models import build_model
+from seqcls.errors import ConfigRefused, DataRefused, first_line
+from seqcls.models.ensemble import Ensemble
+from seqcls.models.families.base import BuiltFamily
+from seqcls.models.network import BothStrands
 from seqcls.store.memory import enough_memory
 
 MOST_BYTES_OF_TABLES = 2**30
 """Of the buffers that no file holds, since they follow from the encoder: some bytes for each entry of it."""
 
 
+def build_model(config: Family, inputs: InputSpec, classes: int) -> nn.Module:
+    """A fresh network: Batch -> logits (B, classes). Weights come from torch's global random state.
+
+    Raises ConfigRefused where settings have no meaning for such inputs.
+    """
+    family = buildable(config)
+    if misfits := list(config.misfits(inputs.positions)):
+        raise ConfigRefused(
+            "; ".join(misfits),
+            where="model",
+            expected="settings that have a meaning for these sequences",
+            next_step="change them in [model]",
+        )
+    if family.ensemble_size > 1:
+        one = family.model_copy(update={"members": 1})
+        return Ensemble(lambda: build_model(one, inputs, classes), family.ensemble_size)
+    network = family.make_network(inputs, classes)
+    return network if inputs.complement is None else BothStrands(network, inputs.complement)
+
+
+def buildable(config: Family) -> BuiltFamily:
+    """A family that has a network of its own. Raises ConfigRefused for a search."""
+    if isinstance(config, BuiltFamily):
+        return config
+    known = (*families_trained("epochs"), *families_trained("fit"))
+    raise ConfigRefused(
+        f'family "{config.family}" has no network of its own',
+        where="model.family",
+        expected=f"one of {', '.join(known)}",
+        next_step="choose another family in [model]",
+    )
+
+
 def build_with_weights(
-    config: ModelConfig, inputs: InputSpec, classes: int, tensors: dict[str, Tensor], path: Path
+    config: Family, inputs: InputSpec, classes: int, tensors: dict[str, Tensor], path: Path
 ) -> nn.Module:
     """The network that model.json describes, with the tensors of the weights file at `path`."""
     planned = _plan(config, inputs, classes, len(tensors), path)
@@ -36,7 +72,7 @@ def build_with_weights(
     return model
 
 
-def _plan(config: ModelConfig, inputs: InputSpec, classes: int, count: int, path: Path) -> nn.Module:
+def _plan(config: Family, inputs: InputSpec, classes: int, count: int, path: Path) -> nn.Module:
     """The network without memory for its tensors."""
     depth = getattr(config, "depth", 1)
     if depth > count:  # each layer has a tensor at least; to build them all could take for ever

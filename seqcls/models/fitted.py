@@ -56,11 +56,6 @@ class FittedNetwork(nn.Module):
     holds_out: ClassVar[bool] = False
     """Whether `fit` gives `held_out`: then it needs no validation rows."""
 
-    @classmethod
-    def fits_without_validation(cls, rows: int) -> int:  # noqa: ARG003 - some families make more of them
-        """About how many times as long as one fit a training without validation rows takes."""
-        return 1
-
     def fit(self, given: FitRows) -> FitRecord:
         """Compute every tensor of the network from the training rows."""
         raise NotImplementedError

@@ -12,10 +12,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqcls.config.model import InceptionModel, ModelConfig
 from seqcls.models.filters import ChannelBody, Normed, SameConvolution, cleared
 from seqcls.models.layers import MaskedBatchNorm
-from seqcls.models.network import Network
 
 MODULES_IN_BLOCK = 3  # figure 1: a shortcut passes three modules
 BRANCHES = 4
@@ -66,12 +64,3 @@ class InceptionBody(ChannelBody):
             if number % MODULES_IN_BLOCK == 0:
                 x = past = F.relu(x + self.shortcuts[number // MODULES_IN_BLOCK - 1](past, mask))
         return x
-
-
-class InceptionNetwork(Network):
-    """Inception modules with shortcuts."""
-
-    def make_body(self, config: ModelConfig, width: int, positions: int) -> tuple[nn.Module, int, int]:
-        assert isinstance(config, InceptionModel)
-        body = InceptionBody(width, config.filters, config.kernel, config.depth)
-        return body, body.width, positions

@@ -9,7 +9,6 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqcls.config.model import AnyNetwork
 from seqcls.data.batch import Batch
 from seqcls.encoders.base import PADDING, UNKNOWN
 from seqcls.encoders.spec import InputSpec
@@ -31,11 +30,11 @@ class InputLayer(nn.Module):
     that no step ever changes is noise as large as it started.
     """
 
-    def __init__(self, inputs: InputSpec, config: AnyNetwork) -> None:
+    def __init__(
+        self, inputs: InputSpec, width: int, dropout: float, word_dropout: float, augmentation: Augmentation
+    ) -> None:
         super().__init__()
-        self.dropout, self.word_dropout = config.embedding_dropout, config.word_dropout
-        self.augmentation = Augmentation(config.jitter, config.scaling, config.time_warp)
-        width = config.embedding
+        self.dropout, self.word_dropout, self.augmentation = dropout, word_dropout, augmentation
         self.is_values = inputs.form == "values"
         self.embedding: nn.Embedding | None = None
         self.symbols: nn.Parameter | None = None

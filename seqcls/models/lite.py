@@ -13,10 +13,8 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqcls.config.model import LiteModel, ModelConfig
 from seqcls.models.filters import ChannelBody, Normed, SameConvolution, cleared
 from seqcls.models.layers import MaskedBatchNorm
-from seqcls.models.network import Network
 
 TREND_LENGTHS = (2, 4, 8, 16, 32, 64)
 PEAK_LENGTHS = (4, 8, 16, 32, 64)
@@ -91,12 +89,3 @@ class LiteBody(ChannelBody):
         for layer in self.layers:
             x = F.relu(layer(x, mask))
         return x
-
-
-class LiteNetwork(Network):
-    """For series only: a rise or a peak means nothing in the numbers that stand for words or letters."""
-
-    def make_body(self, config: ModelConfig, width: int, positions: int) -> tuple[nn.Module, int, int]:
-        assert isinstance(config, LiteModel)
-        body = LiteBody(width, config.filters, config.kernel)
-        return body, body.width, positions

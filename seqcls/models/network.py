@@ -1,6 +1,6 @@
 """The networks: input layer, body, pooling, maybe a dense layer, dropout, classes.
 
-In: `Batch`. Out: logits (B, K). One class a body; `models.MODELS` names them.
+In: `Batch`. Out: logits (B, K). The bodies are made by the families.
 """
 
 from __future__ import annotations
@@ -11,34 +11,24 @@ import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqcls.config.model import AnyNetwork, AttentionModel, CnnModel, HybridModel, ModelConfig, RecurrentModel
 from seqcls.data.batch import Batch
-from seqcls.encoders.spec import InputSpec
 from seqcls.kernels.dense import Dense
-from seqcls.models.convolution import Convolutions
 from seqcls.models.inputs import InputLayer
 from seqcls.models.layers import reversal
-from seqcls.models.pooling import make_pooling
-from seqcls.models.recurrence import Recurrence
+from seqcls.models.pooling import Pooling
 
 
 class Network(nn.Module):
     """What every family shares; a family gives the body, called as body(x, lengths) -> (x, lengths)."""
 
-    def __init__(self, config: AnyNetwork, inputs: InputSpec, classes: int) -> None:
+    def __init__(
+        self, inputs: InputLayer, body: nn.Module, pooling: Pooling, dense: int, dropout: float, classes: int
+    ) -> None:
         super().__init__()
-        self.inputs = InputLayer(inputs, config)
-        self.body, width, positions = self.make_body(config, self.inputs.width, inputs.max_length)
-        self.pooling = make_pooling(config.pooling, width, positions, bool(getattr(config, "bidirectional", False)))
-        self.dropout = config.dropout
-        pooled = int(self.pooling.width)  # type: ignore[arg-type]
-        self.dense = Dense(pooled, config.dense) if config.dense else None
-        self.classes = nn.Linear(config.dense or pooled, classes)
-        self._start_head(0.05 if config.pooling == "flatten" else 0.5)
-
-    def make_body(self, config: ModelConfig, width: int, positions: int) -> tuple[nn.Module, int, int]:
-        """The body, the width of its vectors, and the most positions it gives."""
-        raise NotImplementedError
+        self.inputs, self.body, self.pooling, self.dropout = inputs, body, pooling, dropout
+        self.dense = Dense(pooling.width, dense) if dense else None
+        self.classes = nn.Linear(dense or pooling.width, classes)
+        self._start_head(pooling.head_spread)
 
     def _start_head(self, spread: float) -> None:
         """Dense by Kaiming's rule; classes small, so that an untrained network gives nearly equal chances.
@@ -59,34 +49,6 @@ class Network(nn.Module):
             vector = F.relu(self.dense(vector))
         logits: Tensor = self.classes(F.dropout(vector, self.dropout, self.training))
         return logits
-
-
-class CnnNetwork(Network):
-    """Convolutions over a sequence: Kim 2014 for text, Fawaz et al. 2019 for series."""
-
-    def make_body(self, config: ModelConfig, width: int, positions: int) -> tuple[nn.Module, int, int]:
-        assert isinstance(config, CnnModel)
-        body = make_convolutions(config, width)
-        return body, body.width, body.length_after(positions)
-
-
-class RecurrentNetwork(Network):
-    """Elman 1990 (rnn), Hochreiter and Schmidhuber 1997 (lstm), Cho et al. 2014 (gru)."""
-
-    def make_body(self, config: ModelConfig, width: int, positions: int) -> tuple[nn.Module, int, int]:
-        assert isinstance(config, RecurrentModel)
-        body = Recurrence(config.family, width, config.width, config.depth, config.bidirectional, config.dropout)
-        return body, body.width, positions
-
-
-class HybridNetwork(Network):
-    """Convolutions find motifs and shorten the sequence, recurrence reads them in order: DanQ (Quang and Xie 2016)."""
-
-    def make_body(self, config: ModelConfig, width: int, positions: int) -> tuple[nn.Module, int, int]:
-        assert isinstance(config, HybridModel)
-        motifs = make_convolutions(config, width)
-        order = Recurrence(config.cell, motifs.width, config.width, config.depth, config.bidirectional, config.dropout)
-        return InOrder(motifs, order, config.dropout), order.width, motifs.length_after(positions)
 
 
 class InOrder(nn.Module):
@@ -120,16 +82,3 @@ class BothStrands(nn.Module):
         other = replace(batch, tokens=self.complement[backwards])
         logits: Tensor = (self.network(batch) + self.network(other)) / 2
         return logits
-
-
-def make_convolutions(config: CnnModel | HybridModel | AttentionModel, width: int) -> Convolutions:
-    """The convolutions that a config describes, for vectors of a width."""
-    return Convolutions(
-        width,
-        list(config.filters),
-        config.kernel,
-        config.pool,
-        config.padding,
-        config.normalise == "batch",
-        config.dropout,
-    )

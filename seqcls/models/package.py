@@ -17,11 +17,11 @@ from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
-from seqcls.config.model import CnnModel, ModelConfig
+from seqcls.config.model import Family, ModelConfig
 from seqcls.data.encoded_split import EncodedSplit, read_inputs
 from seqcls.encoders.spec import InputSpec
 from seqcls.errors import Corrupted, DataRefused
-from seqcls.models.building import build_with_weights
+from seqcls.models.building import build_with_weights, buildable
 from seqcls.models.logits import Logits, device_of, run_batches, run_once
 from seqcls.store.artefacts import Ref, verify, write_json
 from seqcls.table import Kind
@@ -70,7 +70,7 @@ class LoadedModel:
     model: nn.Module
     labels: tuple[str, ...]
     inputs: InputSpec
-    config: ModelConfig
+    config: Family
     manifest: ModelManifest
 
 
@@ -104,7 +104,7 @@ def load_model(ref: Ref, device: torch.device | None = None) -> LoadedModel:
             "the weights are not those that model.json names", where=ref.path, next_step="train the model again"
         )
     if manifest.format == 1:
-        tensors = turn_flattened(tensors, manifest.model)
+        tensors = buildable(manifest.model).convert_format_1(tensors)
     model = build_with_weights(manifest.model, manifest.inputs, len(manifest.labels), tensors, ref.folder / WEIGHTS)
     model.eval()
     return LoadedModel(model.to(device or torch.device("cpu")), labels, inputs, manifest.model, manifest)
@@ -128,19 +128,6 @@ def _read_manifest(path: Path) -> ModelManifest:
             next_step="use the seqcls that wrote it, or train the model again",
         )
     return manifest
-
-
-def turn_flattened(tensors: dict[str, Tensor], config: ModelConfig) -> dict[str, Tensor]:
-    """Weights of format 1 in the order of now; those of flattened positions: (D, filters * T) -> (D, T * filters)."""
-    if not isinstance(config, CnnModel) or config.pooling != "flatten":
-        return tensors
-    name, filters = "dense.weight" if config.dense else "classes.weight", config.filters[-1]
-    turned = {
-        key: weight.view(len(weight), filters, -1).transpose(1, 2).flatten(1)
-        for key, weight in tensors.items()
-        if key.endswith(name) and weight.ndim == 2 and weight.shape[1] % filters == 0
-    }
-    return tensors | turned
 
 
 def _read_weights(data: bytes, path: Path) -> dict[str, Tensor]:

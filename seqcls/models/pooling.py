@@ -5,6 +5,8 @@ Padding never counts; a row without positions gives zeros.
 
 from __future__ import annotations
 
+from typing import ClassVar
+
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
@@ -12,7 +14,15 @@ from torch import Tensor, nn
 from seqcls.models.layers import is_full, mask_of
 
 
-class LastPooling(nn.Module):
+class Pooling(nn.Module):
+    """What the poolings share; `width` is that of the vector."""
+
+    width: int
+    head_spread: ClassVar[float] = 0.5
+    """Deviation that the weights of the classes start with, in units of 1 / sqrt(width)."""
+
+
+class LastPooling(Pooling):
     """The last real position; of both directions, each where it has read the whole row."""
 
     def __init__(self, width: int, bidirectional: bool) -> None:
@@ -31,7 +41,7 @@ class LastPooling(nn.Module):
         return torch.cat([last[:, :half], x[:, 0, half:]], dim=1)
 
 
-class MeanPooling(nn.Module):
+class MeanPooling(Pooling):
     """The mean of the real positions."""
 
     def __init__(self, width: int) -> None:
@@ -42,7 +52,7 @@ class MeanPooling(nn.Module):
         return x.sum(1) / lengths.clamp(min=1)[:, None].to(x.dtype)
 
 
-class MaxPooling(nn.Module):
+class MaxPooling(Pooling):
     """The largest real value of each unit."""
 
     def __init__(self, width: int) -> None:
@@ -56,7 +66,7 @@ class MaxPooling(nn.Module):
         return x.masked_fill(hidden, float("-inf")).amax(1).masked_fill((lengths == 0)[:, None], 0)
 
 
-class AttentionPooling(nn.Module):
+class AttentionPooling(Pooling):
     """A weighted mean; weights are the softmax of v . tanh(W x) (Lin et al. 2017, equations 5 and 6, one hop)."""
 
     def __init__(self, width: int) -> None:
@@ -74,11 +84,13 @@ class AttentionPooling(nn.Module):
         return vector
 
 
-class FlattenPooling(nn.Module):
+class FlattenPooling(Pooling):
     """Every position side by side, up to those of the longest sequence; shorter rows end in zeros.
 
     By position, then by filter: the order in which they lie in memory, so that nothing is copied.
     """
+
+    head_spread = 0.05
 
     def __init__(self, width: int, positions: int) -> None:
         super().__init__()
@@ -90,7 +102,7 @@ class FlattenPooling(nn.Module):
         return x.flatten(1)
 
 
-def make_pooling(name: str, width: int, positions: int, bidirectional: bool) -> nn.Module:
+def make_pooling(name: str, width: int, positions: int, bidirectional: bool) -> Pooling:
     """`positions` is the most that the layers before can give."""
     match name:
         case "last":

@@ -12,9 +12,7 @@ from itertools import pairwise
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqcls.config.model import ModelConfig, ResnetModel
 from seqcls.models.filters import ChannelBody, Normed, SameConvolution
-from seqcls.models.network import Network
 
 
 class ResidualBlock(nn.Module):
@@ -49,12 +47,3 @@ class ResidualBody(ChannelBody):
         for block in self.blocks:
             x = block(x, mask)
         return x
-
-
-class ResnetNetwork(Network):
-    """Residual blocks of convolutions."""
-
-    def make_body(self, config: ModelConfig, width: int, positions: int) -> tuple[nn.Module, int, int]:
-        assert isinstance(config, ResnetModel)
-        body = ResidualBody(width, list(config.filters), list(config.kernels))
-        return body, body.width, positions

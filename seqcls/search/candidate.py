@@ -16,7 +16,6 @@ from pydantic_core import to_jsonable_python
 
 from seqcls.arrays import Integers
 from seqcls.config.encode import TextEncode
-from seqcls.config.model import FittedConfig
 from seqcls.config.pipeline import Pipeline
 from seqcls.evaluation.intervals import Figure, paired_difference
 from seqcls.evaluation.metrics import count_classes, count_figures
@@ -53,7 +52,7 @@ class Candidate:
 
     @property
     def most_epochs(self) -> int:
-        return 1 if isinstance(self.pipeline.model, FittedConfig) else self.pipeline.train.epochs
+        return 1 if self.pipeline.model.trained == "fit" else self.pipeline.train.epochs
 
     def take(self, trials: list[Trial], judging: Judging, metric: Figure) -> None:
         """New trials, one a fold: count their time, judge by them."""
@@ -131,8 +130,8 @@ def pin(pipeline: Pipeline, *, split: bool = False) -> str:
         if values:
             lines += [f"[{name}]", *(f"{key} = {json.dumps(value)}" for key, value in values.items())]
     encode = pipeline.encode.model_dump(exclude_defaults=True)
-    if pipeline.model.family == "ngrams" and isinstance(pipeline.encode, TextEncode):
-        # Left out, it would be "characters" for this family, and another encoding is another model.
+    if pipeline.model.text_unit and isinstance(pipeline.encode, TextEncode):
+        # Left out, it would be the family's own, and another encoding is another model.
         encode |= {"unit": pipeline.encode.unit}
     if encode:
         lines += ["[encode]", *(f"{key} = {json.dumps(value)}" for key, value in encode.items())]

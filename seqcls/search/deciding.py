@@ -7,10 +7,8 @@ model can pin it.
 
 from __future__ import annotations
 
-from seqcls.config.model import FittedConfig
 from seqcls.errors import DataRefused
 from seqcls.evaluation.tried import Search
-from seqcls.models import FITTED
 from seqcls.search.bench import Bench
 from seqcls.search.candidate import Candidate, pin
 from seqcls.search.folds import Judging
@@ -47,9 +45,7 @@ def decide(bench: Bench, candidates: list[Candidate], judging: Judging) -> Searc
 
 def time_for_whole(bench: Bench, chosen: Candidate) -> bool:
     """Whether what is left of the budget lasts for a training without validation rows; one fit must be made anyway."""
-    model = chosen.pipeline.model
-    assert isinstance(model, FittedConfig), "networks need validation rows to stop by"
-    fits = FITTED[model.family].fits_without_validation(chosen.trials[0].facts.train_rows)
+    fits = chosen.preset.model.fits_without_validation(chosen.trials[0].facts.train_rows)
     fit = max(trial.facts.seconds for trial in chosen.trials)
     return fits == 1 or fit * fits <= bench.clock.budget - bench.clock.spent
 

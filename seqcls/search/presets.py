@@ -13,24 +13,20 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from seqcls.config.encode import EncodeConfig
-from seqcls.config.model import (
-    AnyFitted,
-    AnyNetwork,
-    AttentionModel,
-    AutoModel,
-    CnnModel,
-    FittedConfig,
-    HybridModel,
-    InceptionModel,
-    LiteModel,
-    NgramsModel,
-    RecurrentModel,
-    ResnetModel,
-    RocketModel,
-)
 from seqcls.config.pipeline import Pipeline, content_key
 from seqcls.config.train import TrainConfig
 from seqcls.errors import ConfigRefused
+from seqcls.models.families.attention import AttentionModel
+from seqcls.models.families.base import BuiltFamily
+from seqcls.models.families.cnn import CnnModel
+from seqcls.models.families.hybrid import HybridModel
+from seqcls.models.families.inception import InceptionModel
+from seqcls.models.families.lite import LiteModel
+from seqcls.models.families.ngrams import NgramsModel
+from seqcls.models.families.recurrent import RecurrentModel
+from seqcls.models.families.resnet import ResnetModel
+from seqcls.models.families.rocket import RocketModel
+from seqcls.search.family import AutoModel
 from seqcls.table import Kind
 
 
@@ -39,7 +35,7 @@ class Preset:
     """One candidate; `train` fills keys of [train] that the pipeline file leaves open."""
 
     name: str
-    model: AnyNetwork | AnyFitted
+    model: BuiltFamily
     train: dict[str, Any] = field(default_factory=dict)
     encode: dict[str, Any] = field(default_factory=dict)
     """[encode] of this candidate, where the kind has such keys and the file leaves [encode] out; empty: that of all."""
@@ -50,7 +46,7 @@ class Preset:
 
     @property
     def is_fitted(self) -> bool:
-        return isinstance(self.model, FittedConfig)
+        return self.model.trained == "fit"
 
 
 _SERIES = {"epochs": 100, "batch_size": 16, "patience": 20}
@@ -149,9 +145,7 @@ def _is_known(preset: Preset, before: list[Preset], pipeline: Pipeline) -> bool:
 
 def pipeline_of(preset: Preset, pipeline: Pipeline) -> Pipeline:
     """The pipeline with a preset in the place of `auto`: what a file with this [model] and [train] would give."""
-    asked = {name: getattr(pipeline.train, name) for name in pipeline.train.model_fields_set - {"budget"}}
-    if isinstance(preset.model, FittedConfig):
-        asked = {name: value for name, value in asked.items() if name in preset.model.train_settings}
+    asked = {name: getattr(pipeline.train, name) for name in pipeline.train.model_fields_set & preset.model.train_keys}
     train = TrainConfig(**{**preset.train, **asked})
     encode = encoding_of(preset, pipeline)
     return pipeline.model_copy(update={"model": preset.model, "train": train, "encode": encode})

@@ -17,7 +17,6 @@ from dataclasses import dataclass
 
 import torch
 
-from seqcls.config.model import FittedConfig
 from seqcls.config.pipeline import Pipeline
 from seqcls.data.encoded_split import ENCODER_FILE, EncodedSplit
 from seqcls.distributed.process_group import ALONE, Team
@@ -100,7 +99,7 @@ def begin(
     team: Team = ALONE,
 ) -> Run | Fit:
     """Epochs for networks that learn by gradients, one fit for the other families; checkpoints are in `store`."""
-    if isinstance(pipeline.model, FittedConfig):
+    if pipeline.model.trained == "fit":
         return Fit(encoded, pipeline, device, listener)
     return Run(encoded, pipeline, device, checkpoints.folder_of(store, encoded, pipeline), listener, team)
 

@@ -23,7 +23,7 @@ from seqcls.data.batches import Batches
 from seqcls.data.encoded_split import NO_LABEL, EncodedSplit, read_inputs
 from seqcls.distributed.process_group import ALONE, Team
 from seqcls.listener import SILENT, Listener, Progress
-from seqcls.models import build_model
+from seqcls.models.building import build_model
 from seqcls.store.artefacts import Ref
 from seqcls.store.failpoints import failpoint
 from seqcls.training import checkpoints

@@ -23,7 +23,7 @@ from seqcls.config.pipeline import Pipeline
 from seqcls.data.encoded_split import EncodedSplit, read_inputs
 from seqcls.errors import DataRefused
 from seqcls.listener import Listener, Progress
-from seqcls.models import build_model
+from seqcls.models.building import build_model
 from seqcls.models.fitted import FitRecord, FitRows, FittedNetwork
 from seqcls.models.network import BothStrands
 from seqcls.models.package import run_network

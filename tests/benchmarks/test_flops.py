@@ -11,7 +11,7 @@ from benchmarks import flops
 from benchmarks.peers.plain_torch import network
 from benchmarks.speed_ours import CASES
 from seqcls.config.loading import parse_pipeline
-from seqcls.models import build_model
+from seqcls.models.building import build_model
 
 
 def test_a_small_network_is_counted_by_hand() -> None:

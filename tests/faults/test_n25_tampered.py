@@ -11,9 +11,10 @@ import torch
 from pydantic import TypeAdapter
 from torch import nn
 
-from seqcls.config.model import FAMILIES, ModelConfig
+from seqcls.config.families import family_names
+from seqcls.config.model import ModelConfig
 from seqcls.errors import ConfigRefused
-from seqcls.models import build_model
+from seqcls.models.building import build_model
 from tests.reliability.forging import ENCODER, FACTS, edit, forge_champion, read
 from tests.reliability.processes import Nursery
 from tests.seqcls.encoded_examples import SPECS
@@ -77,7 +78,7 @@ def test_numbers_of_a_tampered_model_ask_for_nothing(
     assert not list((config.parent / "scores").rglob("part-*.parquet"))
 
 
-@pytest.mark.parametrize("family", [name for name in FAMILIES if name != "auto"])
+@pytest.mark.parametrize("family", [name for name in family_names() if name != "auto"])
 def test_every_family_can_be_planned_without_memory(family: str) -> None:
     """The shapes are those of the network itself, for every form of input that it takes."""
     config = TypeAdapter[Any](ModelConfig).validate_python({"family": family})

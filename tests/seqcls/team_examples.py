@@ -55,14 +55,15 @@ def gradients(team: Team, tell: Tell, batches: dict[str, int]) -> dict[str, list
 
 
 def gradients_of_families(team: Team, form: str, rows: int) -> dict[str, list[float]]:
-    from seqcls.models import MODELS, build_model
+    from seqcls.config.model import families_trained
+    from seqcls.models.building import build_model
     from seqcls.training.optimisation import Objective
     from tests.seqcls.encoded_examples import SPECS
-    from tests.seqcls.test_models import batch_of, config_of
+    from tests.seqcls.test_models import batch_of, config_of, fits
 
     found = {}
-    for family in MODELS:
-        if family == "lite" and SPECS[form].form == "tokens":
+    for family in families_trained("epochs"):
+        if not fits(family, form):
             continue
         torch.manual_seed(0)
         alone = build_model(config_of(family, "mean"), SPECS[form], 3).train()

@@ -8,8 +8,8 @@ from torch import Tensor
 
 from seqcls.config.loading import parse_pipeline
 from seqcls.errors import ConfigRefused
-from seqcls.models import build_model
 from seqcls.models.augmentation import Augmentation, warp_time
+from seqcls.models.building import build_model
 from seqcls.models.layers import mask_of
 from tests.seqcls.encoded_examples import SPECS
 from tests.seqcls.test_models import batch_of, config_of

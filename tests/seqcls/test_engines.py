@@ -16,7 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch import nn
 
-from seqcls.config.model import FittedConfig, ModelConfig, NgramsModel, RocketModel
+from seqcls.config.model import Family, families_trained, find_family
 from seqcls.config.train import EngineName
 from seqcls.data.batch import Batch
 from seqcls.data.encoded_split import EncodedSplit
@@ -30,7 +30,7 @@ from seqcls.engines.race import Lane, Race, choose, compare, evenly, judge, run_
 from seqcls.engines.registry import ENGINES
 from seqcls.engines.torch_engine import open_torch
 from seqcls.evaluation.probabilities import softmax
-from seqcls.models import MODELS, build_model
+from seqcls.models.building import build_model
 from seqcls.models.instructions import processor
 from seqcls.models.logits import Logits, run_batches
 from seqcls.models.package import LoadedModel, ModelManifest
@@ -50,7 +50,7 @@ def one_thread() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
-def loaded_of(config: ModelConfig, inputs: InputSpec, sharpness: float = 1.0, temperature: float = 1.0) -> LoadedModel:
+def loaded_of(config: Family, inputs: InputSpec, sharpness: float = 1.0, temperature: float = 1.0) -> LoadedModel:
     """A network with random weights; `sharpness` multiplies its logits, since untrained ones are nearly equal."""
     torch.manual_seed(0)
     network = build_model(config, inputs, CLASSES).eval()
@@ -84,7 +84,7 @@ FORM_OF = {"cnn": "composition", "lite": "missing", "resnet": "values", "incepti
 """A form of input for each family."""
 
 
-@pytest.mark.parametrize("family", MODELS)
+@pytest.mark.parametrize("family", families_trained("epochs"))
 @pytest.mark.parametrize("name", ["torch-bf16", "openvino", "openvino-bf16"])
 def test_every_engine_gives_the_answers_of_pytorch_for_every_family(name: EngineName, family: str) -> None:
     inputs = SPECS[FORM_OF.get(family, "tokens")]
@@ -136,9 +136,10 @@ def test_importing_openvino_tells_nobody() -> None:
     assert sys.modules["openvino.tools.ovc.telemetry_utils"].tm.__name__ == "openvino.tools.ovc.telemetry_stub"
 
 
-@pytest.mark.parametrize("config", [RocketModel(), NgramsModel()])
-def test_fitted_families_are_left_to_pytorch_with_the_reason(config: FittedConfig) -> None:
-    form = "values" if isinstance(config, RocketModel) else "tokens"
+@pytest.mark.parametrize("family", families_trained("fit"))
+def test_fitted_families_are_left_to_pytorch_with_the_reason(family: str) -> None:
+    config = find_family(family)()
+    form = next(form for form in SPECS if fits(family, form))
     loaded = loaded_of(config, SPECS[form])  # type: ignore[arg-type]
     for name in ENGINES.keys() - {"torch"}:
         if name.startswith("torch") or conversion.is_installed():

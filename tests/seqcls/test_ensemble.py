@@ -9,12 +9,12 @@ import numpy as np
 import torch
 import torch.nn.functional as F
 
-from seqcls.config.model import CnnModel
 from seqcls.data.batch import Batch
 from seqcls.data.encoded_split import EncodedSplit
 from seqcls.encoders.spec import InputSpec
-from seqcls.models import build_model
+from seqcls.models.building import build_model
 from seqcls.models.ensemble import Ensemble
+from seqcls.models.families.cnn import CnnModel
 from seqcls.models.network import BothStrands
 from seqcls.models.package import load_model, predict_logits
 from seqcls.training.optimisation import Objective

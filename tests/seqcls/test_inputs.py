@@ -11,7 +11,7 @@ import torch
 
 from seqcls.data.encoded_split import EncodedSplit
 from seqcls.encoders.spec import InputSpec
-from seqcls.models import build_model
+from seqcls.models.building import build_model
 from seqcls.models.inputs import FEW_ENTRIES, RARE_START
 from seqcls.models.package import load_model, predict_logits
 from seqcls.store.artefacts import ArtefactStore

@@ -9,11 +9,11 @@ import pytest
 import torch
 
 from seqcls.config.encode import TextEncode
-from seqcls.config.model import NgramsModel
 from seqcls.data.encoded_split import EncodedSplit
 from seqcls.encoders import InputSpec
 from seqcls.errors import DataRefused
-from seqcls.models import build_model
+from seqcls.models.building import build_model
+from seqcls.models.families.ngrams import NgramsModel
 from seqcls.models.fitted import FitRecord, FitRows
 from seqcls.models.ngrams import strengths
 from seqcls.models.ngrams.solver import mean_loss

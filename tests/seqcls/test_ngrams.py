@@ -18,11 +18,11 @@ from sklearn.linear_model import LogisticRegression
 
 from seqcls.config.encode import ResidueEncode, TextEncode
 from seqcls.config.loading import parse_pipeline
-from seqcls.config.model import NgramsModel
 from seqcls.data.encoded_split import EncodedSplit
 from seqcls.encoders import Encoder, InputSpec, fit_encoder, load_encoder, save_encoder
 from seqcls.errors import ConfigRefused
-from seqcls.models import build_model
+from seqcls.models.building import build_model
+from seqcls.models.families.ngrams import NgramsModel
 from seqcls.models.fitted import FitRecord, FitRows
 from seqcls.models.network import BothStrands
 from seqcls.models.ngrams import rows as ngram_rows
@@ -147,7 +147,7 @@ def test_a_bag_by_hand() -> None:
 def test_values_do_not_depend_on_padding_or_neighbours_and_each_pattern_has_length_one(
     rows: list[list[int]], padding: int
 ) -> None:
-    model = NgramNetwork(NgramsModel(opening=2), SPECS["tokens"], 3)
+    model = build_model(NgramsModel(opening=2), SPECS["tokens"], 3)
     table = pa.table({"id": [str(n) for n in range(len(rows))], "sequence": pa.array(rows, pa.list_(pa.int32()))})
     split = EncodedSplit.from_arrow(table, SPECS["tokens"])
     batch = split.collate(np.arange(len(rows)), SPECS["tokens"])
@@ -225,7 +225,7 @@ def test_several_classes_weights_of_rows_and_scales_agree_with_scikit_learn(even
          "sequence": pa.array([row[:13] for row in rows], pa.list_(pa.int32()))}
     )  # fmt: skip
     split = EncodedSplit.from_arrow(table, spec)
-    network = NgramNetwork(NgramsModel(words=1), spec, 3)
+    network = build_model(NgramsModel(words=1), spec, 3)
     blocks = RowBlocks(network.patterns, split, spec, by_place=False)
     design = Design(blocks, torch.from_numpy(blocks.frequent(1, 100)))
     importance = random.uniform(0.5, 2.0, 60)
@@ -261,7 +261,7 @@ def zipf_problem(monkeypatch: pytest.MonkeyPatch, even_out: bool) -> tuple[Probl
     labels = (rows[:, 0] % 3).astype(np.int64)
     table = pa.table({"id": [str(n) for n in range(400)], "label": pa.array(labels, pa.int32()),
                       "sequence": pa.array(rows.tolist(), pa.list_(pa.int32()))})  # fmt: skip
-    network = NgramNetwork(NgramsModel(words=2), spec, 3)
+    network = build_model(NgramsModel(words=2), spec, 3)
     blocks = RowBlocks(network.patterns, EncodedSplit.from_arrow(table, spec), spec, by_place=False)
     design = Design(blocks, torch.from_numpy(blocks.frequent(1, 10_000)))
     scale = np.ones((design.width, 3), np.float32)
@@ -368,7 +368,7 @@ def test_both_strands_are_fitted_as_they_are_scored() -> None:
 
 def test_an_ambiguous_letter_breaks_every_run_that_it_is_in() -> None:
     encoder = encoder_of("dna", ["ACGT" * 5], ResidueEncode())
-    model = NgramNetwork(NgramsModel(letters=2, gaps=3), encoder.inputs, 2)
+    model = build_model(NgramsModel(letters=2, gaps=3), encoder.inputs, 2)
     batch = split_of(encoder, ["ACNGT"], [0]).collate(np.array([0]), encoder.inputs)
     runs = [int((keys != NOTHING).sum()) for keys in model.patterns(batch, True)]
     # letters: 4, by place 4; pairs of neighbours: AC, GT, by place 2; at distance 2: C.G; at 3: A..G and C..T
@@ -387,13 +387,13 @@ def test_text_is_read_by_characters_unless_the_config_says_otherwise() -> None:
 
 
 def test_series_are_refused_with_what_to_do() -> None:
-    with pytest.raises(ConfigRefused, match=r'model\.family = "ngrams" is not for series'):
+    with pytest.raises(ConfigRefused, match=r'model\.family = "ngrams" is for letters.*, not for series'):
         parse_pipeline(
             {"name": "example", "kind": "series", "source": {"format": "ucr", "files": ["a.tsv"]},
              "model": {"family": "ngrams"}},
             "example.toml",
         )  # fmt: skip
-    with pytest.raises(ConfigRefused, match=r"(?s)it counts runs of tokens.*choose another family"):
+    with pytest.raises(ConfigRefused, match=r'model\.family = "ngrams" is for letters.*, not for series'):
         build_model(NgramsModel(), SPECS["values"], 2)
 
 

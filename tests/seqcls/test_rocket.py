@@ -12,11 +12,11 @@ import torch
 from sklearn.linear_model import Ridge as SklearnRidge
 from sklearn.linear_model import RidgeCV
 
-from seqcls.config.model import RocketModel
 from seqcls.data.batch import Batch
 from seqcls.data.encoded_split import EncodedSplit
 from seqcls.encoders.spec import InputSpec
-from seqcls.models import build_model
+from seqcls.models.building import build_model
+from seqcls.models.families.rocket import RocketModel
 from seqcls.models.fitted import FitRows
 from seqcls.models.rocket.head import ALPHAS, fit_ridge
 from seqcls.models.rocket.hydra import Hydra

@@ -17,6 +17,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seqcls.config.model import families_trained
 from seqcls.config.train import TrainConfig
 from seqcls.distributed.process_group import ALONE, Team
 from seqcls.distributed.ranks import check_processes, launched_place
@@ -29,7 +30,6 @@ from seqcls.errors import (
     GateRefused,
     SeqclsError,
 )
-from seqcls.models import MODELS
 from seqcls.processors import allowed
 from seqcls.training import carried, processes
 from seqcls.training.seeding import seed_of, threads_of
@@ -94,7 +94,7 @@ def test_what_processes_exchange_is_the_same_for_all() -> None:
 def test_two_processes_find_the_gradient_of_one_in_every_family() -> None:
     found = work("gradients", batches={"missing": 7, "tokens": 1})  # of one row, one process has none
     assert isinstance(found, dict)
-    assert len(found) == 2 * len(MODELS) - 1
+    assert len(found) == 2 * len(families_trained("epochs")) - 1
     for family, (size, from_one, between) in found.items():
         assert between == 0, family
         assert size > 1e-3, family

@@ -17,7 +17,7 @@ from sklearn.metrics import accuracy_score, balanced_accuracy_score, f1_score
 from seqcls.config.train import TrainConfig
 from seqcls.data.encoded_split import EncodedSplit
 from seqcls.errors import ConfigRefused, DataRefused
-from seqcls.models import build_model
+from seqcls.models.building import build_model
 from seqcls.models.package import load_model, predict_logits
 from seqcls.store.artefacts import ArtefactStore, read_manifest, verify
 from seqcls.training.imbalance import class_weights

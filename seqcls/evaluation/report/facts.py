@@ -13,7 +13,7 @@ from typing import Any
 import pyarrow.compute as pc
 
 from seqcls.config import Pipeline
-from seqcls.config.model import FITTED_FAMILIES
+from seqcls.config.model import find_family
 from seqcls.evaluation.calibration import Abstention, Calibration
 from seqcls.evaluation.intervals import Difference
 from seqcls.evaluation.metrics import Metrics, Record
@@ -158,7 +158,7 @@ def _named_warnings(meta: dict[str, Any]) -> dict[str, str]:
 
 def _model_facts(meta: dict[str, Any]) -> dict[str, Any]:
     """Without times: they are no property of the model, and would change the report's digest."""
-    hidden = {"epochs", "best_epoch"} if meta.get("family") in FITTED_FAMILIES else set()
+    hidden = {"epochs", "best_epoch"} if find_family(meta["family"]).trained == "fit" else set()
     return {k: v for k, v in meta.items() if "seconds" not in k and "per_second" not in k and k not in hidden}
 
 

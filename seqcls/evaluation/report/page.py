@@ -6,7 +6,7 @@ inline. Promise: readable in light and dark, on a phone, with 2 and with 50 clas
 
 from __future__ import annotations
 
-from seqcls.config.model import FITTED_FAMILIES
+from seqcls.config.model import find_family
 from seqcls.evaluation.report import figures, tables
 from seqcls.evaluation.report.facts import Evaluation, Facts, NoBaseline
 from seqcls.evaluation.report.search import search_section
@@ -86,7 +86,7 @@ def _figures(evaluation: Evaluation) -> str:
 def _learning(facts: Facts, drawn: dict[str, str]) -> str:
     if not facts.history:
         return '<p class="note">The model came without a training history.</p>'
-    if facts.family in FITTED_FAMILIES:
+    if find_family(facts.family).trained == "fit":
         return f'<p class="note">{text(_fitted(facts))}</p>'
     best = figures.best_epoch(facts.history)
     epochs = f"{len(facts.history)} epoch{'s' if len(facts.history) > 1 else ''}"
@@ -168,6 +168,6 @@ def draw(evaluation: Evaluation, facts: Facts) -> dict[str, str]:
     }
     if facts.search is not None:
         drawn["search"] = figures.tried_scores(facts.search)
-    if facts.history and facts.family not in FITTED_FAMILIES:
+    if facts.history and find_family(facts.family).trained == "epochs":
         drawn |= {"loss": figures.loss_curves(facts.history), "scores": figures.score_curves(facts.history)}
     return drawn

@@ -9,12 +9,13 @@ Deviation from fastText: no buckets shared by strangers and no hidden layer, so 
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import numpy as np
 import torch
 import torch.nn.functional as F
 from torch import Tensor, nn
 
-from seqcls.config.model import NgramsModel
 from seqcls.data.batch import Batch
 from seqcls.data.encoded_split import EncodedSplit
 from seqcls.encoders.spec import InputSpec
@@ -24,7 +25,7 @@ from seqcls.models.ngrams.hashing import NOTHING
 from seqcls.models.ngrams.patterns import PatternLayer, Patterns
 from seqcls.models.ngrams.rows import Design, RowBlocks
 from seqcls.models.ngrams.solver import Problem, Weights, log_ratios
-from seqcls.models.ngrams.strengths import STRENGTHS, Setting, StrengthSearch, folds_of
+from seqcls.models.ngrams.strengths import STRENGTHS, Setting, StrengthSearch
 
 MOST_WEIGHTS = 5_000_000
 """n-grams times classes: L-BFGS keeps about 15 copies, 8 bytes each."""
@@ -36,16 +37,26 @@ of 0.801), none for film reviews and questions (0.3 points).
 """
 
 
+@dataclass(frozen=True)
+class Limits:
+    """Which n-grams get weights, and what the fit chooses where a setting is left out; `NgramsModel` documents each."""
+
+    features: int
+    min_rows: int
+    by_place: bool | None
+    weighting: str | None
+    strength: float | None
+
+
 class NgramNetwork(FittedNetwork):
     """family = "ngrams"."""
 
     holds_out = True
 
-    def __init__(self, config: NgramsModel, inputs: InputSpec, classes: int) -> None:
+    def __init__(self, patterns: Patterns, limits: Limits, inputs: InputSpec, classes: int) -> None:
         super().__init__()
-        self.config, self.spec, self.classes = config, inputs, classes
-        capacity = max(min(config.features, MOST_WEIGHTS // classes), 1)
-        patterns = Patterns.chosen(config, inputs)
+        self.limits, self.spec, self.classes = limits, inputs, classes
+        capacity = max(min(limits.features, MOST_WEIGHTS // classes), 1)
         self.patterns = PatternLayer(patterns, inputs)
         self.keys: Tensor
         self.by_place: Tensor
@@ -53,10 +64,6 @@ class NgramNetwork(FittedNetwork):
         self.register_buffer("by_place", torch.zeros((), dtype=torch.bool))
         self.weight = nn.Parameter(torch.zeros(capacity, classes), requires_grad=False)
         self.bias = nn.Parameter(torch.zeros(classes), requires_grad=False)
-
-    @classmethod
-    def fits_without_validation(cls, rows: int) -> int:
-        return folds_of(rows) + 1
 
     def forward(self, batch: Batch) -> Tensor:
         logits = self.bias.expand(len(batch), -1).clone()  # (B, K)
@@ -71,7 +78,7 @@ class NgramNetwork(FittedNetwork):
     def fit(self, given: FitRows) -> FitRecord:
         """Count n-grams, give the frequent ones a slot, find their weights, keep the strength that suits other rows."""
         self.by_place.fill_(self.looks_at_places(given.train))
-        strengths = STRENGTHS if self.config.strength is None else (self.config.strength,)
+        strengths = STRENGTHS if self.limits.strength is None else (self.limits.strength,)
         solution, design, held_out = StrengthSearch(given, self.set_up, strengths).run()
         self.keys.fill_(NOTHING)
         self.keys[: design.width] = design.table
@@ -83,7 +90,7 @@ class NgramNetwork(FittedNetwork):
     def set_up(self, given: FitRows) -> Setting:
         """The n-grams that the training rows give weights to, the matrices, the problem to solve."""
         train = self.rows(given.train)
-        table = torch.from_numpy(train.frequent(self.config.min_rows, len(self.keys))).to(self.keys.device)
+        table = torch.from_numpy(train.frequent(self.limits.min_rows, len(self.keys))).to(self.keys.device)
         design, valid = Design(train, table), Design(self.rows(given.valid), table)
         design.gather()
         words, scale = self.spec.composition is None, self.scale(design, given)
@@ -95,15 +102,15 @@ class NgramNetwork(FittedNetwork):
 
     def looks_at_places(self, train: EncodedSplit) -> bool:
         """Places mean something where all rows are windows of one length, unless the config says otherwise."""
-        if self.spec.composition is None or self.config.by_place is False:
+        if self.spec.composition is None or self.limits.by_place is False:
             return False
-        return bool(self.config.by_place or train.lengths.min() == train.lengths.max())
+        return bool(self.limits.by_place or train.lengths.min() == train.lengths.max())
 
     def scale(self, design: Design, given: FitRows) -> Weights:
         """(D, columns) how far each weight may go: by naive Bayes, the same for all, or between the two."""
         shares = {"naive-bayes": 0.0, "mixed": 0.5, "even": 1.0}
         letters = self.spec.composition is not None
-        even = EVEN_SHARE[letters] if self.config.weighting is None else shares[self.config.weighting]
+        even = EVEN_SHARE[letters] if self.limits.weighting is None else shares[self.limits.weighting]
         ratios = log_ratios(design, given.train.labels, self.classes)
         mean = max(float(ratios.mean()), 1e-6) if even < 1.0 else 1.0
         return ((1.0 - even) * ratios + even * mean).astype(np.float32)

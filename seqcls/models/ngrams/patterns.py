@@ -16,7 +16,6 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from seqcls.config.model import NgramsModel
 from seqcls.data.batch import Batch
 from seqcls.encoders.spec import InputSpec
 from seqcls.models.layers import mask_of
@@ -41,18 +40,6 @@ class Patterns:
     """Largest distance of two letters that are looked at as a pair."""
     letters: bool = False
     """Whether entries are letters: then ambiguous ones break runs, and rows have no edges."""
-
-    @staticmethod
-    def chosen(config: NgramsModel, inputs: InputSpec) -> Patterns:
-        """The settings, and the defaults that fit the input where a setting is left out."""
-        if inputs.composition is None:
-            low, high = config.characters
-            within = (low, high) if inputs.word_parts is not None and high else None
-            return Patterns(config.words, within, config.opening)
-        few = len(inputs.composition[0]) <= 4
-        runs = config.letters or (6 if few else 3)
-        gaps = config.gaps if config.gaps is not None else (0 if few else 6)
-        return Patterns(runs, gaps=gaps, letters=True)
 
 
 class PatternLayer(nn.Module):

@@ -9,13 +9,13 @@ thresholds depend on the training rows and the seed alone. Gaps are filled by st
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import dataclass
 
 import numpy as np
 import torch
 from torch import Tensor, nn
 
 from seqcls.arrays import Integers
-from seqcls.config.model import ModelConfig, RocketModel
 from seqcls.data.batch import Batch
 from seqcls.data.encoded_split import EncodedSplit
 from seqcls.encoders.spec import InputSpec
@@ -28,9 +28,21 @@ from seqcls.models.rocket.kernels import KERNELS, Kernels
 from seqcls.models.rocket.pooling import POOLED, pool_four, share_positive
 from seqcls.models.rocket.scaling import Scaling
 
-PAPER_THRESHOLDS = {"minirocket": 119, "multirocket": 74}
 VALUES_AT_ONCE = 1 << 20
 """Convolution outputs of one dilation that are worked on together: more leave the caches, fewer cost more calls."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What is measured of a series, and of how many; `RocketModel` documents the settings behind it."""
+
+    thresholds: int
+    """Of each kernel of MiniRocket or MultiRocket; 0 for neither."""
+    four_kinds: bool
+    """MultiRocket: four numbers for each threshold, of the series and of its differences."""
+    hydra: tuple[int, int] | None
+    """Groups, and kernels in each."""
+    most_rows: int
 
 
 class RocketNetwork(FittedNetwork):
@@ -38,16 +50,15 @@ class RocketNetwork(FittedNetwork):
 
     holds_out = True
 
-    def __init__(self, config: ModelConfig, inputs: InputSpec, classes: int) -> None:
+    def __init__(self, measured: Measured, inputs: InputSpec, classes: int) -> None:
         super().__init__()
-        assert isinstance(config, RocketModel)
-        self.channels, self.most_rows = inputs.channels, config.most_rows
-        kinds, length = config.features, inputs.max_length
-        thresholds = config.thresholds or PAPER_THRESHOLDS["multirocket" if "multi" in kinds else "minirocket"]
-        self.kernels = Kernels(inputs.channels, length, thresholds) if "rocket" in kinds else None
-        self.steps = Kernels(inputs.channels, max(length - 1, 1), thresholds) if "multi" in kinds else None
-        self.hydra = Hydra(inputs.channels, length, config.groups, config.kernels) if "hydra" in kinds else None
-        dense = KERNELS * thresholds * (2 * POOLED if self.steps else 1) if self.kernels else 0
+        self.channels, self.most_rows = inputs.channels, measured.most_rows
+        length, thresholds, hydra = inputs.max_length, measured.thresholds, measured.hydra
+        self.kernels = Kernels(inputs.channels, length, thresholds) if thresholds else None
+        steps = thresholds and measured.four_kinds
+        self.steps = Kernels(inputs.channels, max(length - 1, 1), thresholds) if steps else None
+        self.hydra = Hydra(inputs.channels, length, *hydra) if hydra else None
+        dense = KERNELS * thresholds * (2 * POOLED if steps else 1)
         self.scaling = Scaling(dense, self.hydra.features if self.hydra else 0)
         self.classes = nn.Linear(self.scaling.features, classes)
         nn.init.zeros_(self.classes.weight)

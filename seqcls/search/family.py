@@ -1,0 +1,27 @@
+"""`family = "auto"`: a search over presets; what it chooses is a model of one of the other families."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Annotated, Literal
+
+from pydantic import Field
+
+from seqcls.config.model import Family
+from seqcls.config.train import TrainConfig
+
+
+class AutoModel(Family):
+    """A search over presets (seqcls/search/presets.py); what it chooses is a model of one of the other families."""
+
+    trained = "search"
+
+    family: Literal["auto"] = "auto"
+    candidates: list[Annotated[str, Field(min_length=1)]] = []
+    """Names of the presets to try, auto.md lists them; none for all. The linear baseline always is among them."""
+
+    def train_faults(self, train: TrainConfig) -> Iterator[str]:
+        if train.precision != "float32":
+            yield 'train.precision is for one family; family = "auto" compares families in float32: remove it'
+        if train.processes > 1:
+            yield 'train.processes is for one family; family = "auto" compares families in one process: remove it'
