@@ -3,11 +3,11 @@ Markdown for the UI; names from outside are escaped."""
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from seqcls.errors import SeqclsError, one_line
+from seqcls.pages import render
 from seqcls.validation.look_alikes import look_alikes
 
 if TYPE_CHECKING:
@@ -16,15 +16,6 @@ if TYPE_CHECKING:
     from seqcls.scoring.publish import Published
     from seqcls.scoring.scoring_run import Prepared, ScoringRun
     from seqcls.validation.checks import CheckReport, CheckResult
-
-# What Markdown takes for markup, a table, HTML, an entity or a link when it stands in a text. No HTML entities: the
-# interface of Prefect shows them as they are.
-_OBEYED = re.compile(r"[\\`*_\[\]<>#|&~$!:@]|(?<=www)\.")
-
-
-def escape(text: object) -> str:
-    """Text from outside -> Markdown that shows it and does nothing else, in a table cell as well."""
-    return _OBEYED.sub(r"\\\g<0>", one_line(text))
 
 
 def plural(count: int, noun: str) -> str:
@@ -137,12 +128,10 @@ def decision_title(outcome: TrainOutcome) -> str:
 
 def decision_table(outcome: TrainOutcome) -> str:
     """Markdown for the UI: what the gate found, rule by rule."""
-    verdict = "is champion" if outcome.champion else "is not champion"
-    lines = [f"# {escape(outcome.model)} {verdict}", "", "| | rule | found | expected |", "|---|---|---|---|"]
-    for check in outcome.decision.checks:
-        cells = (check.rule, check.found, check.expected)
-        lines.append(f"| {'yes' if check.passed else '**no**'} | " + " | ".join(escape(cell) for cell in cells) + " |")
-    return "\n".join(lines)
+    rows = [
+        ("yes" if check.passed else "NO", check.rule, check.found, check.expected) for check in outcome.decision.checks
+    ]
+    return render("decision.md", model=outcome.model, champion=outcome.champion, rows=rows)
 
 
 def scoring_title(prepared: Prepared, run: ScoringRun) -> str:
@@ -158,64 +147,35 @@ def scoring_title(prepared: Prepared, run: ScoringRun) -> str:
 
 def scoring_page(prepared: Prepared, run: ScoringRun, files: Published, output: Path) -> str:
     """Markdown for the UI: rows by file, refused files with their reasons in full, new score files."""
-    lines = [f"# {escape(scoring_title(prepared, run))}", "", *_rows_by_file(run)]
-    if prepared.waiting:
-        lines += ["", "## Left for the next run", "", *(f"- {escape(item)}" for item in prepared.waiting)]
-    if prepared.refused:
-        lines += ["", "## Refused files", "", *(_refusal(item.names, item.reason) for item in prepared.refused)]
-    if prepared.over_budget:
-        lines += ["", "## Scored, with too many rows rejected", ""]
-        lines += [_refusal(item.names, item.reason) for item in prepared.over_budget]
-    if prepared.set_aside:
-        lines += ["", "## Set aside by an earlier run, still there", ""]
-        lines += [_refusal(item.names, f"since {item.since}: {item.reason}") for item in prepared.set_aside]
-    if files.damaged:
-        lines += ["", "## Damaged, not published", "", *(f"- {escape(item)}" for item in files.damaged)]
-    if prepared.made_again:
-        lines += ["", "## Was damaged", "", *(f"- {escape(item)}" for item in prepared.made_again)]
-    lines += ["", f"## Scores in {escape(output)}", ""]
-    lines += [f"- {escape(name)}" for name in (*files.scores, *files.rejects)] or ["- no new file"]
-    return "\n".join(lines)
-
-
-def _rows_by_file(run: ScoringRun) -> list[str]:
-    lines = ["| file | rows in | scored | rejected | abstained | complete |", "|---|---|---|---|---|---|"]
-    for item in run.inputs:
-        cells = [item[name] for name in ("name", "rows_in", "scored", "rejected", "abstained")]
-        lines.append("| " + " | ".join(escape(cell) for cell in (*cells, "yes" if item["complete"] else "no")) + " |")
-    return lines if run.inputs else []
-
-
-def _refusal(names: tuple[str, ...], reason: str) -> str:
-    """A list item, which wraps: the end of a reason says what to do, and a table cell cuts it off."""
-    return f"- **{escape(', '.join(names))}**: {escape(' '.join(reason.split()))}"
+    named = ("name", "rows_in", "scored", "rejected", "abstained")
+    return render(
+        "scoring_run.md",
+        title=scoring_title(prepared, run),
+        inputs=[(*(item[name] for name in named), "yes" if item["complete"] else "no") for item in run.inputs],
+        prepared=prepared,
+        refused=[(item.names, item.reason) for item in prepared.refused],
+        over_budget=[(item.names, item.reason) for item in prepared.over_budget],
+        set_aside=[(item.names, f"since {item.since}: {item.reason}") for item in prepared.set_aside],
+        files=files,
+        output=output,
+    )
 
 
 def failure_page(error: SeqclsError) -> str:
     """Markdown for the UI: what was found, where, what was expected, what to do."""
     found, *more = error.found.strip().splitlines() or ["failed"]
     parts = (("where", error.where), ("expected", error.expected), ("next", error.next_step))
-    lines = [f"# {escape(found)}", "", *(f"- {escape(line.strip())}" for line in more)]
-    return "\n".join([*lines, *(f"- **{name}**: {escape(text)}" for name, text in parts if text)])
+    return render("failure.md", found=found, more=[line.strip() for line in more], parts=parts)
 
 
 def checks_table(report: CheckReport) -> str:
     """Markdown for the UI: every check asked for, counts and places, never values."""
-    lines = [
-        *([f"# Stopped: {escape(report.stopped)}", ""] if report.stopped else []),
-        f"# {report.accepted} of {report.rows_in} rows accepted, {report.rejected} rejected",
-        f"{report.rejected_by_source} of the rejected could not be read at all.",
-        "",
-        "| | rule | column | policy | expected | found | share | first rows |",
-        "|---|---|---|---|---|---|---|---|",
-    ]
-    for check in report.checks:
-        cells = (check.rule, check.column, check.policy, check.expected, _found(check), f"{check.share:.2%}")
-        places = ", ".join(check.examples[:3])
-        lines.append("| " + " | ".join(escape(cell) for cell in (_state(check), *cells, places)) + " |")
-    lines += ["", "Classes: " + ", ".join(f"{escape(name)} {rows}" for name, rows in report.classes.items())]
-    lines += [f"- {escape(warning)}" for warning in _other_warnings(report)]
-    return "\n".join(lines)
+    rows = [
+        (_state(check), check.rule, check.column, check.policy, check.expected, _found(check), f"{check.share:.2%}",
+         ", ".join(check.examples[:3]))
+        for check in report.checks
+    ]  # fmt: skip
+    return render("checks.md", report=report, rows=rows, warnings=_other_warnings(report))
 
 
 def _state(check: CheckResult) -> str:

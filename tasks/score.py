@@ -6,7 +6,8 @@ from typing import Any
 
 from prefect import task
 
-from seqcls.messages import escape, plural, scoring_page, scoring_title
+from seqcls.messages import plural, scoring_page, scoring_title
+from seqcls.pages import escape
 from seqcls.road import finish_scoring
 from seqcls.scoring import scoring_run
 from seqcls.scoring.plan import Plan, plan_scoring

@@ -16,7 +16,8 @@ from prefect.artifacts import create_markdown_artifact
 
 from seqcls.errors import SeqclsError, first_line, printable
 from seqcls.listener import only_shown
-from seqcls.messages import checks_table, escape, failure_page
+from seqcls.messages import checks_table, failure_page
+from seqcls.pages import render
 from seqcls.store.artefacts import Ref
 from seqcls.validation.checks import read_checks
 
@@ -39,13 +40,12 @@ def show_table(
 def _table(rows: list[dict[str, Any]]) -> str:
     """As Markdown: the interface sorts the columns of a table artifact by name, and shows 17 digits of a share."""
     names = list(dict.fromkeys(name for row in rows for name in row))
-    lines = ["| " + " | ".join(escape(name) for name in names) + " |", "|---" * len(names) + "|"]
-    lines += ["| " + " | ".join(_cell(row.get(name, "")) for name in names) + " |" for row in rows[:MAX_ROWS]]
-    return "\n".join([*lines, "", f"and {len(rows) - MAX_ROWS} more" if len(rows) > MAX_ROWS else ""])
+    cells = [[_cell(row.get(name, "")) for name in names] for row in rows[:MAX_ROWS]]
+    return render("table.md", head=names, rows=cells, left=len(rows) - MAX_ROWS)
 
 
 def _cell(value: object) -> str:
-    return f"{value:.4g}" if isinstance(value, float) else escape(value)
+    return f"{value:.4g}" if isinstance(value, float) else str(value)
 
 
 def show_markdown(pipeline: str, what: str, make: Callable[[], str], describe: Callable[[], str]) -> None:

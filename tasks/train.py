@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect import task
 
-from seqcls.messages import escape
+from seqcls.pages import escape
 from seqcls.stages import StageResult, train_stage
 from seqcls.store.artefacts import Ref, read_manifest
 from seqcls.workspace import open_workspace

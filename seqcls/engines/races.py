@@ -24,6 +24,7 @@ from seqcls.errors import Corrupted
 from seqcls.ledger.models import ModelVersion
 from seqcls.ledger.stages import find_stage, list_stage, record_stage
 from seqcls.models.package import load_model
+from seqcls.pages import render
 from seqcls.processors.load import is_busy, waited_so_far
 from seqcls.store.artefacts import Ref, verify, write_json
 from seqcls.workspace import Workspace
@@ -132,20 +133,13 @@ def race_line(race: Race) -> str:
 
 def race_page(name: str, race: Race) -> str:
     """The result as a page of Markdown."""
-    head = ("engine", "rows/s", "opened in", "same labels", "largest move", "near ties to torch", "may score")
-    rows = [head, ("---",) * len(head)]
+    rows = []
     for lane in race.lanes:
         figures = (_shown(lane.rows_per_second, ",.0f"), _shown(lane.opening_seconds, ".2f", " s"))
         parity = (_shown(lane.same_labels, ".2%"), _shown(lane.most_moved, ".4f"))
         ties = f"{lane.deferred:.1%}, closer than {lane.margin:.4f}" if lane.margin else "–"
         rows.append((lane.engine, *figures, *parity, ties, f"no: {lane.refused}" if lane.refused else "yes"))
-    table = "\n".join(f"| {' | '.join(cell.replace('|', '/') for cell in row)} |" for row in rows)
-    about = ", ".join(f"{key} {value}" for key, value in race.machine.model_dump(mode="json").items())
-    return (
-        f"# Engines of {name}\n\n**{race.chosen}** scores: {race.why}.\n\n{table}\n\n{race.rows:,} validation rows "
-        f"compared, laps of {race.lap_rows:,} rows in batches of {race.batch_size}, {race.threads} threads that "
-        f"waited for a processor {_shown(race.waited, '.1%')} of the time. {about}.\n"
-    )
+    return render("race.md", name=name, race=race, rows=rows, waited=_shown(race.waited, ".1%"))
 
 
 def _shown(value: float | None, form: str, unit: str = "") -> str:

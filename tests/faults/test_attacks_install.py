@@ -20,7 +20,8 @@ from markdown_it import MarkdownIt
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
-from seqcls.messages import checks_table, escape
+from seqcls.messages import checks_table
+from seqcls.pages import escape
 from seqcls.store.artefacts import ArtefactStore
 from seqcls.validation.checks import read_checks
 from tests.conftest import ROOT

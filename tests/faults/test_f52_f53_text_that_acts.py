@@ -12,7 +12,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from seqcls.cli import main
-from seqcls.messages import checks_table, escape
+from seqcls.messages import checks_table
+from seqcls.pages import escape
 from seqcls.road import score_pipeline
 from seqcls.scoring.export import write_current_scores
 from seqcls.workspace import open_workspace

@@ -11,7 +11,8 @@ from pathlib import Path
 
 import pytest
 
-from seqcls.messages import escape, scoring_page, scoring_title
+from seqcls.messages import scoring_page, scoring_title
+from seqcls.pages import escape
 from seqcls.road import score_pipeline
 from seqcls.workspace import open_workspace
 from tests.reliability.damaging import chunks_of, flip, rows_of_open_input

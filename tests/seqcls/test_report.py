@@ -11,11 +11,10 @@ from html.parser import HTMLParser
 import pytest
 
 from seqcls.evaluation.report import as_data_uri, card_with_figures, figures, write_report
-from seqcls.evaluation.report.card import plain, write_card
 from seqcls.evaluation.report.figures import shorten
-from seqcls.evaluation.report.page import draw, write_page
-from seqcls.evaluation.report.tables import text
+from seqcls.evaluation.report.page import draw, write_card, write_page
 from seqcls.evaluation.report.words import verdict
+from seqcls.pages import escape, visible
 from seqcls.store.artefacts import Ref
 from tests.seqcls.report_examples import example_evaluation, example_facts
 
@@ -214,10 +213,9 @@ def test_the_front_of_the_card_is_read_by_machines():
     assert found["accuracy"] == pytest.approx(evaluation.test.accuracy, abs=1e-6)
 
 
-def test_plain_and_text_take_the_meaning_out_of_signs():
-    assert plain("a|b\n<i>") == r"a\|b &lt;i&gt;"
-    assert text('<a href="x">') == "&lt;a href=&quot;x&quot;&gt;"
-    assert text("") == "(blank)"
+def test_escape_and_visible_take_the_meaning_out_of_signs():
+    assert escape("a|b\n<i>") == r"a\|b\\n\<i\>"
+    assert visible("a\x1b[31m") == "a\N{REPLACEMENT CHARACTER}[31m"
 
 
 def test_the_folder_holds_every_file_and_the_card_carries_figures(tmp_path):

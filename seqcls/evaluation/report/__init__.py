@@ -8,10 +8,9 @@ from __future__ import annotations
 import re
 from pathlib import Path
 
-from seqcls.evaluation.report.card import write_card
 from seqcls.evaluation.report.facts import Evaluation, Facts, gather_facts
 from seqcls.evaluation.report.figures import as_data_uri
-from seqcls.evaluation.report.page import draw, write_page
+from seqcls.evaluation.report.page import draw, write_card, write_page
 from seqcls.store.artefacts import Ref
 
 __all__ = ["Evaluation", "Facts", "as_data_uri", "card_with_figures", "gather_facts", "write_report"]

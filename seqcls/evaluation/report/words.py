@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import NamedTuple, TypeVar
 
+from seqcls.config.model import find_family
 from seqcls.evaluation.calibration import Abstention
-from seqcls.evaluation.report.facts import Evaluation
+from seqcls.evaluation.report.facts import Evaluation, Facts
+from seqcls.evaluation.report.figures import best_epoch
+from seqcls.evaluation.tried import Search
+
+Value = TypeVar("Value")
 
 MEANINGS = {
     "Balanced accuracy": "mean recall over the classes with rows: every class counts the same, however rare",
@@ -29,28 +35,57 @@ LIMITS = (
 )
 
 
-def verdict(evaluation: Evaluation) -> tuple[str, str, str]:
-    """(mood, sentence, detail): does the network beat the linear baseline on the same rows?"""
+class Verdict(NamedTuple):
+    mood: str
+    """better, worse or open."""
+    line: str
+    detail: str
+
+
+def verdict(evaluation: Evaluation) -> Verdict:
+    """Does the network beat the linear baseline on the same rows?"""
     own, trivial = evaluation.test.balanced_accuracy, evaluation.baselines.trivial.balanced_accuracy
     found = evaluation.against_linear
     if found is None:
         mood = "better" if evaluation.intervals["balanced_accuracy"][0] > trivial else "worse"
         beats = "beats" if mood == "better" else "is not shown to beat"
-        return (
-            mood,
-            f"The network {beats} the bare class shares.",
-            f"Balanced accuracy {own:.3f} against {trivial:.3f}.",
-        )
+        detail = f"Balanced accuracy {own:.3f} against {trivial:.3f}."
+        return Verdict(mood, f"The network {beats} the bare class shares.", detail)
     detail = (
         f"Balanced accuracy {found.b:.3f} against {found.a:.3f} on the same {found.rows:,} test rows: "
         f"difference {found.estimate:+.3f}, 95 % interval {found.low:+.3f} to {found.high:+.3f}, "
         f"better in {100 * found.p_better:.0f} % of the resamples."
     )
     if found.low > 0:
-        return "better", "The network beats the linear baseline.", detail
+        return Verdict("better", "The network beats the linear baseline.", detail)
     if found.high < 0:
-        return "worse", "The network is worse than the linear baseline: use the simpler model, or train longer.", detail
-    return "open", "The network is not shown to be better than the linear baseline.", detail
+        advice = "use the simpler model, or train longer"
+        return Verdict("worse", f"The network is worse than the linear baseline: {advice}.", detail)
+    return Verdict("open", "The network is not shown to be better than the linear baseline.", detail)
+
+
+def learning(facts: Facts) -> str:
+    """How the training went, beside its curves; families that are fitted have none."""
+    if not facts.history:
+        return "The model came without a training history."
+    if find_family(facts.family).trained == "fit":
+        losses = facts.history[0]
+        judged = "validation rows" if sum(facts.class_rows.get("valid", {}).values()) else "training rows held out"
+        return (
+            f"Fitted in one go, not in epochs: loss {losses['train_loss']:.4f} on training rows, "
+            f"{losses['valid_loss']:.4f} on {judged}."
+        )
+    best = best_epoch(facts.history)
+    epochs = f"{len(facts.history)} epoch{'s' if len(facts.history) > 1 else ''}"
+    return f"{epochs}; lowest validation loss {best['valid_loss']:.4f} in epoch {best['epoch']:.0f} (dashed)."
+
+
+def search_cost(found: Search) -> str:
+    """How the candidates were judged, and what it cost."""
+    return (
+        f"{len(found.candidates)} candidates, judged by {found.metric.replace('_', ' ')} on {found.rows:,} rows: "
+        f"{found.judged}. {found.seconds:.0f} of {found.budget_seconds:.0f} seconds. No test row was read."
+    )
 
 
 def confidence_lines(evaluation: Evaluation) -> list[str]:
@@ -82,6 +117,6 @@ def _abstention_line(found: Abstention) -> str:
     )
 
 
-def spoken(facts: Mapping[str, str]) -> dict[str, str]:
+def spoken(facts: Mapping[str, Value]) -> dict[str, Value]:
     """Names of nested facts for people: `rows.train` -> `rows, train`; underscores become blanks."""
     return {name.replace("_", " ").replace(".", ", "): value for name, value in facts.items()}
