@@ -35,7 +35,7 @@ $(VENV)/.installed: pyproject.toml constraints.txt requirements.lock
 	touch $@
 
 demo: install
-	$(BIN)/python -m flows.demo
+	$(BIN)/python -m examples.demo
 
 # Both calls end with what was skipped for want of what. The second is told of a processor with AVX2 and no bfloat16,
 # which most are: the tests of precision, engines, races, kernels and search, for which that matters.
@@ -82,13 +82,13 @@ docs: install   # the pages of docs/ as a site in build/docs; a broken link or a
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet -f docs/site/mkdocs.yml
 
 server: install
-	$(SERVER_SETTINGS) $(BIN)/python -m flows.server server
+	$(SERVER_SETTINGS) $(BIN)/python -m seqcls_flows.server server
 
 deploy: install
-	PREFECT_API_URL=$(SERVER_URL) $(BIN)/python -m flows.server deploy
+	PREFECT_API_URL=$(SERVER_URL) $(BIN)/python -m seqcls_flows.server deploy
 
 worker: install
-	PREFECT_API_URL=$(SERVER_URL) $(BIN)/python -m flows.server worker
+	PREFECT_API_URL=$(SERVER_URL) $(BIN)/python -m seqcls_flows.server worker
 
 clean:
 	rm -rf demo build dist .pytest_cache .mypy_cache .ruff_cache

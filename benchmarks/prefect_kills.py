@@ -25,8 +25,8 @@ from prefect.settings import temporary_settings
 
 from benchmarks.prefect_lanes import GRACE, STARTING, Lane, Tally, work_lane
 from benchmarks.record import record
-from flows.zombies import install_zombie_automations
-from tasks.zombies import crash_silent_runs, silence_allowed
+from seqcls_flows.zombies import install_zombie_automations
+from seqcls_tasks.zombies import crash_silent_runs, silence_allowed
 from tests.flows.stack import Stack, copy_project
 from tests.reliability.invariants import model_digests
 from tests.road_data import write_project

@@ -13,14 +13,14 @@ from typing import Any
 
 from prefect import Flow, tags
 
-from flows.parameters import RunParams
-from flows.run_names import name_run, pipeline_of
 from seqcls.errors import SeqclsError
 from seqcls.workspace import keep_notes
-from tasks.heartbeat import signs_of_life
-from tasks.messages import log_messages_alone
-from tasks.ours import TAG
-from tasks.show import show_failure
+from seqcls_flows.parameters import RunParams
+from seqcls_flows.run_names import name_run, pipeline_of
+from seqcls_tasks.heartbeat import signs_of_life
+from seqcls_tasks.messages import log_messages_alone
+from seqcls_tasks.ours import TAG
+from seqcls_tasks.show import show_failure
 
 Recipe = Callable[..., dict[str, Any]]
 

@@ -9,9 +9,9 @@ from coolname.data import config as word_lists  # what Prefect makes up names of
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
-from flows.parameters import RunParams
 from seqcls.config import load_pipeline
 from seqcls.errors import ConfigRefused
+from seqcls_flows.parameters import RunParams
 
 
 def name_run() -> str:

@@ -4,16 +4,16 @@ from __future__ import annotations
 
 from typing import Any
 
-from flows.job import job
-from flows.parameters import ScoreParams
-from flows.run_names import name_outcome
 from seqcls.ledger.stages import new_run_id
 from seqcls.messages import after_scoring, plural
 from seqcls.scoring.scoring_run import require_published, require_usable, with_refused
 from seqcls.workspace import output_folder
-from tasks.score import discover, plan, publish_scores, score_new, validate_new
-from tasks.show import log_last_words
-from tasks.zombies import end_dead_runs
+from seqcls_flows.job import job
+from seqcls_flows.parameters import ScoreParams
+from seqcls_flows.run_names import name_outcome
+from seqcls_tasks.score import discover, plan, publish_scores, score_new, validate_new
+from seqcls_tasks.show import log_last_words
+from seqcls_tasks.zombies import end_dead_runs
 
 
 @job("score")

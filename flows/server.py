@@ -1,4 +1,4 @@
-"""`make server`, `make deploy`, `make worker`: Prefect's commands with the password of this server.
+"""`make server`, `make deploy`, `make worker`, `seqcls deploy`: Prefect's commands with the password of this server.
 
 In: PREFECT_HOME, settings of the Makefile. Out: in PREFECT_HOME, for its user alone, `server.password` (made once)
 and `server.url` (where this server answers: the other commands and `seqcls doctor` look there). Promise: without the
@@ -19,12 +19,12 @@ PASSWORD, URL = "server.password", "server.url"
 FOR_THE_SERVER, FOR_CLIENTS = "PREFECT_SERVER_API_AUTH_STRING", "PREFECT_API_AUTH_STRING"
 COMMANDS = {
     "server": ("prefect", "server", "start"),
-    "deploy": ("flows.deploy",),
+    "deploy": ("seqcls_flows.deploy",),
     "worker": ("prefect", "worker", "start", "--pool", "seqcls", "--type", "process"),
 }
 
 
-def main(name: str) -> None:
+def main(name: str, *arguments: str) -> None:
     """Become that command; what Prefect writes is for this user alone."""
     os.umask(0o077)
     home = Path(os.environ.get("PREFECT_HOME", "~/.prefect")).expanduser()
@@ -33,7 +33,7 @@ def main(name: str) -> None:
             print(line, flush=True)
     else:
         join_server(home)
-    os.execv(sys.executable, [sys.executable, "-m", *COMMANDS[name]])  # noqa: S606 (fixed words)
+    os.execv(sys.executable, [sys.executable, "-m", *COMMANDS[name], *arguments])  # noqa: S606 (no shell)
 
 
 def prepare_server(home: Path) -> list[str]:
@@ -66,4 +66,4 @@ def make_password(path: Path) -> str:
 
 
 if __name__ == "__main__":
-    main(sys.argv[1])
+    main(*sys.argv[1:])

@@ -4,18 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from flows.job import job
-from flows.parameters import RunParams
-from flows.run_names import name_outcome
 from seqcls.messages import after_training
-from tasks.encode import encode, split
-from tasks.evaluate import evaluate
-from tasks.ingest import ingest
-from tasks.promote import promote
-from tasks.show import log_last_words
-from tasks.train import train
-from tasks.validate import validate
-from tasks.zombies import end_dead_runs
+from seqcls_flows.job import job
+from seqcls_flows.parameters import RunParams
+from seqcls_flows.run_names import name_outcome
+from seqcls_tasks.encode import encode, split
+from seqcls_tasks.evaluate import evaluate
+from seqcls_tasks.ingest import ingest
+from seqcls_tasks.promote import promote
+from seqcls_tasks.show import log_last_words
+from seqcls_tasks.train import train
+from seqcls_tasks.validate import validate
+from seqcls_tasks.zombies import end_dead_runs
 
 
 @job("train")

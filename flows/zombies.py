@@ -20,9 +20,9 @@ from prefect.events.actions import ChangeFlowRunState
 from prefect.events.schemas.automations import AutomationCore, EventTrigger, Posture
 from prefect.events.schemas.events import ResourceSpecification
 
-from tasks.heartbeat import ALIVE
-from tasks.ours import match_related
-from tasks.zombies import STARTING, silence_allowed
+from seqcls_tasks.heartbeat import ALIVE
+from seqcls_tasks.ours import match_related
+from seqcls_tasks.zombies import STARTING, silence_allowed
 
 ANY_EVENT = "prefect.flow-run.*"
 # The states count as signs of life too: a run killed in its first second has sent no heartbeat yet.

@@ -9,9 +9,9 @@ from prefect import task
 from seqcls.stages import StageResult, encode_stage, split_stage
 from seqcls.store.artefacts import Ref, read_manifest
 from seqcls.workspace import open_workspace
-from tasks.listener import RunLog
-from tasks.policy import HOUR, STAGE
-from tasks.show import show_table
+from seqcls_tasks.listener import RunLog
+from seqcls_tasks.policy import HOUR, STAGE
+from seqcls_tasks.show import show_table
 
 
 @task(**STAGE, timeout_seconds=2 * HOUR)

@@ -7,9 +7,9 @@ from prefect import get_run_logger, task
 from seqcls.stages import StageResult, evaluate_stage
 from seqcls.store.artefacts import Ref, read_manifest
 from seqcls.workspace import open_workspace
-from tasks.listener import RunLog
-from tasks.policy import HOUR, STAGE
-from tasks.show import show_markdown
+from seqcls_tasks.listener import RunLog
+from seqcls_tasks.policy import HOUR, STAGE
+from seqcls_tasks.show import show_markdown
 
 
 @task(**STAGE, timeout_seconds=6 * HOUR)

@@ -20,7 +20,7 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.context import FlowRunContext
 from prefect.events import emit_event
 
-from tasks.ours import TAG
+from seqcls_tasks.ours import TAG
 
 ALIVE, WAITING = "prefect.flow-run.alive", "prefect.flow-run.waiting"
 

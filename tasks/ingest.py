@@ -11,9 +11,9 @@ from seqcls.messages import plural
 from seqcls.stages import StageResult, ingest_stage
 from seqcls.store.artefacts import Ref, read_manifest
 from seqcls.workspace import open_workspace
-from tasks.listener import RunLog
-from tasks.policy import HOUR, STAGE
-from tasks.show import show_table
+from seqcls_tasks.listener import RunLog
+from seqcls_tasks.policy import HOUR, STAGE
+from seqcls_tasks.show import show_table
 
 
 @task(**STAGE, timeout_seconds=6 * HOUR)

@@ -9,7 +9,7 @@ from prefect import get_run_logger
 from prefect.artifacts import create_progress_artifact, update_progress_artifact
 
 from seqcls.listener import Listener, Progress, only_shown
-from tasks.show import artifact_key
+from seqcls_tasks.show import artifact_key
 
 SECONDS_BETWEEN_LINES = 30.0  # of the log; an epoch takes from a tenth of a second to an hour
 

@@ -10,8 +10,8 @@ from seqcls.road import TrainOutcome, finish_training
 from seqcls.stages import StageResult
 from seqcls.store.artefacts import Ref
 from seqcls.workspace import open_workspace
-from tasks.policy import HOUR, STAGE
-from tasks.show import show_markdown
+from seqcls_tasks.policy import HOUR, STAGE
+from seqcls_tasks.show import show_markdown
 
 
 @task(**STAGE, timeout_seconds=HOUR)

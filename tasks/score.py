@@ -14,8 +14,8 @@ from seqcls.scoring.plan import Plan, plan_scoring
 from seqcls.scoring.publish import Published
 from seqcls.scoring.request import ScoreRequest
 from seqcls.workspace import open_workspace
-from tasks.policy import HOUR, STAGE
-from tasks.show import checks_of, show_markdown, show_table
+from seqcls_tasks.policy import HOUR, STAGE
+from seqcls_tasks.show import checks_of, show_markdown, show_table
 
 MOST_SHOWN = 10
 """Pages of checks of refused files in one artifact."""

@@ -8,9 +8,9 @@ from seqcls.pages import escape
 from seqcls.stages import StageResult, train_stage
 from seqcls.store.artefacts import Ref, read_manifest
 from seqcls.workspace import open_workspace
-from tasks.listener import TrainingLog
-from tasks.policy import HOUR, STAGE
-from tasks.show import show_markdown
+from seqcls_tasks.listener import TrainingLog
+from seqcls_tasks.policy import HOUR, STAGE
+from seqcls_tasks.show import show_markdown
 
 
 @task(**STAGE, timeout_seconds=24 * HOUR)

@@ -9,9 +9,9 @@ from seqcls.stages import StageResult, validate_stage
 from seqcls.store.artefacts import Ref
 from seqcls.validation.checks import read_checks
 from seqcls.workspace import open_workspace
-from tasks.listener import RunLog
-from tasks.policy import HOUR, STAGE
-from tasks.show import checks_of, show_markdown
+from seqcls_tasks.listener import RunLog
+from seqcls_tasks.policy import HOUR, STAGE
+from seqcls_tasks.show import checks_of, show_markdown
 
 
 @task(**STAGE, timeout_seconds=6 * HOUR)

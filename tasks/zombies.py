@@ -17,9 +17,9 @@ from prefect.client.orchestration import SyncPrefectClient, get_client
 from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.states import Crashed
 
-from tasks import ours
-from tasks.heartbeat import heartbeat
-from tasks.policy import STAGE
+from seqcls_tasks import ours
+from seqcls_tasks.heartbeat import heartbeat
+from seqcls_tasks.policy import STAGE
 
 HEARTBEATS = 3  # without a sign of life; one or two may be late when the machine or the database is busy
 STARTING = timedelta(minutes=10)  # from Pending to Running: on a busy machine a process takes half a minute to start

@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 from collections import Counter
 from collections.abc import Iterator
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,9 @@ for name, value in {
     os.environ[name] = value
 for name in ("PREFECT_API_URL", "PREFECT_API_AUTH_STRING", "SEQCLS_FAILPOINT"):
     os.environ.pop(name, None)
+
+if find_spec("seqcls_flows") is None:
+    raise pytest.UsageError("flows/ is not installed as seqcls_flows: run `make install` or `pip install -e .` again")
 
 ROOT = Path(__file__).parents[1]
 SHARED_DATA = ROOT.parent / "shared" / "data"

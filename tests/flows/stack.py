@@ -1,6 +1,7 @@
 """A Prefect server, its workers and their flow processes, each of which can be killed and started again.
 
-In: a folder with flows, tasks and prefect.yaml. Everything is a process of its own on loopback, with a home of its own.
+In: a folder to work in; the flows are the installed ones. Everything is a process of its own on loopback, with a home
+of its own.
 Promise: when the block ends nothing is left running.
 """
 
@@ -27,16 +28,14 @@ PATIENCE = 240.0
 
 
 def copy_project(folder: Path) -> Path:
-    """The project's own flows, tasks and deployments."""
-    for name in ("flows", "tasks"):
-        shutil.copytree(ROOT / name, folder / name, ignore=shutil.ignore_patterns("__pycache__"))
+    """The project's own deployments and Prefect's settings."""
     for name in ("prefect.yaml", "pyproject.toml"):
         shutil.copy(ROOT / name, folder / name)
     return folder
 
 
 def environment(home: Path, port: int, project: Path) -> dict[str, str]:
-    """Of the server and the workers; the project's copy is found before the checkout."""
+    """Of the server and the workers."""
     settings = {
         "PREFECT_HOME": str(home),
         "PREFECT_API_URL": f"http://127.0.0.1:{port}/api",
@@ -47,7 +46,6 @@ def environment(home: Path, port: int, project: Path) -> dict[str, str]:
         "PREFECT_WORKER_QUERY_SECONDS": "1",
         "PREFECT_LOGGING_LEVEL": "INFO",
         "SEQCLS_HOME": str(project),
-        "PYTHONPATH": f"{project}:{ROOT}",
         "OMP_NUM_THREADS": "1",
     }
     return {**os.environ, **settings}
@@ -62,8 +60,8 @@ def free_port() -> int:
 class Stack:
     """One server and any number of workers."""
 
-    def __init__(self, home: Path, project: Path) -> None:
-        self.home, self.project = home, project
+    def __init__(self, home: Path, project: Path, python: str = sys.executable) -> None:
+        self.home, self.project, self.python = home, project, python
         self.env = environment(home, free_port(), project)
         self.client = httpx.Client(base_url=self.env["PREFECT_API_URL"], timeout=30)
         self.password = ""
@@ -73,7 +71,7 @@ class Stack:
 
     def start_server(self) -> None:
         """As `make server` does: with a password, which this stack sends from now on."""
-        self._start("server", "flows.server", "server")
+        self._start("server", "seqcls_flows.server", "server")
         self.ask("GET", "/health")
         self.password = (self.home / "server.password").read_text().strip()
         self.client.auth = tuple(self.password.split(":"))
@@ -87,7 +85,7 @@ class Stack:
         """As `make worker` does; a pool of another name needs Prefect's own words."""
         # Without its type a worker asks the server for it, and ends when the server is not there at that moment.
         words = ("prefect", "worker", "start", "--pool", pool, "--type", "process")
-        self._start(pool, *(("flows.server", "worker") if pool == "seqcls" else words))
+        self._start(pool, *(("seqcls_flows.server", "worker") if pool == "seqcls" else words))
 
     def revive(self, pool: str) -> bool:
         """Start a worker again that has ended by itself, as a supervisor would; whether it had."""
@@ -105,7 +103,7 @@ class Stack:
 
     def deploy(self) -> str:
         """`make deploy`: what it says."""
-        command = [sys.executable, "-m", "flows.server", "deploy"]
+        command = [self.python, "-m", "seqcls_flows.server", "deploy"]
         done = subprocess.run(
             command, env=self.env, cwd=self.project, capture_output=True, text=True, timeout=2 * PATIENCE
         )
@@ -113,10 +111,10 @@ class Stack:
         return done.stdout
 
     def _start(self, name: str, *words: str) -> None:
-        more = {} if words[0] == "flows.server" else {"PREFECT_API_AUTH_STRING": self.password}
+        more = {} if words[0] == "seqcls_flows.server" else {"PREFECT_API_AUTH_STRING": self.password}
         with open(self.home / f"{name}.log", "ab") as log:
             self.running[name] = subprocess.Popen(
-                [sys.executable, "-m", *words],
+                [self.python, "-m", *words],
                 env=self.env | more, cwd=self.project, stdout=log, stderr=subprocess.STDOUT, start_new_session=True,
                 umask=0o022,
             )  # fmt: skip

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flows import demo
+from examples import demo
 
 ROOT = Path(__file__).parents[2]
 last_words = pytest.mark.fault(
@@ -21,7 +21,7 @@ last_words = pytest.mark.fault(
 ENDS_IN_A_WRITE = """
 import sqlite3, sys, threading, time
 from prefect import flow, task
-from flows.embedded import settle
+from examples.embedded import settle
 
 @task
 def one(number): return number

@@ -22,9 +22,9 @@ from prefect.settings import (
 )
 from prefect.states import Cancelled
 
-from flows.deploy import compare_settings
-from flows.zombies import install_zombie_automations
-from tasks.zombies import crash_silent_runs, silence_allowed
+from seqcls_flows.deploy import compare_settings
+from seqcls_flows.zombies import install_zombie_automations
+from seqcls_tasks.zombies import crash_silent_runs, silence_allowed
 from tests.flows.stack import Stack, kill_run
 from tests.reliability.invariants import Books, count_final, count_ids, count_visible, model_digests
 from tests.road_data import write_project, write_rows

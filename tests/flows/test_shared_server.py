@@ -15,11 +15,11 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.settings import temporary_settings
 
-from flows.deploy import tag_deployments
-from flows.zombies import install_zombie_automations
-from tasks.heartbeat import ALIVE
-from tasks.ours import TAG
-from tasks.zombies import crash_silent_runs
+from seqcls_flows.deploy import tag_deployments
+from seqcls_flows.zombies import install_zombie_automations
+from seqcls_tasks.heartbeat import ALIVE
+from seqcls_tasks.ours import TAG
+from seqcls_tasks.zombies import crash_silent_runs
 from tests.flows.stack import Stack
 from tests.road_data import write_project
 

@@ -38,7 +38,7 @@ def run_python(code: str, environment: dict[str, str]) -> str:
 
 @busy_machine
 @pytest.mark.skipif(sys.platform != "linux", reason="it is GNU's OpenMP, which PyTorch brings on Linux, that says it")
-@pytest.mark.parametrize("first", ["seqcls.cli", "flows.train", "seqcls.training.train"])
+@pytest.mark.parametrize("first", ["seqcls.cli", "seqcls_flows.train", "seqcls.training.train"])
 def test_every_road_to_pytorch_sets_passive_waiting_before_openmp_is_loaded(first: str) -> None:
     """OpenMP prints what it has read of the environment at the moment it is loaded."""
     environment = SILENT | {"OMP_DISPLAY_ENV": "VERBOSE"}

@@ -17,13 +17,13 @@ from prefect.flow_engine import run_flow
 from prefect.results import ResultRecord
 from prefect.states import AwaitingRetry
 
-from flows.parameters import RunParams
-from flows.train import train_flow
 from seqcls.errors import WorldFailed
 from seqcls.stages import StageResult
 from seqcls.store.artefacts import Ref
-from tasks.ingest import ingest
-from tasks.policy import STAGE
+from seqcls_flows.parameters import RunParams
+from seqcls_flows.train import train_flow
+from seqcls_tasks.ingest import ingest
+from seqcls_tasks.policy import STAGE
 from tests.road_data import write_project
 
 pytestmark = pytest.mark.server
@@ -126,7 +126,7 @@ def test_a_password_is_in_nothing_that_prefect_keeps(
     monkeypatch.setattr("seqcls.ledger.database.ATTEMPTS", 1)
     config = write_project(tmp_path, rows=20)
     config.write_text('ledger_env = "LEDGER_URL"\n' + config.read_text())
-    monkeypatch.setattr("flows.train.ingest", ingest.with_options(retries=0))
+    monkeypatch.setattr("seqcls_flows.train.ingest", ingest.with_options(retries=0))
     caplog.set_level("DEBUG")
     state = train_flow(RunParams(config=str(config)), return_state=True)
     assert state.is_failed()

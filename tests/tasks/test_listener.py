@@ -8,8 +8,8 @@ from uuid import UUID, uuid4
 import pytest
 
 from seqcls.listener import Progress
-from tasks import listener
-from tasks.listener import TrainingLog
+from seqcls_tasks import listener
+from seqcls_tasks.listener import TrainingLog
 
 BAR = uuid4()
 

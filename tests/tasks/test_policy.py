@@ -22,8 +22,8 @@ from seqcls.errors import (
 )
 from seqcls.stages import StageResult
 from seqcls.store.artefacts import Ref
-from tasks import encode, evaluate, ingest, promote, score, train, validate
-from tasks.policy import STAGE
+from seqcls_tasks import encode, evaluate, ingest, promote, score, train, validate
+from seqcls_tasks.policy import STAGE
 
 pytestmark = pytest.mark.server
 FAST = {**STAGE, "retry_delay_seconds": 0.01}

@@ -15,12 +15,12 @@ from prefect.client.schemas.objects import FlowRun
 from prefect.flow_engine import run_flow
 from prefect.states import Pending
 
-from flows.parameters import RunParams, ScoreParams
-from flows.run_names import is_made_up
-from flows.score import score_flow
-from flows.train import train_flow
 from seqcls.errors import BudgetExceeded, DataRefused
-from tasks.ours import TAG
+from seqcls_flows.parameters import RunParams, ScoreParams
+from seqcls_flows.run_names import is_made_up
+from seqcls_flows.score import score_flow
+from seqcls_flows.train import train_flow
+from seqcls_tasks.ours import TAG
 from tests.reliability.processes import Nursery
 from tests.road_data import write_rows
 
@@ -169,7 +169,7 @@ def test_an_error_that_is_a_bug_keeps_its_traceback(
     def fail(_config: str, _request: object) -> None:
         raise ZeroDivisionError("a bug")
 
-    monkeypatch.setattr("flows.score.discover", fail)
+    monkeypatch.setattr("seqcls_flows.score.discover", fail)
     caplog.set_level("INFO")
     with pytest.raises(ZeroDivisionError):
         score_flow(ScoreParams(config=str(copy(trained))))

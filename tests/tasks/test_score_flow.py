@@ -13,13 +13,13 @@ import pytest
 from prefect.utilities.callables import parameter_schema
 from pydantic import ValidationError
 
-from flows.job import job
-from flows.parameters import RunParams, ScoreParams
-from flows.score import score_flow
 from seqcls.errors import BudgetExceeded, DataRefused
 from seqcls.scoring.export import write_current_scores
 from seqcls.workspace import open_workspace
-from tasks.ingest import ingest
+from seqcls_flows.job import job
+from seqcls_flows.parameters import RunParams, ScoreParams
+from seqcls_flows.score import score_flow
+from seqcls_tasks.ingest import ingest
 from tests.reliability.forging import forge_champion, too_large
 from tests.reliability.invariants import Books, count_final, count_rescored, digests_of, visible_files
 
@@ -79,8 +79,8 @@ def test_a_flow_whose_artifacts_fail_scores_and_publishes(
         asked.append(str(given["key"]))
         raise RuntimeError("no such table: artifact")
 
-    monkeypatch.setattr("tasks.show.create_markdown_artifact", refuse)
-    monkeypatch.setattr("flows.score.after_scoring", lambda *given: str(given[99]))
+    monkeypatch.setattr("seqcls_tasks.show.create_markdown_artifact", refuse)
+    monkeypatch.setattr("seqcls_flows.score.after_scoring", lambda *given: str(given[99]))
     assert score_flow(ScoreParams(config=str(config)))["scored"] == 90
     assert asked == ["pairs-scored-files", "pairs-scoring-run"]
     assert count_final(config) == Books()

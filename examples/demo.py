@@ -2,7 +2,8 @@
 
 Simulates reviews, ECGs and DNA; trains and promotes a model for each; scores a night of new files with bad rows
 in them; compares the books with what was planted; says where everything is. The runs, and with them the server, are in
-a process of their own (flows/demo_runs.py), and what is said here comes after its end: nothing follows the last words.
+a process of their own (examples/demo_runs.py), and what is said here comes after its end: nothing follows the last
+words.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ from seqcls.cli.interruption import Interruption
 
 HOME = Path(__file__).parents[1]
 DEMO = HOME / "demo"
-RUNS = (sys.executable, "-m", "flows.demo_runs")
+RUNS = (sys.executable, "-m", "examples.demo_runs")
 
 
 def main() -> None:

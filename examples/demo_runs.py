@@ -1,6 +1,6 @@
-"""The runs of `make demo`, in a process of their own: flows/demo.py waits for its end before it says its last words.
+"""The runs of `make demo`, in a process of their own: examples/demo.py waits for its end before it says its last words.
 
-usage: python -m flows.demo_runs OUTCOME   (a file for {"lines": [...]} or {"error": "..."}; standard input: what was
+usage: python -m examples.demo_runs OUTCOME   (a file for {"lines": [...]} or {"error": "..."}; standard input: what was
 planted, as JSON). Prefect's embedded server belongs to this process and ends with it.
 """
 
@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import Any
 from uuid import UUID
 
-from flows.embedded import settle
-from flows.parameters import RunParams, ScoreParams
-from flows.score import score_flow
-from flows.train import train_flow
+from examples.embedded import settle
 from seqcls.cli.interruption import Interruption
 from seqcls.errors import SeqclsError
+from seqcls_flows.parameters import RunParams, ScoreParams
+from seqcls_flows.score import score_flow
+from seqcls_flows.train import train_flow
 
 PIPELINES = ("reviews", "ecg", "dna")
 
