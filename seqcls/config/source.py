@@ -72,7 +72,8 @@ class SourceConfig(Section):
     decimal: Literal[".", ","] = "."
     """Decimal sign of numbers written as text; with "," the values of a series are separated by ; or blanks."""
     missing: list[Annotated[str, Field(max_length=100)]] = []
-    """Words for a missing value of a series, such as NA; an empty cell, nan, null and ? always are."""
+    """Further words for a missing value in a series, such as NA; an empty cell, nan, null and ? always count as
+    missing."""
     values: list[Name] = []
     """wide: value columns in time order (one channel); a trailing * matches any ending."""
     channel: Name = "channel"

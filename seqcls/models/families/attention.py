@@ -21,14 +21,17 @@ class AttentionModel(WithHeads):
     filters: Filters = [64]
     """Filters of each convolution before the attention, first to last."""
     kernel: Positive = 9
-    """Positions each filter sees."""
+    """Positions that each filter covers."""
     pool: Positive = 4
-    """Positions joined by max pooling after each convolution; 1 for none."""
+    """Max pooling over this many positions after each convolution; 1: none."""
     padding: Literal["same", "valid"] = "same"
+    """same: a convolution keeps the length; valid: whole windows only, kernel - 1 positions fewer."""
     normalise: Literal["none", "batch"] = "batch"
+    """Batch normalisation after each convolution; padding does not count."""
     depth: Positive = 1
     """Blocks of attention and feed-forward layers."""
     pooling: Pooling = "attention"
+    """How positions become one vector; padding never counts."""
 
     example = {"filters": [8], "kernel": 3, "pool": 2, "width": 8, "heads": 2, "depth": 2}
 

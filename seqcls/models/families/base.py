@@ -62,25 +62,25 @@ class NetworkFamily(BuiltFamily):
 
     trained = "epochs"
     embedding: Positive = 64
-    """Width of the vectors that stand for words, letters or tokens (not used for series)."""
+    """Size of the embedding vectors of words, letters or tokens (not used for series)."""
     pooling: Pooling = "max"
     """How positions become one vector; padding never counts."""
     dense: Count = 0
-    """Width of a hidden layer before the classes; 0 for none."""
+    """Units of a hidden layer before the output layer; 0: none."""
     dropout: Rate = 0.2
-    """Share of units dropped before the last layer, and between layers."""
+    """Dropout before the output layer and between layers."""
     embedding_dropout: Rate = 0.0
-    """Share of embedding units dropped, whole positions at a time."""
+    """Share of positions whose embedding is set to zero during training."""
     word_dropout: Rate = 0.0
-    """Share of words, tokens or k-mers that training reads as unknown, drawn anew each time."""
+    """Share of words, tokens or k-mers that are read as unknown during training, drawn anew each time."""
     jitter: Spread = 0.0
-    """series: deviation of the noise that training adds to each value, in units of the encoded values."""
+    """series: standard deviation of the noise added to each value during training, in units of the encoded values."""
     scaling: Spread = 0.0
-    """series: deviation of the factor, about 1, that training multiplies each channel of a row by."""
+    """series: standard deviation of the factor (mean 1) that each channel of a row is multiplied by during training."""
     time_warp: Spread = 0.0
-    """series: how unevenly training lets time pass in a row (deviation of the logarithm of its speed)."""
+    """series: how unevenly time passes in a row during training (standard deviation of the logarithm of its speed)."""
     members: Annotated[int, Field(ge=1, le=32)] = 1
-    """Networks of this kind, each from weights of its own; their mean probability is the answer (a seed ensemble)."""
+    """Networks trained from different initial weights; the mean of their probabilities is the prediction (ensemble)."""
 
     def make_body(self, width: int, positions: int) -> Body:
         """The body for at most `positions` vectors of a width."""

@@ -16,15 +16,15 @@ class CnnModel(NetworkFamily):
     """How positions become one vector; padding never counts. `flatten` keeps every position."""
     family: Literal["cnn"] = "cnn"
     filters: Filters = [32, 64]
-    """Filters of each convolution, first to last: depth is the length of the list."""
+    """Filters of each convolution, first to last; the length of the list is the depth."""
     kernel: Positive = 5
-    """Positions each filter sees."""
+    """Positions that each filter covers."""
     pool: Positive = 2
-    """Positions joined by max pooling after each convolution; 1 for none."""
+    """Max pooling over this many positions after each convolution; 1: none."""
     padding: Literal["same", "valid"] = "same"
-    """same: a convolution keeps the length; valid: it sees whole windows only, kernel - 1 positions fewer."""
+    """same: a convolution keeps the length; valid: whole windows only, kernel - 1 positions fewer."""
     normalise: Literal["none", "batch"] = "none"
-    """Batch normalisation (padding not counted) after each convolution."""
+    """Batch normalisation after each convolution; padding does not count."""
 
     example = {"filters": [8, 12], "kernel": 3, "normalise": "batch", "dense": 10}
 

@@ -10,9 +10,9 @@ from seqcls.models.families.base import NetworkFamily
 
 class WithHeads(NetworkFamily):
     width: Positive = 64
-    """Width of the vectors that attend to each other, of all heads together."""
+    """Size of the attention vectors, all heads together."""
     heads: Positive = 4
-    """Parts of the width that attend separately."""
+    """Attention heads."""
     depth: Positive = 2
     """Blocks of attention and feed-forward layers."""
 

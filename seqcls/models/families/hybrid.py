@@ -11,14 +11,23 @@ from seqcls.models.families.base import Body, Filters, NetworkFamily
 class HybridModel(NetworkFamily):
     family: Literal["hybrid"] = "hybrid"
     filters: Filters = [64]
+    """Filters of each convolution, first to last; the length of the list is the depth."""
     kernel: Positive = 5
+    """Positions that each filter covers."""
     pool: Positive = 2
+    """Max pooling over this many positions after each convolution; 1: none."""
     padding: Literal["same", "valid"] = "same"
+    """same: a convolution keeps the length; valid: whole windows only, kernel - 1 positions fewer."""
     normalise: Literal["none", "batch"] = "none"
+    """Batch normalisation after each convolution; padding does not count."""
     cell: Literal["rnn", "lstm", "gru"] = "gru"
+    """Kind of the recurrent layers."""
     width: Positive = 64
+    """Hidden units per direction."""
     depth: Positive = 1
+    """Recurrent layers."""
     bidirectional: bool = True
+    """Read the sequence in both directions."""
 
     example = {"filters": [8], "kernel": 4, "width": 8}
 

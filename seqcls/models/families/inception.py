@@ -15,10 +15,11 @@ class InceptionModel(NetworkFamily):
     filters: Positive = 32
     """Filters of each of the four branches of a module."""
     kernel: Positive = 40
-    """Positions that the longest filters see; the others see a half and a quarter of them."""
+    """Positions that the longest filters cover; the others cover a half and a quarter of them."""
     depth: Positive = 6
-    """Modules; a shortcut passes every three."""
+    """Modules; every three have a residual connection."""
     pooling: Pooling = "mean"
+    """How positions become one vector; padding never counts."""
 
     example = {"filters": 4, "kernel": 6, "depth": 4}
 

@@ -13,10 +13,11 @@ class LiteModel(NetworkFamily):
 
     family: Literal["lite"] = "lite"
     filters: Positive = 32
-    """Filters of each learnt layer; 17 made by hand stand beside the first."""
+    """Filters of each learned layer; the first also has 17 fixed filters."""
     kernel: Positive = 40
-    """Positions that the longest filters see; the others see a half and a quarter of them."""
+    """Positions that the longest filters cover; the others cover a half and a quarter of them."""
     pooling: Pooling = "mean"
+    """How positions become one vector; padding never counts."""
 
     suits = frozenset({"values"})
     example = {"filters": 6, "kernel": 8}

@@ -30,27 +30,28 @@ class NgramsModel(FittedFamily):
 
     family: Literal["ngrams"] = "ngrams"
     words: Annotated[int, Field(ge=1, le=5)] = 2
-    """Longest run of words or tokens."""
+    """Longest n-gram of words or tokens."""
     characters: Annotated[list[Annotated[int, Field(ge=0, le=10)]], Field(min_length=2, max_length=2)] = [3, 6]
-    """Shortest and longest run of characters within a word; [0, 0] for none. For unit = "characters"."""
+    """Shortest and longest n-gram of characters within a word, for unit = "characters"; [0, 0]: none."""
     opening: Annotated[int, Field(ge=0, le=100)] = 0
-    """First words or tokens that are also looked at by their place."""
+    """Number of first words or tokens that also count by their position."""
     letters: Annotated[int, Field(ge=1, le=12)] | None = None
-    """Longest k-mer of dna and protein letters; left out, 6 for dna and 3 for protein."""
+    """dna, protein: longest k-mer. Left out: 6 for dna, 3 for protein."""
     gaps: Annotated[int, Field(ge=0, le=50)] | None = None
-    """Largest distance of two letters that are looked at as a pair; left out, none for dna and 6 for protein."""
+    """dna, protein: largest distance of two letters that count as a pair. Left out: none for dna, 6 for protein."""
     by_place: bool | None = None
-    """dna, protein: k-mers of 1 to 3 also by their place; left out, where all training rows are of one length."""
+    """dna, protein: count k-mers of 1 to 3 letters by their position, too. Left out: if all training rows have the same
+    length."""
     min_rows: Positive = 2
-    """Fewest training rows of an n-gram that gets weights."""
+    """Minimum number of training rows that contain an n-gram."""
     features: Positive = 262_144
-    """Most n-grams that get weights, the most frequent; with many classes fewer."""
+    """Maximum number of n-grams, the most frequent ones; fewer with many classes."""
     weighting: Literal["naive-bayes", "mixed", "even"] | None = None
-    """What n-grams may say: naive-bayes the more the classes differ in it, even all the same; left out, naive-bayes for
-    words and mixed for letters."""
+    """naive-bayes: an n-gram counts more, the more the classes differ in it; even: all the same; mixed: both. Left out:
+    naive-bayes for words, mixed for letters."""
     strength: Annotated[float, Field(gt=0, strict=False)] | None = None
-    """Inverse of the L2 penalty; left out, of 3 to 100 the one with the least validation loss, or by cross-validation
-    where there are no validation rows."""
+    """Inverse of the L2 penalty. Left out: the value from 3 to 100 with the smallest validation loss, or by
+    cross-validation without validation rows."""
 
     @model_validator(mode="after")
     def _characters_in_order(self) -> NgramsModel:

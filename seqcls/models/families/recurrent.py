@@ -11,10 +11,13 @@ from seqcls.models.families.base import Body, NetworkFamily, Pooling
 class RecurrentModel(NetworkFamily):
     family: Literal["rnn", "lstm", "gru"]
     width: Positive = 64
-    """Hidden units of each direction."""
+    """Hidden units per direction."""
     depth: Positive = 1
+    """Recurrent layers."""
     bidirectional: bool = False
+    """Read the sequence in both directions."""
     pooling: Pooling = "last"
+    """How positions become one vector; padding never counts."""
 
     example = {"width": 8, "depth": 2, "bidirectional": True}
 

@@ -15,10 +15,11 @@ class ResnetModel(NetworkFamily):
 
     family: Literal["resnet"] = "resnet"
     filters: Filters = [64, 128, 128]
-    """Filters of each block, first to last: depth is the length of the list."""
+    """Filters of each block, first to last; the length of the list is the depth."""
     kernels: Annotated[list[Positive], Field(min_length=1, max_length=6)] = [8, 5, 3]
-    """Positions that the convolutions within a block see, first to last."""
+    """Positions that each convolution within a block covers, first to last."""
     pooling: Pooling = "mean"
+    """How positions become one vector; padding never counts."""
 
     example = {"filters": [6, 6, 8], "kernels": [4, 3]}
 

@@ -21,15 +21,16 @@ class RocketModel(FittedFamily):
 
     family: Literal["rocket"] = "rocket"
     features: Literal["minirocket", "multirocket", "hydra", "multirocket+hydra"] = "minirocket"
-    """What is measured: 9,996 shares of positive values; 49,728 numbers of four kinds; counts of winning kernels."""
+    """Features per series: minirocket 9,996 shares of positive values; multirocket 49,728 numbers of four kinds; hydra
+    counts of winning kernels."""
     thresholds: Positive | None = None
-    """minirocket, multirocket: thresholds of each of the 84 kernels; left out, the papers' 119 and 2 * 74."""
+    """minirocket, multirocket: thresholds of each of the 84 kernels. Left out: those of the papers, 119 and 2 * 74."""
     groups: Annotated[int, Field(ge=2, le=MOST)] = 64
-    """hydra: groups of kernels that compete; half of them see differences."""
+    """hydra: groups of competing kernels; half of them see first differences."""
     kernels: Annotated[int, Field(ge=2, le=MOST)] = 8
-    """hydra: kernels in a group."""
+    """hydra: kernels per group."""
     most_rows: Positive = 10_000
-    """Training rows that are looked at; of more, so many are drawn by the seed."""
+    """Maximum number of training rows used; of more, a sample is drawn with the seed."""
 
     suits = frozenset({"values"})
     example = {"features": "multirocket+hydra", "thresholds": 2, "groups": 8}

@@ -13,6 +13,7 @@ class TransformerModel(WithHeads):
 
     family: Literal["transformer"] = "transformer"
     pooling: Pooling = "mean"
+    """How positions become one vector; padding never counts."""
 
     example = {"width": 8, "heads": 2}
 
