@@ -111,8 +111,7 @@ def write_lines(name: str, threads: int, folder: Path, files: list[Path]) -> Non
     from seqcls.store.parquet import read_parquet, shards
 
     with open_variant(CONFIGS / f"{name}.toml", settings(threads), folder) as workspace:
-        checked = stages.validate_stage(workspace, stages.ingest_stage(workspace).ref).ref
-        splits = stages.split_stage(workspace, checked).ref
+        _, checked, splits = (result.ref for result in stages.run_until(workspace, stages.SPLIT))
         rows = read_parquet(shards(checked.folder / "rows"), ["sequence", "label"])
         names = read_parquet(splits.folder / "splits.parquet")["split"].cast(pa.string()).to_pylist()
     codes = {label: code for code, label in enumerate(sorted(set(rows["label"].to_pylist())))}

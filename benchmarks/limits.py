@@ -115,10 +115,9 @@ def encode_share(folder: Path, rows: int) -> Row:
     write_dna(folder / "rows.csv", rows)
     (folder / "limits.toml").write_text(CONFIG, "utf-8")
     with open_workspace(folder / "limits.toml") as workspace:
-        checked = stages.validate_stage(workspace, stages.ingest_stage(workspace).ref).ref
-        splits = stages.split_stage(workspace, checked).ref
+        _, checked, splits = (result.ref for result in stages.run_until(workspace, stages.SPLIT))
         ours = fastest(lambda: encode(checked, splits, workspace.pipeline, workspace.store))
-        encoded = stages.encode_stage(workspace, checked, splits).ref
+        encoded = stages.run_on(workspace, stages.ENCODE, checked, splits).ref
     inputs = shards(checked.folder / "rows")
     outputs = [read_parquet(shards(part)) for part in sorted(encoded.folder.iterdir()) if part.is_dir()]
 

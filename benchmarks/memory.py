@@ -69,14 +69,7 @@ def run_stage(stage: str, folder: Path) -> dict[str, float]:
     from seqcls.workspace import open_workspace
 
     with open_workspace(folder / "memory.toml") as workspace:
-        table = stages.ingest_stage(workspace)
-        done = table
-        if stage != "ingest":
-            done = checked = stages.validate_stage(workspace, table.ref)
-        if stage in ("split", "encode"):
-            done = splits = stages.split_stage(workspace, checked.ref)
-        if stage == "encode":
-            done = stages.encode_stage(workspace, checked.ref, splits.ref)
+        done = stages.run_until(workspace, next(found for found in stages.TRAINING if found.name == stage))[-1]
     assert done.stage == stage
     assert not done.reused
     return {"seconds": round(done.seconds, 2), "peak_mib": round(peak_mib(), 1)}

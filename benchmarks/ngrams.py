@@ -143,7 +143,7 @@ def ours(case: Case) -> dict[str, Any]:
     ):
         encoded = prepare(workspace)
         began = time.process_time()
-        stages.train_stage(workspace, encoded)
+        stages.run_on(workspace, stages.TRAIN, encoded)
         seconds = time.process_time() - began
         metrics = train_pipeline(workspace).metrics
     return {

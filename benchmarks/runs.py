@@ -14,9 +14,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from seqcls import stages
 from seqcls.config.loading import LoadedPipeline, parse_pipeline
 from seqcls.ledger import open_database
+from seqcls.stages import ENCODE, TRAIN, run_until
 from seqcls.store.artefacts import ArtefactStore, Ref
 from seqcls.workspace import Workspace
 
@@ -60,17 +60,14 @@ def open_variant(path: Path, changes: Changes, store: Path = STORE) -> Iterator[
 
 
 def prepare(workspace: Workspace) -> Ref:
-    """ingest -> validate -> split -> encode."""
-    table = stages.ingest_stage(workspace).ref
-    checked = stages.validate_stage(workspace, table).ref
-    splits = stages.split_stage(workspace, checked).ref
-    return stages.encode_stage(workspace, checked, splits).ref
+    """The `encoded` artefact of a config."""
+    return run_until(workspace, ENCODE)[-1].ref
 
 
 def validation(path: Path, changes: Changes, store: Path = STORE) -> dict[str, float]:
     """Figures of the validation split at the epoch whose weights were kept, and what the training took."""
     with open_variant(path, changes, store) as workspace:
-        result = stages.train_stage(workspace, prepare(workspace))
+        result = run_until(workspace, TRAIN)[-1]
         history = json.loads((result.ref.folder / "history.json").read_bytes())
         model = json.loads((result.ref.folder / "model.json").read_bytes())
     best = history[model["best_epoch"] - 1]

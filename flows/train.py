@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from seqcls.messages import after_training
+from seqcls.stages import run_in_order
 from seqcls_flows.job import job
 from seqcls_flows.parameters import RunParams
 from seqcls_flows.run_names import name_outcome
@@ -17,23 +18,18 @@ from seqcls_tasks.train import train
 from seqcls_tasks.validate import validate
 from seqcls_tasks.zombies import end_dead_runs
 
+TASKS = {"ingest": ingest, "validate": validate, "split": split, "encode": encode, "train": train, "evaluate": evaluate}
+"""The task of each stage, by the stage's name."""
+
 
 @job("train")
 def train_flow(params: RunParams) -> dict[str, Any]:
-    """ingest -> validate -> split -> encode -> train -> evaluate -> promote."""
+    """The stages of training in their order (seqcls/stages/training.py), each as a task, then promote."""
     config = params.config
     end_dead_runs(return_state=True)  # its failure is seen in the UI, and stops nothing
 
-    table = ingest(config)
-    checked = validate(config, table.ref)
-    splits = split(config, checked.ref)
-    encoded = encode(config, checked.ref, splits.ref)
-    model = train(config, encoded.ref)
-    evaluation = evaluate(config, model.ref, checked.ref)
-
-    done = [table, checked, splits, encoded, model, evaluation]
-    inputs = {"table": table.ref, "checked": checked.ref}
-    outcome = promote(config, done, inputs, model.ref, evaluation.ref)
+    done = run_in_order(lambda stage, made: TASKS[stage.name](config, made))
+    outcome = promote(config, done)
 
     log_last_words(lambda: after_training(outcome, config))
     name_outcome(config, outcome.model.rpartition("@")[2])

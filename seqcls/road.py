@@ -10,7 +10,6 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
-from seqcls import stages
 from seqcls.evaluation.tried import Search, read_search
 from seqcls.ledger.set_aside import remember_set_aside
 from seqcls.ledger.stages import new_run_id, record_run
@@ -18,7 +17,8 @@ from seqcls.registry import versions as registry
 from seqcls.registry.gate import Decision, read_metrics
 from seqcls.scoring import scoring_run
 from seqcls.scoring.publish import Published, publish
-from seqcls.store.artefacts import Ref, read_manifest
+from seqcls.stages import StageResult, made_of, run_until
+from seqcls.store.artefacts import read_manifest
 from seqcls.validation.checks import read_checks
 from seqcls.validation.look_alikes import look_alikes
 from seqcls.workspace import Workspace
@@ -93,40 +93,25 @@ class ScoreOutcome(BaseModel):
 
 
 def train_pipeline(workspace: Workspace) -> TrainOutcome:
-    """ingest -> validate -> split -> encode -> train -> evaluate -> promote."""
+    """Run the stages of training in their order, then promote: the run of `seqcls train` and of `seqcls.train`."""
     run_id = new_run_id()
-    done: list[stages.StageResult] = []
-
-    def step(result: stages.StageResult) -> Ref:
-        done.append(result)
-        return result.ref
-
-    table = step(stages.ingest_stage(workspace))
-    checked = step(stages.validate_stage(workspace, table))
-    splits = step(stages.split_stage(workspace, checked))
-    encoded = step(stages.encode_stage(workspace, checked, splits))
-    model = step(stages.train_stage(workspace, encoded))
-    evaluation = step(stages.evaluate_stage(workspace, model, checked))
-    inputs = {"table": table, "checked": checked}
-    return finish_training(workspace, done, inputs, model, evaluation, run_id)
+    return finish_training(workspace, run_until(workspace), run_id)
 
 
-def finish_training(
-    workspace: Workspace,
-    done: list[stages.StageResult],
-    inputs: dict[str, Ref],
-    model: Ref,
-    evaluation: Ref,
-    run_id: str,
-) -> TrainOutcome:
+def finish_training(workspace: Workspace, done: list[StageResult], run_id: str) -> TrainOutcome:
     """Register the model, ask the gate, promote when the config says so; gather the figures."""
     started = time.perf_counter()
-    encoded = stages.made_of(workspace.store, model, "encoded")
-    inputs = {**inputs, "encoded": encoded, "splits": stages.made_of(workspace.store, encoded, "splits")}
+    refs = {result.ref.kind: result.ref for result in done}
+    model, evaluation, checked = refs["model"], refs["evaluation"], refs["checked"]
+    encoded = made_of(workspace.store, model, "encoded")
+    inputs = {
+        "table": refs["table"], "checked": checked,
+        "encoded": encoded, "splits": made_of(workspace.store, encoded, "splits"),
+    }  # fmt: skip
     version = registry.register(workspace, model, evaluation, inputs, run_id)
     promotion = registry.consider(workspace, version)
     trained = next(result for result in done if result.stage == "train")
-    counts = read_manifest(inputs["checked"])["meta"]
+    counts = read_manifest(checked)["meta"]
     outcome = TrainOutcome(
         pipeline=workspace.pipeline.name,
         model=version.name,
@@ -139,10 +124,10 @@ def finish_training(
         reused=tuple(result.stage for result in done if result.reused),
         train_rows_per_second=float(trained.facts["rows_per_second"]),
         report=str(evaluation.folder / "report.html"),
-        rejects=str(inputs["checked"].folder / "rejects.parquet"),
+        rejects=str(checked.folder / "rejects.parquet"),
         search=read_search(model.folder),
         score_files=bool(workspace.pipeline.score.files),
-        warnings=tuple(look_alikes(read_checks(inputs["checked"]).classes)),
+        warnings=tuple(look_alikes(read_checks(checked).classes)),
     )
     record_run(workspace.ledger, run_id, workspace.pipeline.name, "train", outcome.summary())
     return outcome
@@ -156,18 +141,18 @@ def score_pipeline(workspace: Workspace, request: scoring_run.ScoreRequest = sco
     prepared = scoring_run.prepare(workspace, discovery)
     still = f", {len(prepared.set_aside)} set aside before" if prepared.set_aside else ""
     listener.stage("validate", f"{len(prepared.inputs)} ready, {len(prepared.refused)} refused{still}")
-    run = scoring_run.score_prepared(workspace, prepared, run_id)
-    listener.stage("score", f"{run.rows.scored} rows in {run.seconds:.1f} s")
-    if run.note:
-        listener.note(run.note)
-    prepared = scoring_run.with_refused(prepared, run)
-    files = finish_scoring(workspace, prepared, run, run_id)
+    scored = scoring_run.score_prepared(workspace, prepared, run_id)
+    listener.stage("score", f"{scored.rows.scored} rows in {scored.seconds:.1f} s")
+    if scored.note:
+        listener.note(scored.note)
+    prepared = scoring_run.with_refused(prepared, scored)
+    files = finish_scoring(workspace, prepared, scored, run_id)
     listener.stage("publish", f"{len(files.scores)} files")
     return ScoreOutcome(
         pipeline=workspace.pipeline.name,
         discovery=discovery,
         prepared=prepared,
-        run=run,
+        run=scored,
         files=files,
         output=str(workspace.output),
     )

@@ -6,7 +6,7 @@ from typing import Any
 
 from prefect import task
 
-from seqcls.stages import StageResult, encode_stage, split_stage
+from seqcls.stages import ENCODE, SPLIT, StageResult, run
 from seqcls.store.artefacts import Ref, read_manifest
 from seqcls.workspace import open_workspace
 from seqcls_tasks.listener import RunLog
@@ -15,10 +15,10 @@ from seqcls_tasks.show import show_table
 
 
 @task(**STAGE, timeout_seconds=2 * HOUR)
-def split(config: str, checked: Ref) -> StageResult:
+def split(config: str, made: dict[str, Ref]) -> StageResult:
     """Divide the rows into train, valid and test."""
     with open_workspace(config, RunLog()) as workspace:
-        result = split_stage(workspace, checked)
+        result = run(workspace, SPLIT, made)
         show_table(
             workspace.pipeline.name, "splits", lambda: _rows_of_splits(result.ref),
             lambda: f"Rows by split and class: {_sizes(result.ref)}; {result.outcome}",
@@ -27,10 +27,10 @@ def split(config: str, checked: Ref) -> StageResult:
 
 
 @task(**STAGE, timeout_seconds=6 * HOUR)
-def encode(config: str, checked: Ref, splits: Ref) -> StageResult:
+def encode(config: str, made: dict[str, Ref]) -> StageResult:
     """Fit the encoder on the training split, encode every row."""
     with open_workspace(config, RunLog()) as workspace:
-        result = encode_stage(workspace, checked, splits)
+        result = run(workspace, ENCODE, made)
         show_table(
             workspace.pipeline.name, "encoded", lambda: _rows_encoded(result.ref),
             lambda: f"{_encoded(result.ref)}; {result.outcome}",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from prefect import get_run_logger, task
 
-from seqcls.stages import StageResult, evaluate_stage
+from seqcls.stages import EVALUATE, StageResult, run
 from seqcls.store.artefacts import Ref, read_manifest
 from seqcls.workspace import open_workspace
 from seqcls_tasks.listener import RunLog
@@ -13,12 +13,12 @@ from seqcls_tasks.show import show_markdown
 
 
 @task(**STAGE, timeout_seconds=6 * HOUR)
-def evaluate(config: str, model: Ref, checked: Ref) -> StageResult:
+def evaluate(config: str, made: dict[str, Ref]) -> StageResult:
     """Open the test split, once; figures and the model card go to the UI, the report to the artefact."""
     from seqcls.evaluation.report import card_with_figures
 
     with open_workspace(config, RunLog()) as workspace:
-        result = evaluate_stage(workspace, model, checked)
+        result = run(workspace, EVALUATE, made)
         show_markdown(
             workspace.pipeline.name,
             "model-card",

@@ -8,7 +8,7 @@ from typing import Any
 from prefect import task
 
 from seqcls.messages import plural
-from seqcls.stages import StageResult, ingest_stage
+from seqcls.stages import INGEST, StageResult, run
 from seqcls.store.artefacts import Ref, read_manifest
 from seqcls.workspace import open_workspace
 from seqcls_tasks.listener import RunLog
@@ -17,10 +17,10 @@ from seqcls_tasks.show import show_table
 
 
 @task(**STAGE, timeout_seconds=6 * HOUR)
-def ingest(config: str) -> StageResult:
+def ingest(config: str, made: dict[str, Ref]) -> StageResult:
     """Read every training file; each row becomes a table row or a reject."""
     with open_workspace(config, RunLog()) as workspace:
-        result = ingest_stage(workspace)
+        result = run(workspace, INGEST, made)
         table, outcome = result.ref, result.outcome
         show_table(workspace.pipeline.name, "files", lambda: _rows(table), lambda: f"{_counts(table)}; {outcome}")
         return result

@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect import task
 
 from seqcls.pages import escape
-from seqcls.stages import StageResult, train_stage
+from seqcls.stages import TRAIN, StageResult, run
 from seqcls.store.artefacts import Ref, read_manifest
 from seqcls.workspace import open_workspace
 from seqcls_tasks.listener import TrainingLog
@@ -14,12 +14,12 @@ from seqcls_tasks.show import show_markdown
 
 
 @task(**STAGE, timeout_seconds=24 * HOUR)
-def train(config: str, encoded: Ref) -> StageResult:
+def train(config: str, made: dict[str, Ref]) -> StageResult:
     """Train one network; with `family = "auto"`, after a search, whose trials are lines of the log."""
     with open_workspace(config) as workspace:
         name = workspace.pipeline.name
         log = TrainingLog(name)
-        result = train_stage(workspace.with_listener(log), encoded)
+        result = run(workspace.with_listener(log), TRAIN, made)
         show_markdown(name, "training", lambda: _page(result, log.notes), lambda: _title(result, log.notes))
         return result
 

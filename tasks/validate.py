@@ -5,7 +5,7 @@ from __future__ import annotations
 from prefect import task
 
 from seqcls.errors import DataRefused
-from seqcls.stages import StageResult, validate_stage
+from seqcls.stages import VALIDATE, StageResult, run
 from seqcls.store.artefacts import Ref
 from seqcls.validation.checks import read_checks
 from seqcls.workspace import open_workspace
@@ -15,12 +15,12 @@ from seqcls_tasks.show import checks_of, show_markdown
 
 
 @task(**STAGE, timeout_seconds=6 * HOUR)
-def validate(config: str, table: Ref) -> StageResult:
+def validate(config: str, made: dict[str, Ref]) -> StageResult:
     """Run the rules and Great Expectations; rows that break a rule are set aside with their reasons."""
     with open_workspace(config, RunLog()) as workspace:
         name = workspace.pipeline.name
         try:
-            result = validate_stage(workspace, table)
+            result = run(workspace, VALIDATE, made)
         except DataRefused as error:
             if error.checked:  # the night on which the checks matter
                 folder, stopped = error.checked, error.found

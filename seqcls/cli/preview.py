@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 from seqcls.config import Pipeline
 from seqcls.errors import one_line
 from seqcls.messages import checks_text, plural
-from seqcls.stages import encode_stage, ingest_stage, split_stage, validate_stage
+from seqcls.stages import ENCODE, run_until
 from seqcls.store.artefacts import Ref, read_manifest
 from seqcls.store.memory import enough_memory
 from seqcls.store.parquet import iterate, shards
@@ -25,7 +25,7 @@ FILES, CLASSES, POINTS = 10, 10, 5
 def preview(workspace: Workspace, rows: int, config: str) -> str:
     """Text: files, first rows, checks, splits, encoding, the network's size, the next step."""
     pipeline = workspace.pipeline
-    table = ingest_stage(workspace).ref
+    table, checked, splits, encoded = (result.ref for result in run_until(workspace, ENCODE))
     meta = read_manifest(table)["meta"]
     lines = [
         f"{pipeline.name}: {pipeline.kind}, {plural(len(meta['files']), 'file')}, {meta['rows_in']} rows, "
@@ -38,11 +38,8 @@ def preview(workspace: Workspace, rows: int, config: str) -> str:
     ]
     lines += [f"  and {len(files) - FILES} more"] if len(files) > FILES else []
     lines += ["first rows:", *_first_rows(table, rows)]
-    checked = validate_stage(workspace, table).ref
     lines += ["checks (FILE and number of the record, a header not counted):", *_checks(checked)]
-    splits = split_stage(workspace, checked).ref
     lines += ["splits:", *_splits(read_manifest(splits)["meta"]["counts"])]
-    encoded = encode_stage(workspace, checked, splits).ref
     lines += ["training:", *_network(workspace, encoded)]
     lines.append(f"Next: `seqcls train {config}`")
     return "\n".join(lines)

@@ -13,7 +13,6 @@ from rich.text import Text
 from seqcls.errors import printable
 from seqcls.listener import Listener, Progress, only_shown
 
-TRAINING = ("ingest", "validate", "split", "encode", "train", "evaluate")
 SCORING = ("discover", "validate", "score", "publish")
 
 

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqcls.cli.progress import SCORING, TRAINING, TerminalListener
+from seqcls.cli.progress import SCORING, TerminalListener
 from seqcls.cli.show import at_least_one, last_words, say, show, version_number
 from seqcls.errors import one_line
 from seqcls.workspace import open_workspace
@@ -76,8 +76,10 @@ def _check(options: argparse.Namespace) -> None:
 def _train(options: argparse.Namespace) -> None:
     from seqcls.messages import after_training
     from seqcls.road import train_pipeline
+    from seqcls.stages import TRAINING
 
-    with TerminalListener(options.json, TRAINING) as shown, open_workspace(options.config, shown) as workspace:
+    names = tuple(stage.name for stage in TRAINING)
+    with TerminalListener(options.json, names) as shown, open_workspace(options.config, shown) as workspace:
         outcome = train_pipeline(workspace)
     if options.json:
         print(json.dumps(outcome.summary()))

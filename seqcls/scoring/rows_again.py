@@ -18,7 +18,7 @@ from seqcls.errors import Corrupted, DataRefused
 from seqcls.ledger.chunks import chunks_by
 from seqcls.listener import SILENT
 from seqcls.scoring.arrivals import NewFile, list_files
-from seqcls.stages import ingest_files, validate_stage
+from seqcls.stages import INGEST_NEW, VALIDATE_NEW, run_on
 from seqcls.store.artefacts import Ref, read_manifest
 from seqcls.table import InputFile
 from seqcls.workspace import Workspace
@@ -75,7 +75,7 @@ def _fixed_rows(workspace: Workspace, row: Row[Any], version: int, without: str)
 
 def _made_again(workspace: Workspace, row: Row[Any], places: Places) -> Iterable[Ref]:
     for table in _tables_of(workspace, row.input_digest):
-        yield validate_stage(workspace.with_listener(SILENT), table, labelled=False).ref
+        yield run_on(workspace.with_listener(SILENT), VALIDATE_NEW, table).ref
     place = places.by_digest.get(row.input_digest)
     if place is not None:
         yield check_file(workspace, NewFile(name=row.name, path=str(place.path), digest=place.digest, size=place.size))
@@ -94,5 +94,5 @@ def _tables_of(workspace: Workspace, input_digest: str) -> Iterable[Ref]:
 def check_file(workspace: Workspace, file: NewFile) -> Ref:
     """One file -> its `checked` rows."""
     silent = workspace.with_listener(SILENT)
-    table = ingest_files(silent, [file.as_input()], labelled=False)
-    return validate_stage(silent, table.ref, labelled=False).ref
+    table = run_on(silent, INGEST_NEW, file.as_input())
+    return run_on(silent, VALIDATE_NEW, table.ref).ref

@@ -15,7 +15,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from seqcls.errors import Corrupted
-from seqcls.stages import ingest_stage
+from seqcls.stages import INGEST, run
 from seqcls.store.artefacts import verify
 from seqcls.workspace import open_workspace
 from tests.faults.travel import GOOD, HEAD, gzipped, refusal, travel
@@ -73,7 +73,7 @@ def test_a_parquet_file_that_is_cut_is_refused(tmp_path: Path) -> None:
 )  # fmt: skip
 def test_a_flipped_byte_in_our_own_parquet_is_found_and_the_stage_made_again(tmp_path: Path) -> None:
     with open_workspace(write_project(tmp_path, rows=40)) as workspace:
-        ref = ingest_stage(workspace).ref
+        ref = run(workspace, INGEST, {}).ref
         (part,) = (ref.folder / "rows").glob("*.parquet")
         whole = part.read_bytes()
         for at in range(0, len(whole), 40):
@@ -83,10 +83,10 @@ def test_a_flipped_byte_in_our_own_parquet_is_found_and_the_stage_made_again(tmp
                 verify(ref)
             assert str(part) in str(caught.value)
             assert caught.value.next_step
-        again = ingest_stage(workspace)
+        again = run(workspace, INGEST, {})
         assert (again.reused, again.ref.digest) == (False, ref.digest)
         assert part.read_bytes() == whole
-        assert ingest_stage(workspace).reused
+        assert run(workspace, INGEST, {}).reused
 
 
 @pytest.mark.fault("F34", tried="a Parquet file whose columns differ in type or name", outcome="that file refused")

@@ -12,7 +12,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from seqcls.road import stages
+from seqcls.stages import ENCODE, run_until
 from seqcls.store.artefacts import MANIFEST, Ref
 from seqcls.validation.checks import CHECKS
 from seqcls.workspace import open_workspace
@@ -32,10 +32,7 @@ def make_manifests(folder: Path) -> dict[str, dict[str, Any]]:
 def run_stages(config: Path) -> list[Ref]:
     """table, checked, splits and encoded of a pipeline."""
     with open_workspace(config) as workspace:
-        table = stages.ingest_stage(workspace).ref
-        checked = stages.validate_stage(workspace, table).ref
-        splits = stages.split_stage(workspace, checked).ref
-        return [table, checked, splits, stages.encode_stage(workspace, checked, splits).ref]
+        return [result.ref for result in run_until(workspace, ENCODE)]
 
 
 def comparable(ref: Ref) -> dict[str, Any]:

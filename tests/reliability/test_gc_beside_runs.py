@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from seqcls.stages import ingest_stage
+from seqcls.stages import INGEST, run
 from seqcls.workspace import keep_notes, open_workspace
 from tests.reliability.invariants import Books, count_final
 from tests.reliability.processes import Nursery
@@ -143,7 +143,7 @@ def test_gc_between_two_tasks_of_a_run(untrained: Path, nursery: Nursery, copy: 
     config = copy(untrained)
     with keep_notes(config):
         with open_workspace(config) as workspace:
-            table = ingest_stage(workspace).ref
+            table = run(workspace, INGEST, {}).ref
         forget_stages(config)
         cleaned = nursery.run("gc", config, "--age", "0")
         assert cleaned.status == 0, cleaned.text

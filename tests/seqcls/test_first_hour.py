@@ -17,7 +17,7 @@ from rich.console import Console
 from sqlalchemy.exc import OperationalError
 
 from seqcls.cli import main
-from seqcls.cli.progress import TRAINING, TerminalListener
+from seqcls.cli.progress import TerminalListener
 from seqcls.cli.show import show
 from seqcls.cli.train_and_score import _show_answer
 from seqcls.config import load_pipeline
@@ -262,7 +262,7 @@ def test_colours_come_in_a_terminal_only_and_no_line_is_broken() -> None:
 def test_a_terminal_sees_the_stage_that_runs_and_a_pipe_does_not() -> None:
     for terminal in (True, False):
         out = io.StringIO()
-        with TerminalListener(False, TRAINING) as teller:
+        with TerminalListener(False, ("ingest", "validate")) as teller:
             teller.console = Console(file=out, force_terminal=terminal, highlight=False)
             teller.stage("ingest", "0.1 s")
         assert "ingest     0.1 s" in out.getvalue().replace("\x1b[1m", "").replace("\x1b[0m", "")

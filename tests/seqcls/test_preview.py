@@ -9,7 +9,7 @@ import pytest
 from rich.console import Console
 
 from seqcls.cli.preview import preview
-from seqcls.cli.progress import TRAINING, TerminalListener
+from seqcls.cli.progress import TerminalListener
 from seqcls.listener import Progress
 from seqcls.messages import checks_table, checks_text
 from seqcls.validation.checks import CheckReport, CheckResult
@@ -81,7 +81,7 @@ def test_warnings_that_are_no_rule_are_said_still() -> None:
 
 def test_a_terminal_shows_how_far_a_trial_is_and_reads_no_markup() -> None:
     out = io.StringIO()
-    with TerminalListener(False, TRAINING) as shown:
+    with TerminalListener(False, ("ingest", "validate")) as shown:
         shown.console = Console(file=out, force_terminal=True, highlight=False, width=120)
         shown.progress(Progress("train", 0.5, 3, "epoch 1/3, loss 0.5000", trial="gru, fold [1] of 5"))
     assert "train" in out.getvalue()

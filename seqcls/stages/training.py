@@ -1,0 +1,171 @@
+"""The stages of a training run, in their order: `TRAINING` is the one place where it is written.
+
+Each stage imports its work when it runs, so that a run whose stages are all found loads neither torch nor
+Great Expectations.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import replace
+from functools import partial
+
+from seqcls.config import Pipeline
+from seqcls.listener import SILENT
+from seqcls.sources.discover import source_files
+from seqcls.stages.stage import Built, Input, Made, Stage, StageResult, artefacts, run, run_on
+from seqcls.store.artefacts import ArtefactStore, Ref, read_manifest
+from seqcls.store.space import enough_space
+from seqcls.table import InputFile
+from seqcls.workspace import Workspace
+
+
+def run_in_order(run: Callable[[Stage, Made], StageResult], until: Stage | None = None) -> list[StageResult]:
+    """Call `run` for each stage of training with what was made before it, up to `until` or the last."""
+    made: dict[str, Ref] = {}
+    results = []
+    for stage in TRAINING:
+        results.append(run(stage, dict(made)))
+        made[stage.makes] = results[-1].ref
+        if stage is until:
+            break
+    return results
+
+
+def run_until(workspace: Workspace, until: Stage | None = None) -> list[StageResult]:
+    """Run the stages of training in this process, up to `until` or the last."""
+    return run_in_order(partial(run, workspace), until)
+
+
+def made_of(store: ArtefactStore, ref: Ref, kind: str) -> Ref:
+    """The artefact of this kind that `ref` was made of, by its manifest."""
+    return store.ref(kind, read_manifest(ref)["inputs"][kind])
+
+
+def _training_files(workspace: Workspace, _made: Made) -> tuple[Input, ...]:
+    """All files of [source]; first of all, what killed runs left in the store goes."""
+    workspace.store.remove_stale()
+    return tuple(source_files(workspace.pipeline.source, workspace.folder))
+
+
+def _ingest(workspace: Workspace, *files: InputFile, labelled: bool) -> Built:
+    from seqcls.sources.ingest import ingest
+
+    pipeline, store = workspace.pipeline, workspace.store
+    source = pipeline.source if labelled else pipeline.score_source
+    enough_space(store.root, files)
+    table = ingest(list(files), source, pipeline.kind, store, labelled=labelled, folder=workspace.folder)
+    return Built(table, {})
+
+
+def _validate(workspace: Workspace, table: Ref, *, labelled: bool) -> Built:
+    """Rows that break a rule are rejected, with their reasons."""
+    from seqcls.validation.validate import validate
+
+    pipeline = workspace.pipeline
+    budget = pipeline.rules.reject_budget if labelled else pipeline.score.reject_budget
+    return Built(validate(table, pipeline, workspace.store, labelled=labelled, budget=budget), {})
+
+
+def _split(workspace: Workspace, checked: Ref) -> Built:
+    from seqcls.splitting.split import split
+
+    return Built(split(checked, workspace.pipeline, workspace.store), {})
+
+
+def _encode(workspace: Workspace, checked: Ref, splits: Ref) -> Built:
+    from seqcls.encoders.encode import encode
+
+    return Built(encode(checked, splits, workspace.pipeline, workspace.store), {})
+
+
+def _train(workspace: Workspace, encoded: Ref) -> Built:
+    """A training that was stopped goes on from its checkpoint."""
+    from seqcls.search.search import train_best
+    from seqcls.training.train import train
+
+    pipeline, store = workspace.pipeline, workspace.store
+    if pipeline.model.trained == "search":
+        encode_for = partial(_encode_for, workspace, made_of(store, encoded, "checked"))
+        result = train_best(encoded, pipeline, store, encode_for, listener=workspace.listener)
+    else:
+        result = train(encoded, pipeline, store, listener=workspace.listener)
+    return Built(result.ref, {"rows": result.rows, "rows_per_second": result.rows_per_second})
+
+
+def _encode_for(workspace: Workspace, checked: Ref, pipeline: Pipeline) -> Ref:
+    """`checked` as the [split] and [encode] of another pipeline say: a search has candidates that ask for it."""
+    loaded = workspace.loaded.model_copy(update={"pipeline": pipeline})
+    other = replace(workspace, loaded=loaded, listener=SILENT)
+    return run_on(other, ENCODE, checked, run_on(other, SPLIT, checked).ref).ref
+
+
+def _clear_checkpoints(workspace: Workspace, encoded: Ref) -> None:
+    """Also those of a run that was killed after its model was recorded; torch is only loaded when there are some."""
+    pipeline, store = workspace.pipeline, workspace.store
+    if pipeline.model.trained == "search":
+        if any((store.root / "search").glob("*")):
+            from seqcls.search.search import clear as clear_search
+
+            clear_search(encoded, pipeline, store)
+    elif any((store.root / "checkpoints").glob("*")):
+        from seqcls.training.checkpoints import clear
+
+        clear(store, encoded, pipeline)
+
+
+def _model_and_its_rows(workspace: Workspace, made: Made) -> tuple[Input, ...]:
+    """The model with the rows that it was trained on: a search may have split and encoded them in another way."""
+    encoded = made_of(workspace.store, made["model"], "encoded")
+    return made["model"], encoded, made["checked"], made_of(workspace.store, encoded, "splits")
+
+
+def _evaluate(workspace: Workspace, model: Ref, encoded: Ref, checked: Ref, splits: Ref) -> Built:
+    """Figures on the test split, baselines, report, model card."""
+    from seqcls.evaluation.evaluate import evaluate
+
+    for ref in (encoded, splits):  # no stage of this run may have looked at them
+        workspace.store.whole(ref.kind, ref.digest)
+    return Built(evaluate(model, encoded, checked, splits, workspace.pipeline, workspace.store), {})
+
+
+INGEST = Stage(
+    "ingest", version=5, reads=lambda pipeline: (pipeline.source, pipeline.kind, "True"),
+    inputs=_training_files, makes="table", make=partial(_ingest, labelled=True),
+)  # fmt: skip
+VALIDATE = Stage(
+    "validate", version=4,
+    reads=lambda pipeline: (pipeline.rules, pipeline.kind, "True", str(pipeline.rules.reject_budget)),
+    inputs=artefacts("table"), makes="checked", make=partial(_validate, labelled=True),
+)  # fmt: skip
+SPLIT = Stage(
+    "split", version=2, reads=lambda pipeline: (pipeline.split, pipeline.kind),
+    inputs=artefacts("checked"), makes="splits", make=_split,
+)  # fmt: skip
+ENCODE = Stage(
+    "encode", version=6, reads=lambda pipeline: (pipeline.encode, pipeline.kind, pipeline.seed),
+    inputs=artefacts("checked", "splits"), makes="encoded", make=_encode,
+    smaller="lower encode.max_length or encode.vocabulary",
+)  # fmt: skip
+TRAIN = Stage(
+    "train", version=7, reads=lambda pipeline: (pipeline.model, pipeline.train, pipeline.name, pipeline.seed),
+    reads_also=lambda pipeline: (pipeline.promote.compare,) if pipeline.model.trained == "search" else (),
+    inputs=artefacts("encoded"), makes="model", make=_train, finish=_clear_checkpoints,
+    smaller="lower train.batch_size or encode.max_length",
+)  # fmt: skip
+EVALUATE = Stage(
+    "evaluate", version=4,
+    reads=lambda pipeline: (pipeline.name, pipeline.kind, repr(pipeline.score.abstain_precision)),
+    inputs=_model_and_its_rows, makes="evaluation", make=_evaluate, smaller="lower encode.max_length",
+)  # fmt: skip
+TRAINING = (INGEST, VALIDATE, SPLIT, ENCODE, TRAIN, EVALUATE)
+
+# Of files to score, which have no labels.
+INGEST_NEW = replace(
+    INGEST, reads=lambda pipeline: (pipeline.score_source, pipeline.kind, "False"),
+    make=partial(_ingest, labelled=False),
+)  # fmt: skip
+VALIDATE_NEW = replace(
+    VALIDATE, reads=lambda pipeline: (pipeline.rules, pipeline.kind, "False", str(pipeline.score.reject_budget)),
+    make=partial(_validate, labelled=False),
+)  # fmt: skip
