@@ -17,6 +17,7 @@ from seqcls.config.families import family_names
 from seqcls.config.model import ModelConfig, Positions, find_family
 from seqcls.config.rules import ResidueRules, RulesConfig, SeriesRules, TextRules, TokenRules
 from seqcls.config.source import FORMATS_FOR_SERIES, SourceConfig
+from seqcls.config.source_keys import unused_keys
 from seqcls.config.train import PromoteConfig, ScoreConfig, SplitConfig, TrainConfig
 from seqcls.table import Kind
 
@@ -62,7 +63,7 @@ class Pipeline(Section):
         """Why rows that teach and rows that judge must not be dealt at random; empty where they may."""
         if self.split.method == "time":
             return "later rows are validation (split.method = time)"
-        return "rows belong to groups (source.group)" if self.source.group is not None else ""
+        return "rows belong to groups (source.group)" if self.source.gives("group") else ""
 
     @model_validator(mode="after")
     def _parts_fit(self) -> Pipeline:
@@ -72,6 +73,9 @@ class Pipeline(Section):
         return self
 
     def _format_faults(self) -> Iterator[str]:
+        yield from unused_keys("source", self.source)
+        if self.score.source is not None:
+            yield from unused_keys("score.source", self.score.source)
         form = self.source.format
         if self.kind == "series" and form not in FORMATS_FOR_SERIES:
             yield f"source.format {form!r} holds no series; use one of {', '.join(sorted(FORMATS_FOR_SERIES))}"
@@ -81,7 +85,7 @@ class Pipeline(Section):
             yield f"source.format {form!r} holds dna or protein, but kind is {self.kind!r}"
 
     def _setting_faults(self) -> Iterator[str]:
-        if self.split.method == "time" and self.source.time is None:
+        if self.split.method == "time" and not self.source.gives("time"):
             yield 'split.method = "time" needs source.time, the column of the time'
         if isinstance(self.encode, ResidueEncode) and self.encode.strand == "both" and self.kind != "dna":
             yield 'encode.strand = "both" is for dna'

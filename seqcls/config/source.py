@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Literal
+from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
 
@@ -21,6 +21,8 @@ FileName = Annotated[LocalPath, Field(min_length=1, max_length=200)]
 
 class SourceConfig(Section):
     """Columns are named as in the input; files may be names, folders or globs, relative to the config file."""
+
+    names_files: ClassVar[bool] = True
 
     format: Format
     """Format of the files."""
@@ -148,14 +150,19 @@ class SourceConfig(Section):
             raise ValueError(f"{', '.join(twice)} stands twice")
         return value
 
+    def gives(self, role: Literal["id", "time", "group"]) -> bool:
+        """Whether rows get one: from a column, or from a named group of a pattern."""
+        patterns = (self.pattern or "", self.label_pattern or "")
+        return getattr(self, role) is not None or any(f"(?P<{role}>" in pattern for pattern in patterns)
+
     @model_validator(mode="after")
-    def _one_way_to_name_files(self) -> SourceConfig:
+    def _one_way_to_name_files(self) -> Self:
         given = bool(self.train or self.valid or self.test)
         if self.format == "sql":
             if not self.url_env or bool(self.table) == bool(self.query):
                 raise ValueError("format sql needs url_env and exactly one of table or query")
             return self
-        if bool(self.files) == given:
+        if self.names_files and bool(self.files) == given:
             raise ValueError("name either files, or train (with valid and test as you have them)")
         if given and not self.train:
             raise ValueError("valid or test are given without train")
@@ -166,3 +173,9 @@ class SourceConfig(Section):
         if self.format == "lines" and self.label_from == "pattern" and not self.pattern:
             raise ValueError('label_from = "pattern" needs pattern')
         return self
+
+
+class ScoreSourceConfig(SourceConfig):
+    """What new data looks like where it is written differently; `score.files` names its files."""
+
+    names_files: ClassVar[bool] = False

@@ -7,7 +7,7 @@ from typing import Annotated, Literal
 from pydantic import Field, model_validator
 
 from seqcls.config.base import Count, Duration, LocalPath, Positive, Section, Share
-from seqcls.config.source import SourceConfig
+from seqcls.config.source import ScoreSourceConfig
 
 Number = Annotated[float, Field(strict=False)]
 REMOVED = {
@@ -134,7 +134,7 @@ class ScoreConfig(Section):
 
     files: list[Annotated[LocalPath, Field(min_length=1)]] = []
     """Files, folders or globs to score, relative to the pipeline file."""
-    source: SourceConfig | None = None
+    source: ScoreSourceConfig | None = None
     """A [score.source] of its own, if new data has another format than the training data."""
     output: LocalPath = "scores"
     """Folder of the score files, relative to the pipeline file."""

@@ -1,7 +1,8 @@
 """fasta and fastq (plain or .gz), parsed by dnaio.
 
-The id is the header up to the first blank; lower-case letters stay as they are; duplicate ids and empty sequences are
-left to the rules. Qualities are not used. A malformed file is refused with its line.
+The id is the header up to the first blank; `source.label_pattern` takes the class from it, and maybe another id, a time
+and a group. Lower-case letters stay as they are; duplicate ids and empty sequences are left to the rules. Qualities are
+not used. A malformed file is refused with its line.
 """
 
 from __future__ import annotations
@@ -18,7 +19,7 @@ import pyarrow.compute as pc
 
 from seqcls.sources.assemble import assemble
 from seqcls.sources.lines import extract
-from seqcls.sources.reading import Reading, Records, Reject, constant
+from seqcls.sources.reading import Reading, Records, Reject, Role, constant
 from seqcls.sources.stream import SourceStream, open_source
 from seqcls.table import RAW_LIMIT, SourceBatch
 
@@ -126,7 +127,10 @@ def _batch(
     )  # fmt: skip
     if reading.label_place == "header" and reading.source.label_pattern:
         found = extract(reading.source.label_pattern, titles, "source.label_pattern")
-        records.columns["label"] = pc.struct_field(found, "label")
+        named = [field.name for field in found.type]
+        roles: list[Role] = ["label", "id", "time", "group"]
+        records.columns |= {role: pc.struct_field(found, role) for role in roles if role in named}
+        records.columns["id"] = pc.coalesce(records.columns["id"], ids)
     elif reading.label_place in ("file", "folder"):
         records.columns["label"] = constant(reading.file_label(), len(rows))
     return assemble(reading, records)

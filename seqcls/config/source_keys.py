@@ -1,0 +1,51 @@
+"""Which keys of [source] each format uses. One that it does not use would be set in vain: that is a fault.
+
+Source of each entry: the reader of the format in `seqcls/sources/`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Final
+
+from seqcls.config.source import Format, SourceConfig
+
+_FILES: Final = frozenset({"format", "files", "train", "valid", "test", "checksums", "max_row_bytes", "max_file_bytes"})
+_ROLES: Final = frozenset({"label", "id", "time", "time_zone", "group", "extra_columns"})
+_FIELDS: Final = frozenset({"encoding", "delimiter", "quoting", "header", "columns", "strip"})
+_NUMBERS: Final = frozenset({"decimal", "missing"})
+_BY_NAME: Final = frozenset({"sequence", "channels"})
+_OF_THE_FILE: Final = frozenset({"labels", "label_from"})
+_DELIMITED: Final = _FILES | _ROLES | _FIELDS | _NUMBERS | _BY_NAME | _OF_THE_FILE
+_HEADERS: Final = _FILES | _OF_THE_FILE | {"label_pattern"}
+
+USED: Final[dict[Format, frozenset[str]]] = {
+    "csv": _DELIMITED,
+    "tsv": _DELIMITED,
+    "jsonl": _FILES | _ROLES | _NUMBERS | _BY_NAME | {"encoding"},
+    "parquet": _FILES | _ROLES | _NUMBERS | _BY_NAME | _OF_THE_FILE,
+    "folder": _FILES | _OF_THE_FILE | {"encoding"},
+    "lines": _FILES | _OF_THE_FILE | {"encoding", "strip", "pattern", "label_files"},
+    "fasttext": _FILES | {"encoding"},
+    "ucr": _FILES | _NUMBERS | {"encoding", "delimiter"},
+    "ts": _FILES | {"encoding"},
+    "arff": _FILES | {"encoding"},
+    "wide": _FILES | _ROLES | _FIELDS | _NUMBERS | {"values"},
+    "long": _FILES | _ROLES | _FIELDS | _NUMBERS | {"channel", "channels", "value", "position"},
+    "fasta": _HEADERS,
+    "fastq": _HEADERS,
+    "sql": _ROLES | _NUMBERS | _BY_NAME | {"format", "url_env", "table", "query"},
+}
+_INSTEAD: Final = {
+    (form, key): f"source.label_pattern with a group (?P<{key}>...) takes it from the header"
+    for form in ("fasta", "fastq") for key in ("id", "group", "time")
+}  # fmt: skip
+
+
+def unused_keys(section: str, source: SourceConfig) -> Iterator[str]:
+    """A sentence for each key that is set and that the format does not use."""
+    fields = type(source).model_fields
+    for name in sorted(source.model_fields_set - USED[source.format]):
+        if getattr(source, name) != fields[name].get_default(call_default_factory=True):
+            instead = _INSTEAD.get((source.format, name), "remove it")
+            yield f"{section}.{name}: format {source.format!r} does not use it; {instead}"
