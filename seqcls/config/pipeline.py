@@ -73,9 +73,12 @@ class Pipeline(Section):
         return self
 
     def _format_faults(self) -> Iterator[str]:
-        yield from unused_keys("source", self.source)
+        misfits = list(self._format_misfits())
+        yield from misfits or unused_keys("source", self.source)
         if self.score.source is not None:
             yield from unused_keys("score.source", self.score.source)
+
+    def _format_misfits(self) -> Iterator[str]:
         form = self.source.format
         if self.kind == "series" and form not in FORMATS_FOR_SERIES:
             yield f"source.format {form!r} holds no series; use one of {', '.join(sorted(FORMATS_FOR_SERIES))}"

@@ -105,6 +105,7 @@ _EXAMPLES: Final[Values] = {
     "labels": {"*.pos": "positive", "*.neg": "negative"},
     "label_files": ["data/labels.txt"],
     "label_pattern": "class=(?P<label>[^ ]+)",
+    "missing": ["NA", "<UNK>"],
     "values": ["v*"],
     "channels": ["x", "y", "z"],
     "url_env": "SEQCLS_SOURCE_URL",
@@ -121,6 +122,8 @@ _EXAMPLES: Final[Values] = {
 }
 # Keys of [source] that have a use for some kinds only.
 _ONLY_FOR: Final[Mapping[str, tuple[Kind, ...]]] = {
+    "decimal": ("series",),
+    "missing": ("series",),
     "values": ("series",),
     "channel": ("series",),
     "channels": ("series",),
