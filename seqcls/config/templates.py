@@ -11,7 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import PurePath
-from typing import Annotated, Any, Final, Literal, get_args, get_origin
+from typing import Annotated, Any, Final, Literal, cast, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
@@ -21,7 +21,8 @@ from seqcls.config.model import find_family
 from seqcls.config.pipeline import Pipeline
 from seqcls.config.rules import ResidueRules, RulesConfig, SeriesRules, TextRules, TokenRules
 from seqcls.config.schema import SCHEMA_FILE
-from seqcls.config.source import SourceConfig
+from seqcls.config.source import Format, SourceConfig
+from seqcls.config.source_keys import USED
 from seqcls.config.train import PromoteConfig, ScoreConfig, SplitConfig, TrainConfig
 from seqcls.table import Kind
 
@@ -105,7 +106,6 @@ _EXAMPLES: Final[Values] = {
     "labels": {"*.pos": "positive", "*.neg": "negative"},
     "label_files": ["data/labels.txt"],
     "label_pattern": "class=(?P<label>[^ ]+)",
-    "missing": ["NA", "<UNK>"],
     "values": ["v*"],
     "channels": ["x", "y", "z"],
     "url_env": "SEQCLS_SOURCE_URL",
@@ -120,21 +120,8 @@ _EXAMPLES: Final[Values] = {
     "done_marker": ".done",
     "floors": [{"metric": "balanced_accuracy", "at_least": 0.8}],
 }
-# Keys of [source] that have a use for some kinds only.
-_ONLY_FOR: Final[Mapping[str, tuple[Kind, ...]]] = {
-    "decimal": ("series",),
-    "missing": ("series",),
-    "values": ("series",),
-    "channel": ("series",),
-    "channels": ("series",),
-    "value": ("series",),
-    "position": ("series",),
-    "decimal": ("series",),
-    "missing": ("series",),
-    "pattern": ("text", "dna", "protein", "tokens"),
-    "label_files": ("text", "dna", "protein", "tokens"),
-    "label_pattern": ("dna", "protein"),
-}
+_SERIES_ONLY: Final = frozenset({"channels", "decimal", "missing"})
+"""Keys of [source] that have a use for series only."""
 _UNSET: Final[tuple[object, ...]] = (None, [], {})
 _SECTIONS: Final = ("source", "split", "rules", "encode", "model", "train", "promote", "score")
 
@@ -142,7 +129,8 @@ _SECTIONS: Final = ("source", "split", "rules", "encode", "model", "train", "pro
 def template(kind: Kind) -> str:
     """A commented pipeline file for one kind of sequence."""
     start = _START[kind]
-    elsewhere = tuple(name for name, kinds in _ONLY_FOR.items() if kind not in kinds)
+    used = USED[cast(Format, start.source["format"])] - (frozenset() if kind == "series" else _SERIES_ONLY)
+    elsewhere = tuple(SourceConfig.model_fields.keys() - used)
     return "\n".join(
         [
             f"#:schema ./{SCHEMA_FILE}",

@@ -75,7 +75,7 @@ MISTAKES: list[tuple[str, Any, list[str]]] = [
     ),
     ("promote.floors", [{"metric": "f1", "at_least": 0.5}], ["promote.floors[0].metric: 'f1' is not known"]),
     ("score.chunk_rows", 0, ["score.chunk_rows: 0", "greater than or equal to 1"]),
-    ("score.source", {"format": "csv", "values": ["v"]}, ["score.source.values: format 'csv' does not use it; remove it"]),
+    ("score.source", {"format": "csv", "values": ["v"]}, ["score.source.values: format 'csv' does not use it"]),
 ]  # fmt: skip
 
 
