@@ -79,7 +79,7 @@ shape: install  # rooms, arrows, circles, lines of the code: docs/evidence/shape
 	$(BIN)/python -m benchmarks.shape
 
 docs: install   # the pages of docs/ as a site in build/docs; a broken link or a page outside the menu is an error
-	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict --quiet -f docs/site/mkdocs.yml
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict -f docs/site/mkdocs.yml
 
 server: install
 	$(SERVER_SETTINGS) $(BIN)/python -m seqcls_flows.server server
