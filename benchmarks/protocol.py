@@ -28,6 +28,7 @@ from seqcls.scoring.publish import publish, remove_traces
 from seqcls.store.artefacts import ArtefactStore
 from seqcls.store.owner import is_gone, this_process
 from seqcls.store.parquet import write_parquet
+from seqcls.table import ScoreCounts
 from seqcls.workspace import Workspace, open_workspace
 from tests.reliability.invariants import Books, count_visible
 from tests.road_data import write_project
@@ -150,7 +151,7 @@ def _work(config: Path, writer: int, chunks: int = CHUNKS) -> None:
             write_parquet(draft.folder / "rejects.parquet", table.slice(0, 0))
             draft.meta |= {"chunk": number, "rejected": 0}
         place = f"model=v1/scored_on=2026-01-01/part-{number:05d}.parquet"
-        if commit_chunk(workspace.ledger, claim, ChunkResult(1, made[0].digest, 1, 1, 0, 0, run_id, place)):
+        if commit_chunk(workspace.ledger, claim, ChunkResult(1, made[0].digest, ScoreCounts(1, 1), run_id, place)):
             os.write(writer, f"{number} {made[0].digest}\n".encode())
         publish(workspace)
     workspace.ledger.close()

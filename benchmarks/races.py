@@ -28,6 +28,7 @@ from seqcls.ledger import Database, open_database
 from seqcls.ledger.chunks import ChunkResult, claim_chunk, commit_chunk, done_chunks
 from seqcls.ledger.models import AliasMoved, add_model, alias_history, get_alias, list_models, set_alias
 from seqcls.store.owner import is_gone, this_process
+from seqcls.table import ScoreCounts
 
 SPAWN = multiprocessing.get_context("spawn")
 URL = "SEQCLS_RACE_LEDGER"
@@ -166,7 +167,7 @@ def _take(database: Database, chunk: int, told: Told) -> None:
     if claim is None:
         return
     told.claims += 1
-    result = ChunkResult(1, f"{chunk:064d}", 1, 1, 0, 0, told.owner, f"part-{chunk}.parquet")
+    result = ChunkResult(1, f"{chunk:064d}", ScoreCounts(1, 1), told.owner, f"part-{chunk}.parquet")
     if commit_chunk(database, claim, result):
         told.committed.append(chunk)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from seqcls.ledger.stages import new_run_id
@@ -35,4 +36,4 @@ def score_flow(params: ScoreParams) -> dict[str, Any]:
     name_outcome(config, plural(run.rows.rows_in, "row"))
     require_usable(prepared)
     require_published(files)
-    return run.rows.model_dump()
+    return asdict(run.rows)

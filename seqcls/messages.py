@@ -3,6 +3,7 @@ Markdown for the UI; names from outside are escaped."""
 
 from __future__ import annotations
 
+from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -147,11 +148,10 @@ def scoring_title(prepared: Prepared, run: ScoringRun) -> str:
 
 def scoring_page(prepared: Prepared, run: ScoringRun, files: Published, output: Path) -> str:
     """Markdown for the UI: rows by file, refused files with their reasons in full, new score files."""
-    named = ("name", "rows_in", "scored", "rejected", "abstained")
     return render(
         "scoring_run.md",
         title=scoring_title(prepared, run),
-        inputs=[(*(item[name] for name in named), "yes" if item["complete"] else "no") for item in run.inputs],
+        inputs=[(item.name, *astuple(item.counts), "yes" if item.complete else "no") for item in run.inputs],
         prepared=prepared,
         refused=[(item.names, item.reason) for item in prepared.refused],
         over_budget=[(item.names, item.reason) for item in prepared.over_budget],

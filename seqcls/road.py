@@ -6,6 +6,7 @@ The flows chain the same calls as Prefect tasks; this file is the same recipe in
 from __future__ import annotations
 
 import time
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict
@@ -172,7 +173,7 @@ def finish_scoring(
 ) -> Published:  # fmt: skip
     """Publish what is committed, write the run down, and which files it fails for, if they fail one run only."""
     files = publish(workspace)
-    record_run(workspace.ledger, run_id, workspace.pipeline.name, "score", run.rows.model_dump())
+    record_run(workspace.ledger, run_id, workspace.pipeline.name, "score", asdict(run.rows))
     if prepared.fails_once and prepared.refused:
         told = [(name, item.digest) for item in prepared.refused for name in item.names]
         remember_set_aside(workspace.ledger, workspace.pipeline.name, told)

@@ -9,11 +9,13 @@ D features, K classes, N rows of a table.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Self
 
 import pyarrow as pa
+
+from seqcls.errors import CheckBroken
 
 Kind = Literal["text", "series", "dna", "protein", "tokens"]
 Split = Literal["train", "valid", "test"]
@@ -87,19 +89,49 @@ class SourceBatch:
 
 
 @dataclass(frozen=True)
-class Counts:
-    """Row books of one stage."""
+class RowCounts:
+    """How many rows a stage was given, and what became of them: every other field counts rows with one outcome."""
 
     rows_in: int = 0
+
+    def __add__(self, other: Self) -> Self:
+        return replace(self, **{name: count + getattr(other, name) for name, count in asdict(self).items()})
+
+    def require_balance(self, where: str) -> None:
+        """CheckBroken, naming the place, unless each row has exactly one outcome."""
+        outcomes = {name: count for name, count in asdict(self).items() if name != "rows_in"}
+        if self.rows_in != sum(outcomes.values()):
+            raise CheckBroken(
+                f"{self.rows_in} rows in, {', '.join(f'{count} {name}' for name, count in outcomes.items())}",
+                where=where,
+                expected="sums that agree",
+                next_step="report a bug; nothing of it was recorded as finished",
+            )
+
+
+@dataclass(frozen=True)
+class TableCounts(RowCounts):
+    """Rows that were read or checked."""
+
     accepted: int = 0
     rejected: int = 0
 
-    def __add__(self, other: Counts) -> Counts:
-        return Counts(self.rows_in + other.rows_in, self.accepted + other.accepted, self.rejected + other.rejected)
 
-    @property
-    def balanced(self) -> bool:
-        return self.rows_in == self.accepted + self.rejected
+@dataclass(frozen=True)
+class EncodedCounts(RowCounts):
+    """Rows that were encoded, or left out of every split."""
+
+    encoded: int = 0
+    left_out: int = 0
+
+
+@dataclass(frozen=True)
+class ScoreCounts(RowCounts):
+    """Rows that were scored; one that abstained has probabilities, but no label."""
+
+    scored: int = 0
+    rejected: int = 0
+    abstained: int = 0
 
 
 def rejects_table(rows: list[dict[str, object]]) -> pa.Table:

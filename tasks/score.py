@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from prefect import task
@@ -96,10 +97,9 @@ def _show_stopped(pipeline: str, prepared: scoring_run.Prepared) -> None:
 
 def _rows_scored(run: scoring_run.ScoringRun) -> list[dict[str, Any]]:
     """Of each file, what people look for."""
-    named = ("rows_in", "scored", "rejected", "abstained")
     rows = [
-        {"file": item["name"], **{name.replace("_", " "): item[name] for name in named},
-         "complete": "yes" if item["complete"] else "no"}
+        {"file": item.name, **{name.replace("_", " "): count for name, count in asdict(item.counts).items()},
+         "complete": "yes" if item.complete else "no"}
         for item in run.inputs
     ]  # fmt: skip
     return rows or [{"file": "nothing new"}]

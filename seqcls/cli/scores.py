@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import json
+from dataclasses import asdict, astuple
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -62,14 +63,12 @@ def _write(workspace: Workspace, options: argparse.Namespace) -> None:
 
 
 def _record(item: Scoring) -> dict[str, object]:
-    books = {part: getattr(item, part) for part in ("rows_in", "scored", "rejected", "abstained")}
     files = [chunk.published_as for chunk in item.chunks]
-    return {"file": item.name, "input": item.input_digest, "day": item.day, "models": list(item.models), **books,
-            "state": item.state, "scores": files}  # fmt: skip
+    return {"file": item.name, "input": item.input_digest, "day": item.day, "models": list(item.models),
+            **asdict(item.counts),            "state": item.state, "scores": files}  # fmt: skip
 
 
 def _row(item: Scoring) -> tuple[object, ...]:
     when = datetime.fromtimestamp(item.scored_at, UTC).strftime("%Y-%m-%d %H:%M")
     models = ", ".join(f"v{number}" for number in item.models)
-    books = (getattr(item, part) for part in ("rows_in", "scored", "rejected", "abstained"))
-    return (item.day, item.name, item.input_digest[:12], models, *books, when, item.state)
+    return (item.day, item.name, item.input_digest[:12], models, *astuple(item.counts), when, item.state)

@@ -8,8 +8,8 @@ of its own beside those of the first scoring (0), which stay as they are.
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass, replace
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from sqlalchemy import ColumnElement, Connection, Row, and_, func, insert, or_, select, update
@@ -18,6 +18,7 @@ from seqcls.ledger.database import Database
 from seqcls.ledger.numbers import next_number
 from seqcls.ledger.schema import chunks, inputs, sightings
 from seqcls.ledger.sightings import see
+from seqcls.table import ScoreCounts
 
 
 @dataclass(frozen=True)
@@ -37,10 +38,7 @@ class Claim:
 class ChunkResult:
     model_version: int
     scores_digest: str
-    rows_in: int
-    scored: int
-    rejected: int
-    abstained: int
+    counts: ScoreCounts
     run_id: str
     published_as: str
 
@@ -169,7 +167,8 @@ def commit_chunk(database: Database, claim: Claim, result: ChunkResult) -> bool:
 
     def work(connection: Connection) -> bool:
         mine = and_(_chunk(claim), chunks.c.token == claim.token, chunks.c.state == "claimed")
-        values = {**result.__dict__, "state": "done", "committed_at": database.now(connection)}
+        facts = asdict(result)
+        values = {**facts.pop("counts"), **facts, "state": "done", "committed_at": database.now(connection)}
         return connection.execute(update(chunks).where(mine).values(**values)).rowcount == 1
 
     return database.transact(work)
@@ -235,10 +234,6 @@ def chunks_by(database: Database, pipeline: str, digest: str, rescored_with: int
     return list(database.transact(lambda connection: connection.execute(query).all()))
 
 
-def sum_chunks(database: Database, pipeline: str, digest: str, rescored_with: int = 0) -> tuple[int, int, int, int]:
-    """(rows in, scored, rejected, abstained) over the committed chunks of one scoring of an input."""
-    found = chunks_by(database, pipeline, digest, rescored_with)
-    return (
-        sum(row.rows_in for row in found), sum(row.scored for row in found), sum(row.rejected for row in found),
-        sum(row.abstained for row in found),
-    )  # fmt: skip
+def sum_chunks(chunks: Iterable[Row[Any]]) -> ScoreCounts:
+    """The rows of some committed chunks together."""
+    return sum((ScoreCounts(row.rows_in, row.scored, row.rejected, row.abstained) for row in chunks), ScoreCounts())

@@ -12,6 +12,7 @@ import os
 import shutil
 import sqlite3
 import tempfile
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,7 @@ from sqlalchemy import Connection, Row, insert, select
 
 from seqcls.config import LoadedPipeline, load_pipeline
 from seqcls.errors import Corrupted
+from seqcls.ledger.chunks import sum_chunks
 from seqcls.ledger.database import LEDGER, Database, open_database, open_file
 from seqcls.ledger.schema import alias_changes, aliases, chunks, inputs, models
 from seqcls.listener import Listener
@@ -152,15 +154,15 @@ def _add_inputs(connection: Connection, evidence: Evidence) -> None:
         if which in known or not own:
             continue
         known.add(which)
-        sums = {part: sum(getattr(row, part) for row in own) for part in ("rows_in", "scored", "rejected", "abstained")}
-        is_done = sums["rows_in"] == facts["rows_in"]
+        counts = sum_chunks(own)
+        is_done = counts.rows_in == facts["rows_in"]
         name = {"pipeline": meta["pipeline"], "input_digest": digest, "name": facts["name"]}
         when = facts.get("seen_at", meta["scored_at"])
         connection.execute(
             insert(inputs).values(
                 **name, rescored_with=which[2], state="done" if is_done else "open", detail="", day=facts.get("day"),
                 checked_digest=manifest["inputs"]["checked"], chunk_rows=facts["chunk_rows"], seen_at=when,
-                **(sums if is_done else {}),
+                **(asdict(counts) if is_done else {}),
             )
         )  # fmt: skip
 

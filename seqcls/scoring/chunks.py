@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -17,7 +17,6 @@ import pyarrow as pa
 from sqlalchemy import Row
 
 from seqcls.engines.scorer import Scorer, open_scorer
-from seqcls.errors import CheckBroken
 from seqcls.ledger.chunks import (
     ChunkResult,
     Claim,
@@ -42,7 +41,7 @@ from seqcls.store.failpoints import failpoint
 from seqcls.store.memory import enough_memory
 from seqcls.store.owner import is_gone, this_process
 from seqcls.store.parquet import iterate, read_parquet, shards, write_parquet
-from seqcls.table import REJECTS
+from seqcls.table import REJECTS, ScoreCounts
 from seqcls.workspace import Workspace
 
 LEASE_SECONDS = 900.0
@@ -52,13 +51,10 @@ Numbered = tuple[int, pa.Table]
 
 @dataclass(frozen=True)
 class ScoredInput:
-    """The books of one input after this run; `complete` when every chunk is done."""
+    """One input after this run; `complete` when every chunk is done."""
 
     name: str
-    rows_in: int
-    scored: int
-    rejected: int
-    abstained: int
+    counts: ScoreCounts
     complete: bool
     scored_now: int
 
@@ -113,7 +109,7 @@ def score_input(
             if result is None:
                 held += 1
                 continue
-            scored_now += result.scored + result.abstained
+            scored_now += result.counts.scored + result.counts.abstained
             committed = min((number + 1) * row.chunk_rows, manifest["meta"]["rows_in"])
             workspace.listener.progress(
                 Progress("score", committed, manifest["meta"]["rows_in"], f"{row.name}: {committed} rows committed")
@@ -180,25 +176,16 @@ def _write(
     All of it stands in the manifest too, with the `facts` of the input: a lost ledger is rebuilt from there.
     """
     abstained, model = scores["label"].null_count, scorer.version
-    if rows_in != scores.num_rows + rejects.num_rows:
-        raise CheckBroken(
-            f"{rows_in} rows in, {scores.num_rows} scored or abstained, {rejects.num_rows} rejected",
-            where=f"chunk {claim.chunk} of {claim.input_digest[:16]}",
-            expected="sums that agree",
-        )
-    books = {
-        "rows_in": rows_in,
-        "scored": scores.num_rows - abstained,
-        "rejected": rejects.num_rows,
-        "abstained": abstained,
-    }
+    counts = ScoreCounts(rows_in, scores.num_rows - abstained, rejects.num_rows, abstained)
+    counts.require_balance(f"chunk {claim.chunk} of {claim.input_digest[:16]}")
     place = name_place(workspace, claim, model.version, now)
     with workspace.store.write("scores") as (draft, done):
         write_parquet(draft.folder / "scores.parquet", scores)
         write_parquet(draft.folder / "rejects.parquet", rejects)
         draft.inputs |= {"file": claim.input_digest, "model": model.model_digest, "evaluation": model.evaluation_digest}
         draft.inputs["checked"] = facts["checked"]
-        draft.meta |= {"pipeline": claim.pipeline, "chunk": claim.chunk, "rescored_with": claim.rescored_with, **books}
+        draft.meta |= {"pipeline": claim.pipeline, "chunk": claim.chunk, "rescored_with": claim.rescored_with}
+        draft.meta |= asdict(counts)
         draft.meta |= {"model_version": model.version, "run_id": run_id, "published_as": place}
         draft.meta |= {"engine": scorer.engine.name, "margin": scorer.deferral.margin if scorer.deferral else 0.0}
         draft.meta |= {
@@ -207,33 +194,18 @@ def _write(
             "input": {k: v for k, v in facts.items() if k != "checked"},
         }
     return ChunkResult(
-        model_version=model.version, scores_digest=done[0].digest, run_id=run_id, published_as=place, **books
+        model_version=model.version, scores_digest=done[0].digest, counts=counts, run_id=run_id, published_as=place
     )
 
 
 def _close(workspace: Workspace, row: Row[Any], rows_in: int, *, complete: bool, scored_now: int) -> ScoredInput:
     """Reconcile the chunks of an input, as this scoring has them, with the rows that its file had."""
     name, digest = workspace.pipeline.name, row.input_digest
-    total, scored, rejected, abstained = sum_chunks(workspace.ledger, name, digest, row.rescored_with)
-    if complete or total == rows_in:  # another run may have done the chunks that it held
-        if not total == rows_in == scored + rejected + abstained:
-            raise CheckBroken(
-                f"{rows_in} rows in the file, {total} in its chunks: "
-                f"{scored} scored, {rejected} rejected, {abstained} abstained",
-                where=row.name,
-                expected="sums that agree",
-                next_step="`seqcls doctor`; nothing was closed",
-            )
-        close_input(
-            workspace.ledger,
-            name,
-            digest,
-            "done",
-            rescored_with=row.rescored_with,
-            rows_in=rows_in,
-            scored=scored,
-            rejected=rejected,
-            abstained=abstained,
-        )
+    counts = sum_chunks(chunks_by(workspace.ledger, name, digest, row.rescored_with))
+    complete = complete or counts.rows_in == rows_in  # another run may have done the chunks that it held
+    if complete:
+        replace(counts, rows_in=rows_in).require_balance(row.name)
+        counts.require_balance(row.name)
+        close_input(workspace.ledger, name, digest, "done", rescored_with=row.rescored_with, **asdict(counts))
         failpoint("input_closed")
-    return ScoredInput(row.name, total, scored, rejected, abstained, complete or total == rows_in, scored_now)
+    return ScoredInput(row.name, counts, complete, scored_now)

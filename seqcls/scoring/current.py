@@ -14,11 +14,12 @@ from typing import Any
 
 from sqlalchemy import Row
 
-from seqcls.ledger.chunks import done_chunks, list_inputs
+from seqcls.ledger.chunks import done_chunks, list_inputs, sum_chunks
 from seqcls.ledger.models import get_alias
 from seqcls.ledger.sightings import list_sightings
 from seqcls.registry.versions import CHAMPION
 from seqcls.scoring.days import day_of_input
+from seqcls.table import ScoreCounts
 from seqcls.workspace import Workspace
 
 CURRENT = "current"
@@ -35,10 +36,7 @@ class Scoring:
     rescored_with: int
     models: tuple[int, ...]
     """Versions that scored its chunks; more than one when the champion changed in between."""
-    rows_in: int
-    scored: int
-    rejected: int
-    abstained: int
+    counts: ScoreCounts
     scored_at: float
     """Seconds since 1970, of the last chunk."""
     order: tuple[int, float]
@@ -98,12 +96,10 @@ def _own_chunks(chunks: list[Row[Any]], rescored_with: int) -> list[Row[Any]]:
 
 
 def _describe(row: Row[Any], chunks: list[Row[Any]]) -> Scoring:
-    sums = {
-        part: sum(getattr(chunk, part) for chunk in chunks) for part in ("rows_in", "scored", "rejected", "abstained")
-    }
     return Scoring(
         name=row.name, input_digest=row.input_digest, rescored_with=row.rescored_with,
-        day=day_of_input(row).isoformat(), models=tuple(sorted({chunk.model_version for chunk in chunks})), **sums,
+        day=day_of_input(row).isoformat(), models=tuple(sorted({chunk.model_version for chunk in chunks})),
+        counts=sum_chunks(chunks),
         scored_at=max(chunk.committed_at for chunk in chunks), chunks=tuple(chunks),
         order=max((chunk.number, chunk.committed_at) for chunk in chunks),
         state=CURRENT if row.state == "done" else "not finished",

@@ -11,7 +11,7 @@ from __future__ import annotations
 from sqlalchemy import Row
 
 from seqcls.errors import DataRefused
-from seqcls.ledger.chunks import chunks_by, list_inputs, open_rescoring
+from seqcls.ledger.chunks import chunks_by, list_inputs, open_rescoring, sum_chunks
 from seqcls.ledger.models import ModelVersion
 from seqcls.scoring.arrivals import Discovery, NewFile
 from seqcls.scoring.days import day_of_input
@@ -47,7 +47,7 @@ def find_history(workspace: Workspace, request: ScoreRequest, version: ModelVers
 
 def _is_scored(workspace: Workspace, row: FirstScoring, version: int) -> bool:
     done = chunks_by(workspace.ledger, workspace.pipeline.name, row.input_digest, version)
-    return sum(chunk.rows_in for chunk in done) == row.rows_in and bool(done)
+    return sum_chunks(done).rows_in == row.rows_in and bool(done)
 
 
 def prepare_history(workspace: Workspace, discovery: Discovery) -> Prepared:

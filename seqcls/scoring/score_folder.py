@@ -155,7 +155,7 @@ def entry(item: Scoring) -> dict[str, Any]:
     """A scoring as `_current.json` lists it."""
     return {
         "file": item.name, "input": item.input_digest, "day": item.day, "models": list(item.models),
-        "rows_in": item.rows_in, "scores": [chunk.published_as for chunk in item.chunks],
+        "rows_in": item.counts.rows_in, "scores": [chunk.published_as for chunk in item.chunks],
     }  # fmt: skip
 
 

@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Row
 
-from seqcls.errors import BudgetExceeded, CheckBroken, Corrupted, DataRefused, NotEnough
+from seqcls.errors import BudgetExceeded, Corrupted, DataRefused, NotEnough
 from seqcls.ledger.chunks import list_inputs
 from seqcls.ledger.stages import new_run_id
 from seqcls.ledger.tries import cut_off
@@ -30,6 +30,7 @@ from seqcls.scoring.rows_again import Places
 from seqcls.scoring.score_folder import require_own_folder
 from seqcls.scoring.unscored import over_budget
 from seqcls.store.owner import is_gone
+from seqcls.table import ScoreCounts
 from seqcls.workspace import Workspace
 
 __all__ = [
@@ -38,22 +39,13 @@ __all__ = [
 ]  # fmt: skip
 
 
-class NightRows(BaseModel):
-    model_config = ConfigDict(frozen=True)
-
-    rows_in: int = 0
-    scored: int = 0
-    rejected: int = 0
-    abstained: int = 0
-
-
 class ScoringRun(BaseModel):
-    """The books of one run."""
+    """What one run did."""
 
     model_config = ConfigDict(frozen=True)
 
-    rows: NightRows
-    inputs: tuple[dict[str, Any], ...]
+    rows: ScoreCounts
+    inputs: tuple[ScoredInput, ...]
     model: str
     rows_per_second: float
     seconds: float
@@ -123,18 +115,12 @@ def score_prepared(workspace: Workspace, prepared: Prepared, run_id: str) -> Sco
     if refused and not results:
         raise short[0][1]
     seconds = time.perf_counter() - started
-    totals = NightRows(
-        rows_in=sum(r.rows_in for r in results),
-        scored=sum(r.scored for r in results),
-        rejected=sum(r.rejected for r in results),
-        abstained=sum(r.abstained for r in results),
-    )
-    if totals.rows_in != totals.scored + totals.rejected + totals.abstained:
-        raise CheckBroken(f"the row counts do not add up: {totals}", where=workspace.pipeline.name)
+    totals = sum((result.counts for result in results), ScoreCounts())
+    totals.require_balance(workspace.pipeline.name)
     scored_now, last = sum(r.scored_now for r in results), scorers.opened
     return ScoringRun(
         rows=totals,
-        inputs=tuple(dict(r.__dict__) for r in results),
+        inputs=tuple(results),
         model=(version or champion(workspace)).name,
         seconds=seconds,
         rows_per_second=scored_now / seconds if seconds else 0.0,

@@ -8,17 +8,18 @@ from __future__ import annotations
 
 import sys
 from collections import Counter
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 
 from seqcls.config.source import SourceConfig
-from seqcls.errors import CheckBroken, DataRefused
+from seqcls.errors import DataRefused
 from seqcls.sources import read_file
 from seqcls.store.artefacts import ArtefactStore, Ref
 from seqcls.store.parquet import ShardWriter
-from seqcls.table import REJECTS, Counts, InputFile, Kind, table_schema
+from seqcls.table import REJECTS, InputFile, Kind, TableCounts, table_schema
 
 REJECTS_FILE = "rejects.parquet"
 
@@ -34,28 +35,30 @@ def ingest(
     _check_names(files)
     reasons = _Reasons()
     with store.write("table") as (draft, done):
-        books: list[dict[str, Any]] = []
+        read: list[tuple[InputFile, TableCounts]] = []
         spare = draft.folder / ".rejects"
         with (
             ShardWriter(draft.folder / "rows", table_schema(kind), sequences="none") as rows,
             ShardWriter(spare, REJECTS, rows_per_shard=sys.maxsize) as rejects,
         ):
             for file in files:
-                counts = Counts()
+                counts = TableCounts()
                 for batch in read_file(file, source, kind, labelled=labelled, folder=folder):
                     rows.write(batch.table)
                     rejects.write(batch.rejects)
                     reasons.add(batch.rejects)
-                    counts += Counts(batch.rows_in, batch.table.num_rows, batch.rejects.num_rows)
-                books.append(_book(file, counts))
-        total = _total(books, rows.rows, rejects.rows)
+                    counts += TableCounts(batch.rows_in, batch.table.num_rows, batch.rejects.num_rows)
+                counts.require_balance(file.name)
+                read.append((file, counts))
+        total = sum((counts for _, counts in read), TableCounts())
+        TableCounts(total.rows_in, rows.rows, rejects.rows).require_balance("ingest")
         if total.accepted == 0:
             raise _nothing_accepted(total, reasons)
         (spare / "part-00000.parquet").rename(draft.folder / REJECTS_FILE)
         spare.rmdir()
         draft.meta |= {
-            "kind": kind, "labelled": labelled, "rows_in": total.rows_in, "accepted": total.accepted,
-            "rejected": total.rejected, "files": books, "rejects_by_rule": dict(sorted(reasons.by_rule.items())),
+            "kind": kind, "labelled": labelled, **asdict(total), "files": [_book(*item) for item in read],
+            "rejects_by_rule": dict(sorted(reasons.by_rule.items())),
         }  # fmt: skip
         draft.inputs |= {file.name: file.digest for file in files}
     return done[0]
@@ -84,27 +87,11 @@ def _check_names(files: list[InputFile]) -> None:
                           next_step="name it once")  # fmt: skip
 
 
-def _book(file: InputFile, counts: Counts) -> dict[str, Any]:
-    if not counts.balanced:
-        raise CheckBroken(f"{counts}", where=file.name, expected="rows_in = accepted + rejected")
-    return {
-        "name": file.name, "digest": file.digest, "split": file.split,
-        "rows_in": counts.rows_in, "accepted": counts.accepted, "rejected": counts.rejected,
-    }  # fmt: skip
+def _book(file: InputFile, counts: TableCounts) -> dict[str, Any]:
+    return {"name": file.name, "digest": file.digest, "split": file.split, **asdict(counts)}
 
 
-def _total(books: list[dict[str, Any]], written: int, set_aside: int) -> Counts:
-    total = sum((Counts(book["rows_in"], book["accepted"], book["rejected"]) for book in books), Counts())
-    if not total.balanced or (total.accepted, total.rejected) != (written, set_aside):
-        raise CheckBroken(
-            f"{total}, but {written} rows and {set_aside} rejects were written",
-            where="ingest",
-            expected="the same counts",
-        )
-    return total
-
-
-def _nothing_accepted(total: Counts, reasons: _Reasons) -> DataRefused:
+def _nothing_accepted(total: TableCounts, reasons: _Reasons) -> DataRefused:
     first = reasons.first or {}
     column = f":{first['columns'][0]}" if first["columns"][0] else ""
     return DataRefused(

@@ -10,7 +10,7 @@ from collections import Counter
 
 import numpy as np
 
-from seqcls.table import Counts
+from seqcls.table import TableCounts
 from seqcls.validation.checks import SHOWN, CheckReport, CheckResult
 from seqcls.validation.cross_check import require_agreement
 from seqcls.validation.profile import Profile
@@ -19,7 +19,9 @@ from seqcls.validation.rules import Rule
 from seqcls.validation.sieve import Tally
 
 
-def build_report(books: Counts, classes: tuple[str, ...], rules: list[Rule], asked: Asked, tally: Tally) -> CheckReport:
+def build_report(
+    books: TableCounts, classes: tuple[str, ...], rules: list[Rule], asked: Asked, tally: Tally
+) -> CheckReport:
     """`books` are those of the table, `classes` those found in it."""
     left: dict[str, int] = {}
     judged = [

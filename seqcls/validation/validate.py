@@ -14,7 +14,7 @@ from seqcls.config.pipeline import Pipeline
 from seqcls.errors import CheckBroken
 from seqcls.store import parquet
 from seqcls.store.artefacts import ArtefactStore, Ref, read_manifest, write_json
-from seqcls.table import REJECTS, Counts, Kind, table_schema
+from seqcls.table import REJECTS, Kind, TableCounts, table_schema
 from seqcls.validation.census import Census, take_census
 from seqcls.validation.checks import CHECKS, CheckReport, CheckResult, find_stop, read_checks
 from seqcls.validation.repeats import Collision
@@ -69,12 +69,7 @@ def _validate(table: Ref, asked: Asked, store: ArtefactStore, seed: str) -> Ref:
     tally = sieve.tally
     with store.write("checked") as (draft, done):
         _pass_rows(draft.folder, parts, table.folder / "rejects.parquet", sieve, asked.pipeline.kind, batch_rows)
-        if tally.kept + tally.rejected != books.rows_in:
-            raise CheckBroken(
-                f"{tally.kept} rows kept, {tally.rejected} rejected",
-                where=table.path,
-                expected=f"{books.rows_in} together",
-            )
+        TableCounts(books.rows_in, tally.kept, tally.rejected).require_balance(table.path)
         report = build_report(books, census.classes, rules, asked, tally)
         stop = find_stop(report, tally.reasons, tally.first, asked.budget, asked.labelled)
         report = report.model_copy(update={"stopped": stop and f"{stop.found}; expected {stop.expected}"})
@@ -86,13 +81,11 @@ def _validate(table: Ref, asked: Asked, store: ArtefactStore, seed: str) -> Ref:
     return done[0]
 
 
-def _read_books(table: Ref, parts: list[Path]) -> Counts:
+def _read_books(table: Ref, parts: list[Path]) -> TableCounts:
     """What ingest wrote down, compared with the rows that are there."""
     meta = read_manifest(table)["meta"]
-    books = Counts(meta["rows_in"], meta["accepted"], meta["rejected"])
-    rows = parquet.count_rows(parts)
-    if not books.balanced or rows != books.accepted:
-        raise CheckBroken(f"{rows} rows, and the books say {books}", where=table.path, expected="equal numbers")
+    books = TableCounts(meta["rows_in"], parquet.count_rows(parts), meta["rejected"])
+    books.require_balance(table.path)
     return books
 
 

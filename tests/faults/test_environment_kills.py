@@ -18,6 +18,7 @@ from seqcls.scoring.publish import publish, remove_traces
 from seqcls.store.artefacts import file_digest, verify
 from seqcls.store.owner import is_gone, this_process
 from seqcls.store.parquet import write_parquet
+from seqcls.table import ScoreCounts
 from seqcls.workspace import Workspace, open_workspace
 from tests.faults.crash_states import Recorder, crash_states, write_state
 from tests.reliability.invariants import Books, count_final, count_visible, model_digests
@@ -89,7 +90,7 @@ def score_made_up_chunk(workspace: Workspace, number: int) -> None:
         write_parquet(draft.folder / "rejects.parquet", table)
         draft.meta |= {"chunk": number, "rejected": 1}
     place = f"model=v1/scored_on=2026-01-01/part-{number:05d}.parquet"
-    assert commit_chunk(workspace.ledger, claim, ChunkResult(1, made[0].digest, 2, 1, 1, 0, "run", place))
+    assert commit_chunk(workspace.ledger, claim, ChunkResult(1, made[0].digest, ScoreCounts(2, 1, 1, 0), "run", place))
     publish(workspace)
 
 

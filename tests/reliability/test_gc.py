@@ -14,6 +14,7 @@ from seqcls.ledger.references import find_references
 from seqcls.maintenance.gc import collect_garbage, find_reachable
 from seqcls.registry.versions import CHAMPION
 from seqcls.store.artefacts import Ref, verify
+from seqcls.table import ScoreCounts
 from seqcls.workspace import Workspace, open_workspace
 from tests.reliability.invariants import Books, count_final
 from tests.reliability.processes import Nursery
@@ -64,7 +65,7 @@ def make_inputs(workspace: Workspace, rng: random.Random) -> set[str]:
             scores = make(workspace, "scores", f"{number} {chunk}", made_of)
             claim = claim_chunk(workspace.ledger, "pairs", digest, chunk, "me:1:1", 9.0, lambda _owner: False)
             assert claim is not None
-            result = ChunkResult(version.version, scores.digest, 1, 1, 0, 0, "run", "place")
+            result = ChunkResult(version.version, scores.digest, ScoreCounts(1, 1), "run", "place")
             assert commit_chunk(workspace.ledger, claim, result)
             make(workspace, "scores", f"{number} {chunk}, never committed", made_of)
         if rng.random() < 0.5:

@@ -61,7 +61,7 @@ def score(config: Path, request: ScoreRequest | None = None) -> ScoreOutcome:
 def states(config: Path) -> dict[tuple[str, int], str]:
     """(name, rows) -> what became of it."""
     with open_workspace(config) as workspace:
-        return {(item.name, item.rows_in): item.state.split()[0] for item in list_scorings(workspace)}
+        return {(item.name, item.counts.rows_in): item.state.split()[0] for item in list_scorings(workspace)}
 
 
 def labels(config: Path) -> dict[tuple[str, str], tuple[str, int]]:
@@ -158,7 +158,7 @@ def test_a_late_file_is_scored_under_its_own_day_and_touches_no_other(config: Pa
     assert before.items() <= after.items()
     assert len(after) == len(before) + 1
     with open_workspace(config) as workspace:
-        days = [(item.day, item.rows_in) for item in list_scorings(workspace)]
+        days = [(item.day, item.counts.rows_in) for item in list_scorings(workspace)]
     assert days == [("2026-11-20", 3), ("2026-11-21", 5), ("2026-11-22", 5)]
 
 

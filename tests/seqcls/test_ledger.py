@@ -30,6 +30,7 @@ from seqcls.ledger.chunks import (
 from seqcls.ledger.models import AliasMoved, AliasState, add_model, alias_history, get_alias, list_models, set_alias
 from seqcls.ledger.schema import aliases, chunks
 from seqcls.ledger.stages import find_stage, record_stage
+from seqcls.table import ScoreCounts
 
 SPAWN = multiprocessing.get_context("spawn")
 
@@ -70,7 +71,7 @@ def alive(_owner: str) -> bool:
 
 
 def result(scored: int, run: str = "r") -> ChunkResult:
-    return ChunkResult(1, "d" * 64, scored + 1, scored, 1, 0, run, f"part-{run}.parquet")
+    return ChunkResult(1, "d" * 64, ScoreCounts(scored + 1, scored, 1), run, f"part-{run}.parquet")
 
 
 def test_a_stage_is_found_by_its_key_and_replaced(ledger: Database) -> None:
@@ -119,7 +120,7 @@ def test_a_chunk_is_committed_once_by_the_holder_of_the_newest_token(ledger: Dat
     assert not commit_chunk(ledger, fresh, result(5, "again"))
     assert claim_chunk(ledger, "ecg", "i", 0, "three", 60.0, alive) is None
     assert [chunk.run_id for chunk in done_chunks(ledger, "ecg")] == ["fresh"]
-    assert sum_chunks(ledger, "ecg", "i") == (6, 5, 1, 0)
+    assert sum_chunks(done_chunks(ledger, "ecg")) == ScoreCounts(6, 5, 1)
 
 
 def test_a_held_chunk_is_left_alone_until_its_owner_is_gone_or_gives_it_back(ledger: Database) -> None:

@@ -20,6 +20,7 @@ from seqcls.ledger.sightings import list_sightings
 from seqcls.registry.versions import CHAMPION
 from seqcls.road import score_pipeline
 from seqcls.scoring.current import list_scorings
+from seqcls.table import ScoreCounts
 from seqcls.workspace import open_workspace
 from tests.reliability.invariants import digests_of
 
@@ -123,7 +124,7 @@ def check_chunks_and_moves(database: Database, journal: str | None) -> None:
     chunks = [(row.chunk, row.rescored_with, row.scores_digest, row.published, row.number)
               for row in done_chunks(database, "ecg")]  # fmt: skip
     assert chunks == [(0, 0, "s0", 1, 0), (1, 0, "s1", None, 0)]
-    assert sum_chunks(database, "ecg", "i") == (6, 5, 1, 0)
+    assert sum_chunks(done_chunks(database, "ecg")) == ScoreCounts(6, 5, 1)
     moves = [(move.who, move.changed_at, move.journal, move.serial, move.kind)
              for move in alias_history(database, "ecg", "champion")]  # fmt: skip
     assert moves == [("ann", 5.5, journal, 0, "")]

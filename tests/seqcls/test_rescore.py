@@ -22,6 +22,7 @@ from seqcls.scoring.export import read_current, write_current_scores
 from seqcls.scoring.lineage import find_lineage
 from seqcls.scoring.plan import plan_lines, plan_scoring
 from seqcls.scoring.scoring_run import ScoreRequest, require_usable
+from seqcls.table import ScoreCounts
 from seqcls.workspace import open_workspace
 from tests.reliability.invariants import Books, count_rescored, count_visible, digests_of
 from tests.reliability.processes import Nursery
@@ -49,7 +50,7 @@ def states(config: Path) -> list[tuple[str, tuple[int, ...], str]]:
 def test_history_is_scored_again_beside_what_was_there(config: Path) -> None:
     before = digests_of(config)
     outcome = score(config)
-    assert outcome.run.rows.model_dump() == {"rows_in": 92, "scored": 90, "rejected": 2, "abstained": 0}
+    assert outcome.run.rows == ScoreCounts(rows_in=92, scored=90, rejected=2)
     assert outcome.run.model == "pairs@v2"
     assert before.items() <= digests_of(config).items()
     assert count_rescored(config, 2) == Books()
@@ -85,7 +86,7 @@ def test_only_days_that_are_asked_for_are_scored_again(config: Path) -> None:
     score(config, ScoreRequest())
     request = ScoreRequest(rescore=True, since=date(2026, 11, 21), until=date(2026, 11, 21), model="pairs@v1")
     outcome = score(config, request)
-    assert [item["name"] for item in outcome.run.inputs] == ["incoming/of-2026-11-21.csv"]
+    assert [item.name for item in outcome.run.inputs] == ["incoming/of-2026-11-21.csv"]
     assert outcome.run.model == "pairs@v1"
     assert sorted(outcome.discovery.outside) == [
         "incoming/night.csv",
@@ -126,7 +127,7 @@ def test_what_a_version_scored_at_first_is_not_scored_again_by_it(
         rows = chunks_by(workspace.ledger, "pairs", digest, 2)
         assert [(row.chunk, row.rescored_with, row.rows_in) for row in rows] == [(0, 2, 40), (1, 0, 40), (2, 0, 20)]
         current = [item for item in list_scorings(workspace) if item.current and item.input_digest == digest]
-        assert [(item.models, item.rows_in) for item in current] == [((2,), 100)]
+        assert [(item.models, item.counts.rows_in) for item in current] == [((2,), 100)]
         ids = Counter(name for table in read_current(workspace) for name in table["id"].to_pylist())
     assert len(ids) == 190
     assert set(ids.values()) == {1}
