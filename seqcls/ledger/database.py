@@ -10,7 +10,7 @@ import os
 import random
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -52,8 +52,31 @@ class Database:
             except DatabaseError as error:
                 if not _is_busy(error) or attempt == ATTEMPTS:
                     raise self._translate(error) from error
-                time.sleep(random.uniform(0.5, 1.0) * 0.05 * 2**attempt)  # noqa: S311 (jitter)
+                _pause(attempt)
         raise AssertionError("unreachable")
+
+    def transact_once(self, work: Callable[[Connection], T]) -> T:
+        """Run `work` at most once, in one transaction: for work that also writes an artefact. In a busy database
+        only the beginning of the transaction is repeated; a later failure is an error."""
+        try:
+            with self._begin() as connection:
+                return work(connection)
+        except DatabaseError as error:
+            raise self._translate(error) from error
+
+    @contextmanager
+    def _begin(self) -> Iterator[Connection]:
+        """A transaction that has begun; in SQLite it has the right to write."""
+        with ExitStack() as stack:
+            for attempt in range(1, ATTEMPTS + 1):
+                try:
+                    connection = stack.enter_context(self.engine.begin())
+                    break
+                except DatabaseError as error:
+                    if not _is_busy(error) or attempt == ATTEMPTS:
+                        raise
+                    _pause(attempt)
+            yield connection
 
     def now(self, connection: Connection) -> float:
         """Seconds since 1970 by the database's clock: leases are compared on one clock only."""
@@ -82,6 +105,11 @@ class Database:
 
     def close(self) -> None:
         self.engine.dispose()
+
+
+def _pause(attempt: int) -> None:
+    """Longer after each attempt; the jitter keeps two writers from meeting again."""
+    time.sleep(random.uniform(0.5, 1.0) * 0.05 * 2**attempt)  # noqa: S311 (jitter)
 
 
 def open_database(store: Path, url_env: str | None = None, *, rebuild: bool = False) -> Database:

@@ -128,7 +128,7 @@ def set_alias(
 ) -> AliasState:  # fmt: skip
     """Move the alias from the state that was `seen` to `version`; AliasMoved when it is no longer in that state.
 
-    `journal` writes the move down elsewhere before it is committed here.
+    `journal` writes the move down elsewhere before it is committed here; it is called at most once.
     """
     now = AliasState(version, seen.counter + 1)
 
@@ -147,7 +147,7 @@ def set_alias(
         connection.execute(insert(alias_changes).values(**move.__dict__, journal=written))
         return now
 
-    return database.transact(work)
+    return database.transact_once(work)
 
 
 def _compare_and_set(connection: Connection, pipeline: str, alias: str, seen: AliasState, now: AliasState) -> bool:

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import sqlite3
 import stat
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import nullcontext
 from pathlib import Path
 
 import pytest
-from sqlalchemy import insert, text
+from sqlalchemy import event, insert, text
+from sqlalchemy.exc import OperationalError
 
-from seqcls.errors import ConfigRefused, Corrupted
+from seqcls.errors import ConfigRefused, Corrupted, WorldFailed
 from seqcls.ledger import Database, open_database
 from seqcls.ledger.chunks import (
     ChunkResult,
@@ -27,7 +30,16 @@ from seqcls.ledger.chunks import (
     see_input,
     sum_chunks,
 )
-from seqcls.ledger.models import AliasMoved, AliasState, add_model, alias_history, get_alias, list_models, set_alias
+from seqcls.ledger.models import (
+    AliasMove,
+    AliasMoved,
+    AliasState,
+    add_model,
+    alias_history,
+    get_alias,
+    list_models,
+    set_alias,
+)
 from seqcls.ledger.schema import aliases, chunks
 from seqcls.ledger.stages import find_stage, record_stage
 from seqcls.table import ScoreCounts
@@ -88,6 +100,28 @@ def test_versions_count_up_and_the_same_model_keeps_its_own(ledger: Database) ->
     other = add_model(ledger, "dna", "m1", "e1", {}, {}, "r4")
     assert (first.version, again.version, second.version, other.version) == (1, 1, 2, 1)
     assert [item.name for item in list_models(ledger, "ecg")] == ["ecg@v1", "ecg@v2"]
+
+
+@pytest.mark.parametrize("step", ["begin", "commit"])
+def test_a_move_is_written_down_once_however_busy_the_database_is(ledger: Database, step: str) -> None:
+    """At the beginning the transaction is repeated; once the move is written down, nothing is."""
+    add_model(ledger, "ecg", "m1", "e", {}, {}, "r")
+    written: list[AliasMove] = []
+
+    def journal(move: AliasMove) -> tuple[AliasMove, str]:
+        written.append(move)
+        return move, "digest"
+
+    def be_busy(_connection: object) -> None:
+        event.remove(ledger.engine, step, be_busy)
+        raise OperationalError("", {}, sqlite3.OperationalError("database is locked"))
+
+    event.listen(ledger.engine, step, be_busy, insert=True)
+    fails = pytest.raises(WorldFailed, match="did not answer") if step == "commit" else nullcontext()
+    with fails:
+        set_alias(ledger, "ecg", "champion", AliasState(None, 0), 1, "ann", "gate passed", journal)
+    assert len(written) == 1
+    assert get_alias(ledger, "ecg", "champion").counter == (0 if step == "commit" else 1)
 
 
 def test_an_alias_moves_by_compare_and_set_and_each_move_is_written_down(ledger: Database) -> None:
