@@ -57,7 +57,7 @@ def play(
         this.log.append(f"the project is kept: {project}")
     finally:
         if world is not None:
-            world.mend()
+            world.fix()
     return this.log
 
 

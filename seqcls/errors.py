@@ -111,8 +111,8 @@ _REMEDIES = {
     errno.ENOSPC: "free space on that disk",
     errno.EDQUOT: "free space within the quota",
     errno.EROFS: "mount that disk for writing",
-    errno.EACCES: "mend the permissions",
-    errno.EPERM: "mend the permissions",
+    errno.EACCES: "fix the permissions",
+    errno.EPERM: "fix the permissions",
     errno.EFBIG: "raise the limit on file sizes (ulimit -f)",
     errno.EMFILE: "raise the limit on open files (ulimit -n)",
     errno.ENFILE: "close programs that hold many files open",
@@ -142,4 +142,4 @@ def first_line(error: BaseException, most: int = 160) -> str:
 
 def remedy(error: OSError) -> str:
     """What a person can do about an error of the operating system."""
-    return _REMEDIES.get(error.errno or 0, "free space or mend the permissions")
+    return _REMEDIES.get(error.errno or 0, "free space or fix the permissions")

@@ -111,7 +111,7 @@ def after_scoring(
     elif waiting:
         lines.append("nothing new that is whole. Next: run again when the files above are complete")
     elif unusable or (prepared and prepared.refused):
-        lines.append("nothing new that can be used. Next: mend or remove the files that are named")
+        lines.append("nothing new that can be used. Next: fix or remove the files that are named")
     else:
         lines.append("nothing new: every file was scored before. Next: put new files where score.files points")
     return "\n".join(lines)

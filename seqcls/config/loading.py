@@ -52,7 +52,7 @@ def parse_pipeline(data: dict[str, object], where: str) -> Pipeline:
         raise ConfigRefused(
             f"{count} fault{'s' if count > 1 else ''}\n" + "\n".join(shown),
             where=where,
-            next_step=f"mend the lines above, then `seqcls check {where}`",
+            next_step=f"fix the lines above, then `seqcls check {where}`",
         ) from None
 
 
@@ -62,7 +62,7 @@ def load_pipeline(path: Path | str) -> LoadedPipeline:
     data = _parse_toml(_read_bytes(path), path)
     pipeline, folder = parse_pipeline(data, str(path)), path.resolve().parent
     if faults := list(place_faults(pipeline, folder)):
-        raise ConfigRefused("; ".join(faults), where=str(path), next_step=f"mend it, then `seqcls check {path}`")
+        raise ConfigRefused("; ".join(faults), where=str(path), next_step=f"fix it, then `seqcls check {path}`")
     return LoadedPipeline(pipeline=pipeline, folder=folder, path=path.resolve())
 
 
@@ -96,8 +96,8 @@ def _parse_toml(raw: bytes, path: Path) -> dict[str, object]:
         raise ConfigRefused(f"byte {error.start} is not UTF-8", where=str(path), expected="TOML in UTF-8",
                             next_step="save the file as UTF-8")  from None  # fmt: skip
     except tomllib.TOMLDecodeError as error:
-        raise ConfigRefused(not_toml(raw, error), where=str(path), next_step="mend that line") from None
+        raise ConfigRefused(not_toml(raw, error), where=str(path), next_step="fix that line") from None
     except (RecursionError, ValueError) as error:  # a thousand brackets in each other; a number of 5,000 digits
         raise ConfigRefused(f"cannot be read as TOML ({str(error)[:100]})", where=str(path),
                             expected="lists, tables and numbers as people write them",
-                            next_step="name a pipeline file, or mend it") from None  # fmt: skip
+                            next_step="name a pipeline file, or fix it") from None  # fmt: skip

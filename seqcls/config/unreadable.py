@@ -1,4 +1,4 @@
-"""A pipeline file that cannot be read, or is no TOML: what to name or to mend instead. Only words."""
+"""A pipeline file that cannot be read, or is no TOML: what to name or to fix instead. Only words."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def other_file(path: Path) -> str:
             f"name one of its files: {', '.join(there)}" if there else f"`seqcls init --kind text {path / 'my.toml'}`"
         )
     if os.path.exists(path):
-        return "mend its permissions"
+        return "fix its permissions"
     if not os.path.isdir(path.parent):
         return f"there is no folder {path.parent}: correct the name"
     there = sorted(item.name for item in path.parent.glob("*.toml"))
@@ -59,4 +59,4 @@ def refuse_deep_keys(raw: bytes, path: Path) -> None:
     if deep:
         line = raw.count(b"\n", 0, deep.start()) + 1
         raise ConfigRefused("a key of a hundred parts or more", where=f"{path}: line {line}",
-                            expected="keys such as model.family", next_step="mend that line")  # fmt: skip
+                            expected="keys such as model.family", next_step="fix that line")  # fmt: skip

@@ -90,7 +90,7 @@ class Encoder(ABC):
             f"class {name!r} is not among the classes of the training split",
             where=f"row {row + 1} of the batch",
             expected=f"one of {', '.join(self.labels[:20])}{more}",
-            next_step="mend the label, or train again with rows of this class",
+            next_step="fix the label, or train again with rows of this class",
         )
 
     def tokenizer_json(self) -> str | None:

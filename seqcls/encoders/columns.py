@@ -20,7 +20,7 @@ class SequenceRefused(DataRefused):
             found,
             where=f"row {row + 1} of the batch",
             expected=expected,
-            next_step="mend the row, or let [rules] reject it",
+            next_step="fix the row, or let [rules] reject it",
         )
         self.row = row
 

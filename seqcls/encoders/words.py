@@ -53,7 +53,7 @@ def _compose(texts: pa.StringArray) -> pa.StringArray:
     """Unicode NFC of texts without line breaks.
 
     Not Arrow's utf8_normalize: up to 25 it gives NFD for "NFC" (apache/arrow issue 51225), and an upgrade that
-    mends it would change the words under a vocabulary that is already fitted.
+    fixes it would change the words under a vocabulary that is already fitted.
     """
     if not pc.any(pc.match_substring_regex(texts, pattern=r"[^\x00-\x7f]")).as_py():
         return texts

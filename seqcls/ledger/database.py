@@ -170,7 +170,7 @@ def _open_sqlite(path: Path) -> Database:
         raise WorldFailed(
             f"cannot open the ledger ({error.strerror})",
             where=str(path),
-            next_step="mend the permissions or free space",
+            next_step="fix the permissions or free space",
         ) from None
     url = URL.create("sqlite", database=str(path))  # written as text, what follows a ? would be no part of the name
     engine = create_engine(url, connect_args={"timeout": BUSY_SECONDS, "isolation_level": None})

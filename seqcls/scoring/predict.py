@@ -154,6 +154,6 @@ def _number(field: str, position: int) -> float | None:
             f"{field[:40]!r} is not a finite number",
             where=f"{PLACE}: value {position}",
             expected="numbers such as 0.5, or ? for missing",
-            next_step="mend this value",
+            next_step="fix this value",
         )
     return value

@@ -166,7 +166,7 @@ def _take_up(workspace: Workspace, ready: list[str], request: ScoreRequest) -> _
 def told_before(workspace: Workspace, refused: list[Refusal]) -> tuple[tuple[Refusal, ...], tuple[Refusal, ...]]:
     """(those that fail the run, those that a run has failed for under every name that they have now).
 
-    Whatever was set aside has been tried again: a mended config or rule takes it up.
+    Whatever was set aside has been tried again: a fixed config or rule takes it up.
     """
     if workspace.pipeline.score.unusable == "fail":
         return tuple(refused), ()

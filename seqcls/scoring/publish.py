@@ -161,5 +161,5 @@ def place_file(target: Path, write: Callable[[BinaryIO], object]) -> None:
         raise WorldFailed(
             f"cannot publish scores ({error.strerror})",
             where=str(target),
-            next_step="free space or mend the permissions, then run the same command again; the scores are safe",
+            next_step="free space or fix the permissions, then run the same command again; the scores are safe",
         ) from None

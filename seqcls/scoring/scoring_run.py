@@ -154,7 +154,7 @@ def require_usable(prepared: Prepared) -> None:
         done = "set aside" if prepared.fails_once else "refused"
         once = ", and says in a line which are still there" if prepared.fails_once else ""
         heads.append(f"{_files(prepared.refused)} {done} (all other files are scored)")
-        steps.append(f"mend or remove these files; the next run takes up what has changed{once}")
+        steps.append(f"fix or remove these files; the next run takes up what has changed{once}")
     if prepared.over_budget:
         heads.append(f"{_files(prepared.over_budget)} scored with too many rows rejected (published)")
         steps.append("look at what the score files hold of these; they are not scored again by themselves")

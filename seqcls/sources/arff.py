@@ -104,9 +104,7 @@ def _read_head(reading: Reading, text: str, line: int, head: _Head) -> None:
     elif tag == "@attribute":
         match = _ATTRIBUTE.match(text)
         if match is None:
-            raise reading.refuse(
-                f"{text[:60]!r}", row=line, expected="@attribute NAME TYPE", next_step="mend this line"
-            )
+            raise reading.refuse(f"{text[:60]!r}", row=line, expected="@attribute NAME TYPE", next_step="fix this line")
         if head.in_relation:
             return
         if match[2].strip().lower().startswith("relational"):

@@ -32,7 +32,7 @@ def check_checksum(reading: Reading) -> None:
     except OSError as error:
         raise WorldFailed(
             f"cannot read {beside.name} ({error.strerror})", where=reading.file.name,
-            expected="a file that may be read", next_step="mend its permissions, then run again",
+            expected="a file that may be read", next_step="fix its permissions, then run again",
         ) from error  # fmt: skip
     match = _DIGEST.match(line)
     if match is None:

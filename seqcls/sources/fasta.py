@@ -103,7 +103,7 @@ def _records(reading: Reading) -> Iterator[Iterator[Any]]:
             line = None if error.line is None else error.line + 1
             raise reading.refuse(
                 f"not a sound {reading.source.format} file: {_one_line(error)}", row=line,
-                expected="'>' or '@' headers and sequences", next_step="fetch the file again, or mend that line",
+                expected="'>' or '@' headers and sequences", next_step="fetch the file again, or fix that line",
             ) from None  # fmt: skip
         except ValueError as error:  # bytes that are not ASCII; dnaio says where, not in which line
             raise reading.refuse(

@@ -87,7 +87,7 @@ def extract(pattern: str, texts: pa.Array, key: str) -> pa.Array:
             f"not a pattern: {error}",
             where=key,
             expected="RE2 with named groups such as (?P<label>...)",
-            next_step="mend the pattern",
+            next_step="fix the pattern",
         ) from None
 
 

@@ -31,7 +31,7 @@ def find_paths(folder: Path, patterns: list[str], *, allow_none: bool = False, r
         except OSError as error:
             raise WorldFailed(
                 f"cannot look into the folder {error.filename} ({error.strerror})", where=f"source.files {pattern}",
-                expected=EXPECTED_FILES, next_step="mend its permissions",
+                expected=EXPECTED_FILES, next_step="fix its permissions",
             ) from None  # fmt: skip
         found.update(dict.fromkeys(matches))
     return list(found)

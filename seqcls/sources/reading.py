@@ -53,7 +53,7 @@ class Reading:
         """The last record is a part of one and no line end follows: nobody knows how many are missing after it."""
         return self.refuse(
             f"the file ends inside of record {row}: {found}", row=row, expected="a whole record and a line end",
-            next_step="the file was cut short: fetch the file again; if it is whole, mend or end its last line",
+            next_step="the file was cut short: fetch the file again; if it is whole, fix or end its last line",
         )  # fmt: skip
 
     @property

@@ -49,7 +49,7 @@ class Dialect:
         return reading.refuse(
             f"a quote opens in record {row} and {how}", row=row,
             expected=f"a closing quote within {MAX_QUOTED_LINES} lines",
-            next_step="if quotes are ordinary letters in this file set source.quoting = false, else mend this record",
+            next_step="if quotes are ordinary letters in this file set source.quoting = false, else fix this record",
         )  # fmt: skip
 
 

@@ -83,7 +83,7 @@ def _read_tag(reading: Reading, text: str, line: int, tags: _Tags) -> None:
     elif tag in ("@dimensions", "@dimension"):
         if not (value.isascii() and value.isdigit() and 0 < int(value) < 100_000):
             raise reading.refuse(
-                f"{text[:60]!r}", row=line, expected="@dimensions and a number", next_step="mend this line"
+                f"{text[:60]!r}", row=line, expected="@dimensions and a number", next_step="fix this line"
             )
         tags.channels = int(value)
     elif tag == "@data":

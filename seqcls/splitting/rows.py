@@ -121,7 +121,7 @@ def _times(batch: pa.Table) -> npt.NDArray[np.int64]:
             f"{time.null_count} rows have no time",
             where=f"{batch['source_file'][row]}:{batch['source_row'][row]}:time",
             expected='a time in every row for split.method = "time"',
-            next_step="mend the rows, or choose another method",
+            next_step="fix the rows, or choose another method",
         )
     times: npt.NDArray[np.int64] = time.cast(pa.int64()).to_numpy()
     return times

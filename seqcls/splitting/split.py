@@ -29,7 +29,7 @@ def split(checked: Ref, pipeline: Pipeline, store: ArtefactStore) -> Ref:
     meta = read_manifest(checked)["meta"]
     if "stopped" in meta:
         raise DataRefused(f"the checks stopped the run: {meta['stopped']}", where=checked.path, expected="checked rows",
-                          next_step="mend the data and validate again")  # fmt: skip
+                          next_step="fix the data and validate again")  # fmt: skip
     config = pipeline.split
     rows = read_rows(checked, pipeline.kind, config, meta["accepted"])
     codes = _given_and_carved(rows, config)

@@ -58,7 +58,7 @@ def _remove(path: Path) -> None:
         raise WorldFailed(
             f"cannot clear what a killed run left ({error.strerror or error})",
             where=str(path),
-            next_step="mend the permissions or the disk, then run the same command again",
+            next_step="fix the permissions or the disk, then run the same command again",
         ) from error
 
 

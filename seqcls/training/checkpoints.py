@@ -95,7 +95,7 @@ def write(folder: Path, state: TrainingState, tensors: dict[str, Tensor]) -> Non
         raise WorldFailed(
             f"{error.strerror or error} while writing a checkpoint",
             where=str(error.filename or folder),
-            next_step="free space or mend the permissions, then run the same command again: it goes on where it stood",
+            next_step="free space or fix the permissions, then run the same command again: it goes on where it stood",
         ) from error
     failpoint("checkpoint_written")
 

@@ -115,7 +115,7 @@ def find_stop(
                 f"rule {check.rule}, whose policy is fail, is broken by {check.found} rows",
                 ", ".join(check.examples),
                 check.expected,
-                "mend the rows, or set the policy to reject",
+                "fix the rows, or set the policy to reject",
             )
     share = report.rejected / report.rows_in if report.rows_in else 0.0
     if share > budget:
@@ -131,7 +131,7 @@ def _advice(reasons: Counter[str], rows_in: int, setting: str) -> str:
     """What is mostly wrong where most rows break the same rule: a setting rather than the rows."""
     [(rule, count)] = reasons.most_common(1)
     usual = USUAL_CAUSES.get(rule) if 2 * count > rows_in else None
-    return f"{usual}; mend it, or raise {setting}" if usual else f"mend these rows in the source, or raise {setting}"
+    return f"{usual}; fix it, or raise {setting}" if usual else f"fix these rows in the source, or raise {setting}"
 
 
 def _too_little(report: CheckReport) -> Stop | None:

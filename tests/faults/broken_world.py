@@ -26,7 +26,7 @@ class BrokenWorld:
         subprocess.run(
             [compiler, "-shared", "-fPIC", "-O2", "-o", str(self.library), str(SOURCE), "-ldl", "-lpthread"], check=True
         )
-        self.mend()
+        self.fix()
 
     @property
     def environment(self) -> dict[str, str]:
@@ -40,7 +40,7 @@ class BrokenWorld:
     def move_clock(self, seconds: int) -> None:
         self._order("none", 1, False, 0, seconds, Path("/nowhere"))
 
-    def mend(self) -> None:
+    def fix(self) -> None:
         self.orders.write_text("")
 
     def start_counting(self, kind: str, folder: Path) -> None:
@@ -75,4 +75,4 @@ def world(maybe_broken_world: BrokenWorld | None) -> Iterator[BrokenWorld]:
     if maybe_broken_world is None:
         pytest.skip("no C compiler on this machine to build tests/faults/broken_world.c with")
     yield maybe_broken_world
-    maybe_broken_world.mend()
+    maybe_broken_world.fix()

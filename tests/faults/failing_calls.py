@@ -45,7 +45,7 @@ def count_calls(nursery: Nursery, world: BrokenWorld, kind: str, scored: Path, p
     world.start_counting(kind, place)
     done = nursery.run("score", config)
     assert done.status == 0, done.text
-    world.mend()
+    world.fix()
     assert world.counted() > 3
     return world.counted()
 
@@ -58,7 +58,7 @@ def try_failing_call(
     before = published(config)
     world.fail(kind, number, config.parent, nth, persist=persist)
     command = nursery.run("score", config)
-    world.mend()
+    world.fix()
     if command.status != 0:
         check_one_message(command)
     assert all(path.read_bytes() == data for path, data in before.items())

@@ -70,7 +70,7 @@ def test_no_space_in_each_stage_of_training(
         assert re.search(r"No space left on device.*\(\d+\.\d MB free\)", message)
         assert count_visible(config) == Books()
         assert not list(artefacts.glob("*/.tmp-*"))
-    world.mend()
+    world.fix()
     assert nursery.run("train", config).status == 0
     assert model_digests(config) == model_digests(trained / "pairs.toml")
 
@@ -131,7 +131,7 @@ def test_interrupted_calls_are_made_again(
     config = copy(trained)
     world.fail(kind, errno.EINTR, config.parent, 3)
     command = nursery.run("score", config)
-    world.mend()
+    world.fix()
     assert command.status in (0, 5), command.text
     assert "Traceback" not in command.text
     assert nursery.run("score", config).status == 0
@@ -160,7 +160,7 @@ def test_a_folder_without_permission_is_one_message_and_the_rerun_completes(
     assert done.returncode == 5, done.stderr
     assert "seqcls: " + str(folder) in done.stderr
     assert "Permission denied" in done.stderr
-    assert "Next: mend the permissions" in done.stderr
+    assert "Next: fix the permissions" in done.stderr
     assert nursery.run("score", config).status == 0
     assert count_final(config) == Books()
 

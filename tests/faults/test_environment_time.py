@@ -58,7 +58,7 @@ def test_a_clock_that_jumps_scores_nothing_twice(
     world.move_clock(jump)
     done = nursery.run("score", config)
     assert done.status == 0, done.text
-    world.mend()
+    world.fix()
     add_night(config)
     assert nursery.run("score", config).status == 0
     assert published(config).items() >= before.items()

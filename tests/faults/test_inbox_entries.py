@@ -158,7 +158,7 @@ def test_bad_entries_are_refused_by_name_and_the_others_are_scored(inbox: Path, 
 @pytest.mark.fault(
     "N02",
     tried='the same with score.unusable = "set_aside"',
-    outcome="the first run fails, the next ones name each in a line and end well; one that is mended is scored",
+    outcome="the first run fails, the next ones name each in a line and end well; one that is fixed is scored",
 )
 def test_bad_entries_are_set_aside(inbox: Path, nursery: Nursery) -> None:
     inbox.write_text(inbox.read_text() + 'unusable = "set_aside"\n')

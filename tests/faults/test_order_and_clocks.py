@@ -78,7 +78,7 @@ def test_a_corrected_file_counts_after_a_clock_that_was_ahead(
     world.move_clock(3 * DAY)
     first = deliver(config, "night.csv", seed=1)
     run(nursery, "score", config)
-    world.mend()
+    world.fix()
     corrected = deliver(config, "night.csv", seed=2)
     run(nursery, "score", config)
     assert counting(config) == {"night.csv": corrected}
@@ -100,7 +100,7 @@ def test_a_model_that_was_rolled_back_is_not_champion_again_in_a_rebuilt_ledger(
     config = copy(promoted)
     world.move_clock(2 * DAY)
     run(nursery, "promote", config, "--version", "1", "--force", "--why", "test")
-    world.mend()
+    world.fix()
     run(nursery, "rollback", config, "--why", "v1 is bad")
     assert champion(config) == (2, [1, 2, 1, 2])
     wrong = "move 4 (to v2) carries an earlier time than move 3 (to v1): a clock was wrong"

@@ -51,7 +51,7 @@ def journal(config: Path) -> list[Path]:
 
 def test_a_lost_ledger_knows_the_champion_and_who_moved_it_and_why(config: Path, nursery: Nursery) -> None:
     assert nursery.run("rollback", config, "--why", "v2 is blind on Sundays").status == 0
-    assert nursery.run("promote", config, "--version", "2", "--force", "--why", "mended").status == 0
+    assert nursery.run("promote", config, "--version", "2", "--force", "--why", "fixed").status == 0
     assert nursery.run("rollback", config, "--why", "not quite").status == 0
     before = history(config)
     assert before[0] == 1

@@ -1,4 +1,4 @@
-"""What the fuzz found stays mended, and the fuzz itself notices what it should."""
+"""What the fuzz found stays fixed, and the fuzz itself notices what it should."""
 
 from __future__ import annotations
 

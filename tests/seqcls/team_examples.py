@@ -91,7 +91,7 @@ def fail(team: Team, tell: Tell, rank: int, how: str) -> None:
     """One fails, the others wait for it in an exchange."""
     if team.rank == rank:
         if how == "ours":
-            raise DataRefused("row 7 is odd", where="rows.csv:8", expected="an even row", next_step="mend it")
+            raise DataRefused("row 7 is odd", where="rows.csv:8", expected="an even row", next_step="fix it")
         raise ZeroDivisionError("a bug")
     team.total(torch.zeros(1))
 

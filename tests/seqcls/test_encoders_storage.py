@@ -22,10 +22,10 @@ def example(name: str) -> tuple[Encoder, pa.Array]:
     return fit(kind, config, rows), column(kind, rows)
 
 
-def rewrite(folder: Path, mend: bool, **changes: Any) -> None:
-    """Change keys of encoder.json; `mend`: with the fingerprint of the new content."""
+def rewrite(folder: Path, signed: bool, **changes: Any) -> None:
+    """Change keys of encoder.json; `signed`: with the fingerprint of the new content."""
     document = json.loads((folder / "encoder.json").read_text()) | changes
-    if mend:
+    if signed:
         document["fingerprint"] = fingerprint_of(document)
     write_json(folder / "encoder.json", document)
 
@@ -81,7 +81,7 @@ def test_the_order_of_training_rows_changes_nothing(name: str) -> None:
 @pytest.mark.parametrize("name", ["words", "channel", "bpe"])
 def test_a_tampered_encoder_is_refused(name: str, tmp_path: Path) -> None:
     save_encoder(example(name)[0], tmp_path)
-    rewrite(tmp_path, mend=False, labels=["yes", "no"])
+    rewrite(tmp_path, signed=False, labels=["yes", "no"])
     with pytest.raises(Corrupted, match=r"encoder\.json: the content does not have the fingerprint that it names"):
         load_encoder(tmp_path)
 
@@ -99,10 +99,10 @@ def test_a_tampered_or_missing_tokenizer_is_refused(tmp_path: Path) -> None:
 
 def test_other_formats_and_unknown_keys_are_refused_with_the_known_ones(tmp_path: Path) -> None:
     save_encoder(example("dna")[0], tmp_path)
-    rewrite(tmp_path, mend=True, format=2)
+    rewrite(tmp_path, signed=True, format=2)
     with pytest.raises(DataRefused, match=r"format 2; expected format 1\. Next: use the seqcls that wrote it"):
         load_encoder(tmp_path)
-    rewrite(tmp_path, mend=True, format=1, colour="red")
+    rewrite(tmp_path, signed=True, format=1, colour="red")
     with pytest.raises(DataRefused, match=r"colour: Extra inputs are not permitted.*expected the keys format, kind"):
         load_encoder(tmp_path)
 
@@ -116,7 +116,7 @@ def test_content_that_this_version_does_not_know_is_refused(
     changes: dict[str, Any], message: str, tmp_path: Path
 ) -> None:
     save_encoder(example("dna")[0], tmp_path)
-    rewrite(tmp_path, mend=True, **changes)
+    rewrite(tmp_path, signed=True, **changes)
     with pytest.raises(DataRefused, match=message):
         load_encoder(tmp_path)
 
@@ -148,7 +148,7 @@ def forged(folder: Path, **parts: Any) -> None:
 
 def fit_tokenizer(folder: Path, text: str) -> None:
     (folder / "tokenizer.json").write_text(text)
-    rewrite(folder, mend=True, tokenizer=hashlib.sha256(text.encode()).hexdigest())
+    rewrite(folder, signed=True, tokenizer=hashlib.sha256(text.encode()).hexdigest())
 
 
 PADDING = {

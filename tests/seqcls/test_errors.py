@@ -34,8 +34,8 @@ def commands() -> dict[str, set[str]]:
 
 
 def test_a_message_tells_found_where_expected_and_next_step_in_this_order() -> None:
-    error = DataRefused("3 channels", where="a.csv:7:x", expected="2", next_step="mend the row")
-    assert str(error) == "a.csv:7:x: 3 channels; expected 2. Next: mend the row"
+    error = DataRefused("3 channels", where="a.csv:7:x", expected="2", next_step="fix the row")
+    assert str(error) == "a.csv:7:x: 3 channels; expected 2. Next: fix the row"
 
 
 def test_every_refusal_in_the_code_names_its_place_and_the_next_step() -> None:

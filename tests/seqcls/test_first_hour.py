@@ -75,7 +75,7 @@ def test_a_line_that_is_no_toml_is_shown_with_its_usual_cause(tmp_path: Path, li
 def test_the_next_step_of_many_faults_stands_on_a_line_of_its_own(tmp_path: Path) -> None:
     config = write_project(tmp_path)
     config.write_text(config.read_text().replace("epochs", "epoch"))
-    assert refusal_of(config).splitlines()[-1].startswith("Next: mend the lines above")
+    assert refusal_of(config).splitlines()[-1].startswith("Next: fix the lines above")
 
 
 def test_a_name_with_blanks_is_refused_in_words_and_not_with_a_pattern(tmp_path: Path) -> None:
@@ -120,14 +120,14 @@ def test_a_folder_that_may_not_be_looked_into_is_neither_empty_nor_a_traceback(
         raise PermissionError(13, "Permission denied", str(folder))
 
     monkeypatch.setattr(os, "scandir", refuse)  # the tests may run as root, whom no permission stops
-    with pytest.raises(WorldFailed, match=r"cannot look into the folder .*data \(Permission denied.*mend its permis"):
+    with pytest.raises(WorldFailed, match=r"cannot look into the folder .*data \(Permission denied.*fix its permis"):
         find_paths(tmp_path, [pattern], allow_none=allow_none)
 
 
 def test_most_rows_broken_by_one_rule_points_to_its_setting() -> None:
     assert "cp1252" in _advice(Counter(encoding=331, empty=2), 600, "rules.reject_budget")
     assert "source.label" in _advice(Counter(missing_label=302), 600, "rules.reject_budget")
-    plain = "mend these rows in the source, or raise score.reject_budget"
+    plain = "fix these rows in the source, or raise score.reject_budget"
     assert _advice(Counter(encoding=3, empty=3), 6, "score.reject_budget") == plain
     assert _advice(Counter(no_such_rule=3), 3, "score.reject_budget") == plain
     assert _advice(Counter(empty=50), 300, "score.reject_budget") == plain, "a sixth is not mostly"

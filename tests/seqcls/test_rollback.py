@@ -91,7 +91,7 @@ def test_a_version_that_was_rolled_back_must_be_named(config: Path, nursery: Nur
     assert "v3 was champion and was rolled back on " in refused.text
     assert f"`seqcls promote {config} --version 3` brings it back" in refused.text
     assert champion_of(config) == 2
-    assert nursery.run("promote", config, "--version", "3", "--force", "--why", "mended").status == 0
+    assert nursery.run("promote", config, "--version", "3", "--force", "--why", "fixed").status == 0
     assert "champion was pairs@v3, is pairs@v2 now" in nursery.run("rollback", config).text
 
 

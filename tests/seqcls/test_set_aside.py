@@ -79,7 +79,7 @@ def test_the_next_nights_say_in_a_line_that_it_is_still_there_and_end_well(confi
         assert lines[0].startswith("set aside since 20")
         assert "still there: incoming/page.csv" in lines[0]
         assert last_words(outcome).endswith(
-            "nothing new that can be used. Next: mend or remove the files that are named"
+            "nothing new that can be used. Next: fix or remove the files that are named"
         )
     with open_workspace(config) as workspace:
         table = scoring_page(outcome.prepared, outcome.run, outcome.files, workspace.output)

@@ -106,7 +106,7 @@ def test_two_processes_find_the_gradient_of_one_in_every_family() -> None:
 def test_an_error_of_ours_in_one_process_arrives_as_it_was_raised() -> None:
     with pytest.raises(DataRefused) as caught:
         work("fail", rank=1, how="ours")
-    assert str(caught.value) == "rows.csv:8: row 7 is odd; expected an even row. Next: mend it"
+    assert str(caught.value) == "rows.csv:8: row 7 is odd; expected an even row. Next: fix it"
 
 
 def test_any_other_error_is_a_bug_with_its_traceback() -> None:

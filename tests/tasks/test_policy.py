@@ -68,7 +68,7 @@ def test_a_world_that_stays_broken_ends_after_three_retries() -> None:
 
 @pytest.mark.parametrize("kind", [DataRefused, BudgetExceeded, GateRefused, ConfigRefused, CheckBroken, Corrupted])
 def test_what_would_fail_again_is_not_tried_again(kind: type[SeqclsError]) -> None:
-    count, state = attempts(kind("row 7 is bad", next_step="mend it"), failures=1)
+    count, state = attempts(kind("row 7 is bad", next_step="fix it"), failures=1)
     assert count == 1
     assert state.is_failed()
     assert "row 7 is bad" in str(state.message)

@@ -87,7 +87,7 @@ def test_a_flow_whose_artifacts_fail_scores_and_publishes(
     said = [record.getMessage() for record in caplog.records if "could not be shown" in record.getMessage()]
     assert said == [
         "the artifact scored-files could not be shown (RuntimeError: no such table: artifact); the run goes on",
-        "the artifact night could not be shown (RuntimeError: no such table: artifact); the run goes on",
+        "the artifact scoring-run could not be shown (RuntimeError: no such table: artifact); the run goes on",
         "the last words of the run could not be shown (IndexError: tuple index out of range); the run goes on",
     ]
 
