@@ -205,7 +205,7 @@ class Round:
             return int(ledger.execute("SELECT version FROM aliases WHERE pipeline = 'pairs'").fetchone()[0])
 
     def look_at_any_moment(self) -> None:
-        """Right after a kill: what can be seen is whole, committed, and no row stands twice."""
+        """Right after a kill: what can be seen is whole, committed, and no row occurs twice."""
         there = {path.stem: path for path in self.inbox.copies.iterdir()}
         faults = row_faults(self.scores, there, finished=False)
         broken = count_visible(self.config).partly_visible

@@ -1,7 +1,7 @@
 """Thousands of kills on the storage protocol: claim, artefact, commit, publish, in small processes without torch.
 
 Each trial forks one process (every fourth time two that compete), lets it work for a random 0 to 60 ms and kills it.
-Then: every visible artefact verifies, every published file is a committed chunk, no row stands twice, and whatever a
+Then: every visible artefact verifies, every published file is a committed chunk, no row occurs twice, and whatever a
 process was told to be committed still is, under the same digest.
 """
 

@@ -2,13 +2,13 @@
 
     SeqclsError
     |-- ConfigRefused    the TOML file or an argument is wrong        never retried   exit code 2
-    |-- DataRefused      a source, a row count or a gate says no      never retried   exit code 3
+    |-- DataRefused      bad input, or the promotion gate says no     never retried   exit code 3
     |   |-- BudgetExceeded   more rows rejected than the config allows
     |   `-- GateRefused      the model may not be promoted
-    |-- CheckBroken      a check of ours does not add up: a bug       never retried   exit code 4
+    |-- CheckBroken      an internal check failed: a bug              never retried   exit code 4
     `-- WorldFailed      disk, database, network                      retried         exit code 5
-        |-- InputFailed      one input file cannot be read; of new files the others are scored
-        |-- NotEnough        memory or space; where it is enough for others, one new file needs too much
+        |-- InputFailed      one input file cannot be read; other new files are still scored
+        |-- NotEnough        memory or space; for one new file, if others fit
         `-- Corrupted        bytes on disk differ from their digest   never retried
 
 Each message tells four things: what was found, where, what was expected, what to do next.
@@ -20,21 +20,21 @@ import errno
 import re
 
 LINE_END = "\n"
-# Control characters but the line end, and what turns, breaks or hides: from a file name or a cell they could colour the
-# terminal, hide a part of the message or forge a line of a log. Surrogates stand for bytes that are no UTF-8: no
-# terminal takes them.
+# Control characters except the line end, and characters that change direction, break lines or are invisible: in a file
+# name or a cell they could colour the terminal, hide part of the message or forge a log line. Surrogates represent
+# bytes that are not UTF-8, which no terminal can print.
 _UNSEEN = re.compile(
     "[\x00-\x09\x0b-\x1f\x7f-\x9f\xad\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\ud800-\udfff]"
 )
 
 
 def printable(text: str) -> str:
-    """Text from outside, with what a terminal or a log would obey instead of showing it written as an escape."""
+    """Text from outside, with characters that a terminal or a log would obey instead of showing written as escapes."""
     return _UNSEEN.sub(lambda found: found[0].encode("unicode_escape").decode("ascii"), text)
 
 
 def one_line(value: object) -> str:
-    """A value from outside (a name, an id, a class) as it stands within a line: its line ends are escapes as well."""
+    """A value from outside (a name, an id, a class) for use within a line: its line ends are escaped as well."""
     return printable(str(value)).replace(LINE_END, "\\n")
 
 
@@ -59,17 +59,17 @@ class SeqclsError(Exception):
 
 
 class ConfigRefused(SeqclsError):
-    """The config cannot be used; the message lists every fault at once."""
+    """The config cannot be used; the message lists all faults at once."""
 
     exit_code = 2
 
 
 class DataRefused(SeqclsError):
-    """The data cannot be used as it is; trying again gives the same answer."""
+    """The data cannot be used; a retry gives the same result."""
 
     exit_code = 3
     checked = ""
-    """Of a validation that says no: the folder of its `checked` artefact, which holds every check and reject."""
+    """After a failed validation: the folder of its `checked` artefact, which holds every check and reject."""
 
 
 class BudgetExceeded(DataRefused):
@@ -81,24 +81,24 @@ class GateRefused(DataRefused):
 
 
 class CheckBroken(SeqclsError):
-    """Our own books do not balance (counts differ, a check did not answer): a bug, never bad data."""
+    """Our own counts do not add up, or a check did not answer: a bug, never bad data."""
 
     exit_code = 4
 
 
 class WorldFailed(SeqclsError):
-    """The machine failed us: no space, no permission, a locked database. Worth another try."""
+    """The machine failed: no space, no permission, a locked database. A retry may succeed."""
 
     exit_code = 5
     retryable = True
 
 
 class InputFailed(WorldFailed):
-    """One input file cannot be read as it lies there. Scoring refuses it by name and goes on with the others."""
+    """One input file cannot be read. Scoring refuses it by name and continues with the others."""
 
 
 class NotEnough(WorldFailed):
-    """Memory, or space on a disk, does not suffice. Scoring takes it for the fault of the file where others fit."""
+    """Not enough memory or disk space. Scoring blames the file if other files fit."""
 
 
 class Corrupted(WorldFailed):
@@ -117,7 +117,7 @@ _REMEDIES = {
     errno.EMFILE: "raise the limit on open files (ulimit -n)",
     errno.ENFILE: "close programs that hold many files open",
     errno.ENAMETOOLONG: "choose a shorter name",
-    errno.EIO: "look after the disk: it reports errors (dmesg)",
+    errno.EIO: "check the disk: it reports errors (dmesg)",
     errno.ENOTDIR: "move that file away: a folder is needed there",
     errno.EEXIST: "move that file away: a folder is needed there",
     errno.EISDIR: "move that folder away: a file is needed there",
@@ -128,18 +128,18 @@ _REMEDIES = {
 NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 
 STRIKES_ANY_FILE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EINTR})
-"""Errors in reading a file that would strike at any other file as well."""
+"""Errors in reading a file that would affect every other file as well."""
 
 OF_THE_WORLD = frozenset({errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.EINTR, errno.ESTALE})
-"""Errors of the operating system that say nothing about the file at which they struck."""
+"""Errors of the operating system that say nothing about the file they occurred with."""
 
 
 def first_line(error: BaseException, most: int = 160) -> str:
-    """What an error of others says, as far as it fits into one of ours; its type where it says nothing."""
+    """The first line of another library's error, shortened; its type if it has no text."""
     lines = str(error).strip().splitlines()
     return lines[0].rstrip()[:most] if lines else type(error).__name__
 
 
 def remedy(error: OSError) -> str:
-    """What a person can do about an error of the operating system."""
+    """What the user can do about an error of the operating system."""
     return _REMEDIES.get(error.errno or 0, "free space or fix the permissions")

@@ -1,9 +1,9 @@
-"""The table: the one contract that every source becomes, and the rejects beside it.
+"""The table that every source is converted to, and the rejects beside it.
 
-In: nothing. Out: Arrow schemas and the records that carry them. Promise: a row of the input is
-either a row of the table or a row of the rejects, and `source_file` + `source_row` name it.
+In: nothing. Out: Arrow schemas and their records. Promise: a row of the input is either a row of the table or a row of
+the rejects, and `source_file` + `source_row` identify it.
 
-Letters used for shapes in this project: B rows of a batch, T positions, C channels, V vocabulary,
+Letters for shapes in this project: B rows of a batch, T positions, C channels, V vocabulary,
 D features, K classes, N rows of a table.
 """
 
@@ -27,7 +27,7 @@ _SEQUENCE: dict[Kind, pa.DataType] = {
     "dna": pa.string(),
     "protein": pa.string(),
     "tokens": pa.list_(pa.string()),
-    # One inner list a channel, all of one length T; null is a missing value.
+    # One inner list per channel, all of one length T; null is a missing value.
     "series": pa.list_(pa.list_(pa.float32())),
 }
 
@@ -36,8 +36,8 @@ REJECTS = pa.schema(
         pa.field("source_file", pa.string(), nullable=False),
         pa.field("source_row", pa.int64(), nullable=False),  # 1 = first record, the header not counted
         pa.field("id", pa.string()),
-        pa.field("columns", pa.list_(pa.string()), nullable=False),  # the three lists run in parallel,
-        pa.field("rules", pa.list_(pa.string()), nullable=False),  # one entry a reason
+        pa.field("columns", pa.list_(pa.string()), nullable=False),  # the three lists are parallel,
+        pa.field("rules", pa.list_(pa.string()), nullable=False),  # one entry per reason
         pa.field("reasons", pa.list_(pa.string()), nullable=False),
         pa.field("raw", pa.string()),  # the input row as it was, cut at RAW_LIMIT characters
     ]
@@ -54,7 +54,7 @@ def table_schema(kind: Kind) -> pa.Schema:
             pa.field("label", pa.string()),
             pa.field("time", pa.timestamp("us", tz="UTC")),
             pa.field("group", pa.string()),
-            pa.field("split", pa.string()),  # given by the source, else null
+            pa.field("split", pa.string()),  # given by the source, or null
             pa.field("source_file", pa.string(), nullable=False),
             pa.field("source_row", pa.int64(), nullable=False),
         ]

@@ -1,1 +1,1 @@
-"""Encoded rows as training and scoring read them: splits, batches, folds."""
+"""Encoded rows for training and scoring: splits, batches, folds."""

@@ -1,4 +1,4 @@
-"""Some rows of a split as tensors, padded to one length; padding is 0 and never counts."""
+"""Some rows of a split as tensors, padded to one length; padding is 0 and is always masked."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from torch import Tensor
 
 @dataclass(frozen=True)
 class Batch:
-    """Some rows, padded to one length T; `observed` is given where the network must see what is missing."""
+    """Some rows, padded to one length T; `observed` is given if the network must see which values are missing."""
 
     rows: Tensor
     """(B,) positions in the split."""
@@ -41,14 +41,14 @@ class Batch:
         return Batch(*(None if part is None else part.to(device, non_blocking=True) for part in _parts(self)))  # type: ignore[arg-type]
 
     def part(self, number: int, of: int) -> Batch:
-        """Rows number, number + of, ...; `number` from 0, less than the rows there are."""
+        """Rows `number`, `number + of`, ...; `number` counts from 0 and must be less than the number of rows."""
         return Batch(*(None if one is None else one[number::of].contiguous() for one in _parts(self)))  # type: ignore[arg-type]
 
     def pad_to(self, width: int) -> Batch:
-        """The same rows with more padding; on a processor.
+        """The same rows with more padding; on a CPU.
 
-        Filled by NumPy: after the least of work in parallel, torch's threads hold their processors for a while, and an
-        engine with threads of its own was half as fast.
+        Filled by NumPy: after any parallel work, torch's threads keep their processors for a while, and an engine with
+        its own threads was half as fast.
         """
         more = width - self.width
         assert more >= 0, "padding is only added"

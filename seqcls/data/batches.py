@@ -1,7 +1,7 @@
 """The batches of a split, epoch by epoch.
 
-In: `EncodedSplit`. Out: `Batch`es. Promise: each row exactly once an epoch (or drawn with replacement where weights are
-given); the order depends on seed and epoch alone, so starting at a later step gives exactly the rest.
+In: `EncodedSplit`. Out: `Batch`es. Promise: each row exactly once per epoch (or drawn with replacement if weights are
+given); the order depends only on seed and epoch, so starting at a later step gives exactly the rest.
 Bucketing (shuffle, sort pools of some batches by length, shuffle the batches) is that of Khomenko et al. 2016,
 "Accelerating recurrent neural network training using sequence bucketing": little padding, still a random order.
 """
@@ -32,11 +32,11 @@ class Batches:
     seed: int
     shuffle: bool
     weights: Floats | None = None
-    """(N,) chance of each row, any scale; given, rows are drawn with replacement."""
+    """(N,) weight of each row, any scale; if given, rows are drawn with replacement."""
 
     @property
     def steps(self) -> int:
-        """Batches an epoch."""
+        """Batches per epoch."""
         return -(-len(self.split) // self.size)
 
     def iterate(self, epoch: int, start_step: int = 0) -> Iterator[Batch]:
@@ -54,7 +54,7 @@ class Batches:
         """Rows of one epoch; each run of `size` of them is a batch."""
         lengths = self.split.lengths
         if not self.shuffle:
-            return np.argsort(-lengths, kind="stable")  # the longest first: too little memory shows at once
+            return np.argsort(-lengths, kind="stable")  # the longest first, so that too little memory shows at once
         random = np.random.default_rng([self.seed, epoch])
         if self.weights is None:
             rows = random.permutation(len(lengths))

@@ -1,8 +1,8 @@
-"""The rows of an encoded split in memory: one flat array, and where each row begins.
+"""The rows of an encoded split in memory: one flat array, and the start of each row.
 
-In: an `encoded` artefact, or encoded rows straight from Arrow (scoring). Out: `EncodedSplit`, which gives chosen rows
-as a `Batch`. Promise: rows are what the encoder made, no longer and no index larger than it says; no copy where they
-are one Arrow chunk.
+In: an `encoded` artefact, or encoded rows directly from Arrow (scoring). Out: `EncodedSplit`, which gives chosen rows
+as a `Batch`. Promise: no row is longer and no index larger than the encoder allows; no copy if the rows are one Arrow
+chunk.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ ENCODER_FILE = "encoder.json"
 
 
 def read_inputs(folder: Path) -> tuple[InputSpec, tuple[str, ...]]:
-    """`inputs` and `labels` (sorted) of the encoder.json in a folder."""
+    """`inputs` and `labels` (sorted) from the encoder.json in a folder."""
     path = folder / ENCODER_FILE
     try:
         data = json.loads(path.read_bytes())
@@ -69,12 +69,12 @@ class EncodedSplit:
 
     @staticmethod
     def from_arrow(table: pa.Table, spec: InputSpec, where: str = "") -> EncodedSplit:
-        """Encoded rows -> flat arrays, without a copy where the rows are one Arrow chunk."""
+        """Encoded rows -> flat arrays, without a copy if the rows are one Arrow chunk."""
         values, offsets = _flatten(unpacked(table["sequence"]), where)
         if spec.form == "values":
             if (offsets % spec.channels).any():
                 raise DataRefused(
-                    f"a sequence that is no multiple of {spec.channels} values",
+                    f"a sequence whose length is not a multiple of {spec.channels} values",
                     where=where,
                     expected=f"{spec.channels} channels at each position",
                     next_step="encode the rows again",
@@ -85,7 +85,7 @@ class EncodedSplit:
         return split
 
     def take(self, rows: Integers) -> EncodedSplit:
-        """Chosen rows in a chosen order; the values stay where they are."""
+        """Chosen rows in a chosen order; the values are not copied."""
         return EncodedSplit(self.values, self.starts[rows], self.lengths[rows], self.labels[rows], self.ids.take(rows))
 
     def _check(self, spec: InputSpec, where: str) -> None:
@@ -126,11 +126,11 @@ class EncodedSplit:
         into[padding] = 0
 
     def collate(self, rows: Integers, spec: InputSpec) -> Batch:
-        """Chosen rows as one padded batch; the padding is as wide as the longest of them asks for."""
+        """Chosen rows as one batch, padded to the longest of them."""
         lengths = self.lengths[rows]
         width = max(int(lengths.max(initial=0)), 1)
         padding = np.arange(width) >= lengths[:, None]  # (B, T)
-        # Torch allocates at 64 bytes: with NumPy's 16 the last bit of a matrix product may differ from run to run.
+        # Torch aligns to 64 bytes: with NumPy's 16 the last bit of a matrix product may differ between runs.
         kind = torch.int64 if spec.form == "tokens" else torch.float32
         sequence = torch.empty((len(rows), width, *self.values.shape[1:]), dtype=kind)
         view = sequence.numpy()
@@ -145,7 +145,7 @@ class EncodedSplit:
 
 
 def _flatten(column: pa.ChunkedArray, where: str) -> tuple[npt.NDArray[Any], Integers]:
-    """Arrow lists -> all values in one array and int64 offsets (N + 1), whatever the number of chunks."""
+    """Arrow lists -> all values in one array, and int64 offsets (N + 1), for any number of chunks."""
     if column.null_count:
         raise DataRefused(
             f"{column.null_count} rows without a sequence", where=where, next_step="encode the rows again"

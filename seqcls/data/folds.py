@@ -1,7 +1,7 @@
 """Assign rows to folds: for the folds of a search, and for what a fit holds out of its own rows.
 
-In: labels, and sequences as they lie in memory. Out: the fold of each row. Promise: rows of one class are spread
-evenly; equal sequences stay together, so that no part holds the answer to a row of another.
+In: labels, and sequences in memory. Out: the fold of each row. Promise: rows of one class are spread evenly; equal
+sequences are in the same fold, so that no fold reveals the label of a row of another.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ def assign_folds(labels: Integers, groups: Integers, parts: int, seed: int) -> I
 
 
 def same_sequences(values: npt.NDArray[Any], offsets: Integers) -> Integers:
-    """One number for all rows with the same sequence, bit for bit: row i is `values[offsets[i] : offsets[i + 1]]`."""
+    """(N,) equal numbers for rows with equal sequences, bit for bit; row i is `values[offsets[i] : offsets[i + 1]]`."""
     flat = np.ascontiguousarray(values)
     each = flat.dtype.itemsize * int(np.prod(flat.shape[1:], dtype=np.int64))
     buffers = [None, pa.py_buffer(offsets.astype(np.int64) * each), pa.py_buffer(flat)]

@@ -1,4 +1,4 @@
-"""The machine's processors: how many are ours, how our threads wait for each other, how busy others keep them.
+"""The machine's processors: how many we may use, how our threads wait for each other, how busy the machine is.
 
-Standard library only: some of it has to be done before anything that computes is imported.
+Standard library only: some of this must run before any numerical library is imported.
 """

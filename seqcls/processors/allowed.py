@@ -1,9 +1,9 @@
-"""How many processors this process may use: the fewest of affinity, a container's quota and the machine itself.
+"""How many processors this process may use: the minimum of affinity, a container's quota and the machine.
 
-In: the kernel's files; OMP_NUM_THREADS. Out: whole numbers, at least 1. Promise: a file that is missing or is not
-understood limits nothing. A part of a processor counts as one: with a quota of one and a half, two threads get all of
-it. `docker run --cpus` and Kubernetes' `limits.cpu` are such quotas (kernel: Documentation/admin-guide/cgroup-v2.rst,
-"cpu.max"; Documentation/scheduler/sched-bwc.rst for version 1).
+In: the kernel's files; OMP_NUM_THREADS. Out: whole numbers, at least 1. Promise: a file that is missing or not
+understood sets no limit. A fraction counts as one processor: a quota of 1.5 gives two threads. `docker run --cpus` and
+Kubernetes' `limits.cpu` are such quotas (kernel: Documentation/admin-guide/cgroup-v2.rst, "cpu.max";
+Documentation/scheduler/sched-bwc.rst for version 1).
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ PROC = Path("/proc/self")
 
 
 def processors() -> int:
-    """What the machine or the container gives; how many threads are wanted is `wanted_threads`."""
+    """What the machine or the container allows; `wanted_threads` says how many threads to use."""
     given = affinity()
     limit = quota()
     return given if limit is None else max(min(given, math.ceil(limit)), 1)
@@ -29,26 +29,26 @@ def affinity() -> int:
 
 
 def wanted_threads(environment: Mapping[str, str] = os.environ) -> int | None:
-    """OMP_NUM_THREADS, the first number where it has one for each level; None where it says nothing that is one."""
+    """OMP_NUM_THREADS (the first number, if it has one per level); None if it is not set or not a number."""
     first = environment.get("OMP_NUM_THREADS", "").split(",")[0].strip()
     return int(first) if first.isascii() and first.isdecimal() and int(first) > 0 else None
 
 
 def most_threads(sharing: int = 1) -> int:
-    """Threads of one of so many processes that share what is given: its part, and no more than OMP_NUM_THREADS."""
+    """Threads of each of several processes that share the processors: its share, at most OMP_NUM_THREADS."""
     part = max(processors() // sharing, 1)
     wanted = wanted_threads()
     return part if wanted is None else min(part, wanted)
 
 
 def quota(proc: Path = PROC) -> float | None:
-    """The smallest quota, in processors, of the control group and of those above it; None without one."""
+    """The smallest quota, in processors, of the control group and its ancestors; None without one."""
     found = [limit for folder in _groups(proc) if (limit := _limit(folder)) is not None]
     return min(found, default=None)
 
 
 def _groups(proc: Path) -> Iterator[Path]:
-    """Folders of this process's control groups that may limit processors, each with those above it."""
+    """Folders of this process's control groups that may limit processors, each with its ancestors."""
     try:
         mounts = (proc / "mountinfo").read_text(errors="surrogateescape").splitlines()
         lines = (proc / "cgroup").read_text(errors="surrogateescape").splitlines()
@@ -70,7 +70,7 @@ def _groups(proc: Path) -> Iterator[Path]:
 
 
 def _with_those_above(point: Path, relative: str) -> Iterator[Path]:
-    """From the group itself up to where the tree is mounted; only that where the group lies outside what is mounted."""
+    """From the group up to the mount point; only the mount point if the group is outside it."""
     inside = Path() if relative.startswith("..") else Path(relative)
     yield from (point / part for part in (inside, *inside.parents))
 

@@ -1,6 +1,6 @@
-"""How much memory this process may still ask for: of the machine, of its control group, of its own limits.
+"""How much memory this process can still get: from the machine, its control group and its own limits.
 
-In: nothing. Out: bytes. Promise: the smallest of what the system tells; what it does not tell is no limit.
+In: nothing. Out: bytes. Promise: the smallest limit that the system reports; an unreported one is no limit.
 """
 
 from __future__ import annotations

@@ -45,8 +45,8 @@ FORMATS: dict[str, Callable[[Reading], Iterator[SourceBatch]]] = {
     "fasta": read_fasta,
     "fastq": read_fasta,
 }
-_MAYBE_EMPTY = ("sql", "folder")  # a query has no size; an empty text is a row, and left to the rules
-_AGAIN = "deliver the file again, or leave it out"
+_MAYBE_EMPTY = ("sql", "folder")  # a query has no size; an empty text file is a row, which the rules judge
+_AGAIN = "deliver the file again, or remove it"
 
 
 def read_file(
@@ -73,18 +73,18 @@ def read_file(
 
 
 def _read(reading: Reading) -> Iterator[SourceBatch]:
-    """An error of the disk while the file is read is one of this file, as long as it would not strike at any other."""
+    """A disk error while reading is an error of this file, unless it would affect every file."""
     try:
         yield from FORMATS[reading.source.format](reading)
     except OSError as error:
         if error.errno in STRIKES_ANY_FILE or reading.source.format == "sql":
             raise
-        if error.errno in NO_SPACE:  # of measurements that are sorted on disk
+        if error.errno in NO_SPACE:  # measurements of format "long" are sorted on disk
             raise NotEnough(
                 f"no room for temporary files ({error.strerror})", where=reading.file.name,
-                expected="room in the folder for temporary files (TMPDIR)", next_step=remedy(error),
+                expected="free space in the folder for temporary files (TMPDIR)", next_step=remedy(error),
             ) from error  # fmt: skip
         raise InputFailed(
-            f"cannot be read ({error.strerror or error})", where=reading.file.name, expected="a file on a sound disk",
+            f"cannot be read ({error.strerror or error})", where=reading.file.name, expected="a readable file",
             next_step=f"{remedy(error)}, or fetch the file again",
         ) from error  # fmt: skip

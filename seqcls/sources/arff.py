@@ -24,7 +24,7 @@ _ATTRIBUTE = re.compile(r"@attribute\s+('[^']*'|\"[^\"]*\"|\S+)\s+(.+)", re.IGNO
 
 @dataclass
 class _Head:
-    """What stands before @data."""
+    """What was read before @data."""
 
     has_data: bool = False
     is_relational: bool = False
@@ -44,13 +44,15 @@ def read_arff(reading: Reading) -> Iterator[SourceBatch]:
 
 
 def _records(reading: Reading, lines: Lines, head: _Head) -> Records:
-    """Lines of the head are read into `head`; the others become records, or rejects with the number of their row."""
+    """Header lines are read into `head`; the others become records, or rejects with their row number."""
     found: list[tuple[int, list[str], str | None, str]] = []  # row, cells, class, the line
     rejects: list[Reject] = []
     damaged = {int(str(reject["source_row"])): reject for reject in lines.rejects}
     if damaged and not head.has_data:
         raise reading.refuse(
-            "the head cannot be read", expected=f"text in {reading.source.encoding}", next_step="check source.encoding"
+            "the header cannot be read",
+            expected=f"text in {reading.source.encoding}",
+            next_step="check source.encoding",
         )
     texts = dict(zip(lines.rows, lines.texts, strict=True))
     for number in sorted([*texts, *damaged]):
@@ -80,7 +82,7 @@ def _records(reading: Reading, lines: Lines, head: _Head) -> Records:
 
 
 def _trimmed(records: Records) -> Records:
-    """Flat ARFF pads short series with missing values at the right."""
+    """Univariate ARFF pads short series with missing values at the end."""
     lists = trim_right(records.sequence[0].flatten().cast(FLOATS))
     if len(lists) == len(records.rows):
         offsets = pa.array(range(len(lists) + 1), pa.int32())
@@ -97,7 +99,7 @@ def _read_head(reading: Reading, text: str, line: int, head: _Head) -> None:
                 f"{len(head.names)} attributes",
                 row=line,
                 expected="values and a class",
-                next_step="check the head of the file",
+                next_step="check the header of the file",
             )
     elif tag == "@end":
         head.in_relation = False
@@ -120,7 +122,7 @@ def _read_head(reading: Reading, text: str, line: int, head: _Head) -> None:
 
 
 def _split_row(text: str, head: _Head) -> tuple[list[str], str | None] | str:
-    """(one cell a channel, class), or what is wrong."""
+    """(one cell per channel, class), or what is wrong."""
     if head.is_relational:
         return _split_relation(text, head)
     values = text.split(",")

@@ -1,7 +1,7 @@
-"""New files while others may still write them. In: paths and patterns. Out: the files that hold still, and the rest.
+"""New files that others may still be writing. In: paths and patterns. Out: the settled files, and the others.
 
-Promise: a file is taken only as it was from before its first byte was read until after its last (size, time, inode);
-one that moves meanwhile is named and left for the next run, and never stops the others.
+Promise: a file is taken only if its size, time and inode did not change between the first byte read and the last;
+one that changes meanwhile is named and left for the next run, and never stops the others.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ def read_settled(
 ) -> tuple[list[InputFile], list[str]]:
     """Files with their digests, sorted by name; names of those that are not settled, or changed while being read.
 
-    `refuse` is told of those that cannot be read.
+    `refuse` is called for each file that cannot be read.
     """
     named = with_unique_names([InputFile(path, path.name, "", 0) for path in paths], folder)
     files: list[InputFile] = []
@@ -46,13 +46,13 @@ def read_settled(
 
 
 def is_unchanged(file: InputFile, source: SourceConfig, folder: Path) -> bool:
-    """Whether a file still is what it was when it was found; tells a file in motion from a bad one."""
+    """Whether a file is the same as when it was found; separates a file that is being written from a bad one."""
     if source.format == "sql":
         return True
     try:
         found = _digest_of_settled(file.path, source, folder, Path.is_file)
     except InputFailed:
-        return True  # it lies there still, and cannot be read
+        return True  # it is still there, and cannot be read
     return found is not None and found.digest == file.digest
 
 
@@ -64,17 +64,17 @@ def _digest_of_settled(
     except (WorldFailed, FileNotFoundError):
         if os.path.lexists(path):
             raise
-        return None  # moved away while we looked
+        return None  # moved away in the meantime
     except OSError as error:
         if error.errno in STRIKES_ANY_FILE:
             raise
         raise InputFailed(
-            f"cannot be looked at ({error.strerror})", where=str(path), next_step=f"{remedy(error)}, then run again"
+            f"cannot be accessed ({error.strerror})", where=str(path), next_step=f"{remedy(error)}, then run again"
         ) from error
 
 
 def find_unfinished(folder: Path, patterns: list[str]) -> list[Path]:
-    """Files left out because their name says that they are being written, and that would match once renamed:
+    """Files that are skipped because their name says that they are being written, and that will match once renamed:
     night.csv.part, .night.csv, .night.csv.x7Ab3f (as rsync names them)."""
     found: set[Path] = set()
     for pattern in patterns:
@@ -95,12 +95,12 @@ def _beside(base: Path) -> Iterator[Path]:
     fixed = Path(*before_wildcard(base.parent))
     for folder in [fixed] if fixed == base.parent else sorted(fixed.glob(str(base.parent.relative_to(fixed)))):
         if os.path.isdir(folder):
-            with suppress(PermissionError):  # told of where the files are found
+            with suppress(PermissionError):  # find_paths reports it
                 yield from folder.iterdir()
 
 
 def _final_names(name: str, wanted: str) -> list[str]:
-    """What an unfinished file may be called in the end; hidden files only where a pattern says what to expect."""
+    """The names that an unfinished file may get; hidden files only where a pattern says what to expect."""
     visible = name.removeprefix(".")
     names = [visible.removesuffix(end) for end in UNFINISHED if visible.endswith(end)]
     return [*names, visible, visible.rpartition(".")[0]] if name.startswith(".") and wanted != "*" else names

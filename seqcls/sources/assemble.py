@@ -1,4 +1,4 @@
-"""Records as they stand in a file -> rows of the table and rejects.
+"""Records as read from a file -> rows of the table and rejects.
 
 In: `Records`. Out: `SourceBatch`. Promise: every record is in exactly one of the two; a reject lists all its reasons.
 """
@@ -26,7 +26,7 @@ _TOKENS = pa.list_(pa.string())
 
 
 def assemble(reading: Reading, records: Records) -> SourceBatch:
-    """One batch of the table, with what had to be set aside."""
+    """One batch of the table, with its rejects."""
     problems: Problems = {index: list(reasons) for index, reasons in records.problems.items()}
     schema = table_schema(reading.kind)
     rows = len(records.rows)
@@ -75,7 +75,7 @@ def _ids(reading: Reading, records: Records, problems: Problems) -> pa.Array:
         return pc.binary_join_element_wise(constant(reading.file.name, len(numbers)), numbers, ":")
     name = reading.source.id or "id"
     for index in pc.indices_nonzero(pc.fill_null(pc.equal(column, ""), True)).to_pylist():
-        if not any(column == name for column, _, _ in problems.get(index, [])):  # else it is known why
+        if not any(column == name for column, _, _ in problems.get(index, [])):  # otherwise the reason is known already
             add_problem(problems, index, name, "id", "no id; an id names the row in the scores")
     _refuse_nul(column, name, problems)
     return pc.fill_null(column, "")
@@ -84,7 +84,7 @@ def _ids(reading: Reading, records: Records, problems: Problems) -> pa.Array:
 def _optional_text(
     reading: Reading, columns: dict[Role, pa.Array], role: Role, rows: int, problems: Problems
 ) -> pa.Array:
-    """Blank is missing."""
+    """Blank cells are missing values."""
     column = columns.get(role)
     if column is None:
         return constant(None, rows)
@@ -104,7 +104,7 @@ def _times(reading: Reading, columns: dict[Role, pa.Array], rows: int, problems:
 
 def _refuse_nul(column: pa.Array, name: str, problems: Problems) -> None:
     letters = np.frombuffer(column.buffers()[-1] or b"", np.uint8)
-    if not len(letters) or letters.min():  # searching row by row took a tenth of reading
+    if not len(letters) or letters.min():  # searching row by row took a tenth of the reading time
         return
     for index in pc.indices_nonzero(pc.fill_null(pc.match_substring(column, "\0"), False)).to_pylist():
         add_problem(problems, index, name, "nul", "a NUL byte: no text has one, so the file is damaged or binary")
@@ -122,7 +122,7 @@ def _sequence(reading: Reading, records: Records, problems: Problems) -> pa.Arra
 
 
 def _tokens(column: pa.Array, name: str, problems: Problems) -> pa.Array:
-    """Text is split at blanks."""
+    """Text is split at white space."""
     if column.type == _TOKENS:
         return column
     _refuse_nul(column, name, problems)
@@ -159,7 +159,7 @@ def _any_nested(column: pa.Array) -> bool:
 
 
 def _mixed_series(column: pa.Array, name: str, problems: Problems, notation: Notation) -> pa.Array:
-    """Text with JSON lists of lists, one inner list a channel (perhaps not in every row)."""
+    """Text with JSON lists of lists, one inner list per channel (perhaps not in every row)."""
     rows: list[list[list[float | None]] | None] = []
     for index, text in enumerate(column.to_pylist()):
         if text is not None and text.lstrip().startswith("["):

@@ -1,7 +1,7 @@
 """Text files as blocks of whole lines in UTF-8, and as decoded lines.
 
 In: a byte stream in any encoding. Out: `Block`s of about 4 MiB that end at a line break, or `Lines`. Promise: memory is
-bounded by `max_row_bytes`; bytes that the encoding does not allow stay recognisable, so that only their line is lost.
+bounded by `max_row_bytes`; bytes that the encoding does not allow are marked, so that only their line is rejected.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from seqcls.sources.stream import SourceStream, open_source
 from seqcls.store.background import prefetch
 from seqcls.table import RAW_LIMIT
 
-BLOCK_BYTES = 4 * 1024 * 1024  # 8 MiB read no faster, and each block is held about four times over
+BLOCK_BYTES = 4 * 1024 * 1024  # 8 MiB is no faster, and each block exists in about four copies
 _BOM = b"\xef\xbb\xbf"
 _MARK = 0xDC00  # an undecodable byte b becomes the lone surrogate U+DC00+b: never valid, so its line is found later
 
 
 @dataclass(frozen=True)
 class Block:
-    """Whole lines. `overlong`: the beginning of one line that is longer than a row may be."""
+    """Whole lines. `overlong`: the beginning of a line that is longer than `max_row_bytes`."""
 
     data: bytes
     offset: int  # of the first byte in the text (in the file, for UTF-8)
@@ -41,7 +41,7 @@ class Lines:
     rows: list[int]
     texts: list[str]
     rejects: list[Reject]
-    is_unended: bool = False  # the file ends with the last of them, without a line end
+    is_unended: bool = False  # the last line is the end of the file and has no line break
 
 
 def text_blocks(
@@ -71,7 +71,7 @@ def _cut(chunks: Iterator[tuple[bytes, bool]], limit: int, any_break: bool) -> G
             continue
         data = pending + chunk
         cut = len(data) if is_last else _last_break(data, any_break)
-        if skipping:  # the rest of an overlong line: up to its end
+        if skipping:  # the rest of an overlong line
             end = _first_break(data, any_break)
             if end == 0 and not is_last:
                 pending, offset = data[-1:], offset + len(data) - 1
@@ -88,7 +88,7 @@ def _cut(chunks: Iterator[tuple[bytes, bool]], limit: int, any_break: bool) -> G
 
 
 def _utf8_chunks(reading: Reading, stream: SourceStream) -> Iterator[tuple[bytes, bool]]:
-    """(bytes, whether they are the last); the last may be empty."""
+    """(bytes, whether they are the last ones); the last may be empty."""
     encoding = reading.source.encoding
     decoder = None
     if encoding not in ("utf-8", "utf-8-sig"):
@@ -105,7 +105,7 @@ def _utf8_chunks(reading: Reading, stream: SourceStream) -> Iterator[tuple[bytes
 
 
 def _with_line_feeds(chunks: Iterator[tuple[bytes, bool]]) -> Iterator[tuple[bytes, bool]]:
-    """CR -> LF, byte for byte, where CR alone ends lines: else such a file would be one long line and one row."""
+    """CR -> LF, byte for byte, in files whose lines end in CR alone: otherwise the whole file would be one row."""
     is_old: bool | None = None
     for chunk, is_last in chunks:
         if is_old is None:
@@ -143,7 +143,7 @@ def _first_break(data: bytes, any_break: bool) -> int:
 
 
 def undecodable(line: bytes, encoding: str, offset: int | None = None) -> str | None:
-    """Why a line is not text, or None if it is."""
+    """Why a line is not valid text, or None if it is."""
     try:
         line.decode("utf-8")
         return None
@@ -168,7 +168,7 @@ def _hint(line: bytes) -> str:
 
 
 def show(line: bytes) -> str:
-    """Raw text of a rejected line, whatever its bytes."""
+    """A rejected line as text, whatever its bytes are."""
     return line[: 4 * RAW_LIMIT].decode("utf-8", "backslashreplace")
 
 
@@ -184,15 +184,15 @@ def too_long(reading: Reading, row: int, size: int | None, raw: bytes) -> Reject
 
 
 def line_ends(data: bytes) -> npt.NDArray[np.int64]:
-    """Positions of the line feeds; the last line may lack its own, and ends with the data."""
+    """Positions of the line feeds; a last line without one ends with the data."""
     ends = np.flatnonzero(np.frombuffer(data, np.uint8) == 10).astype(np.int64)
     return ends if data.endswith(b"\n") or not data else np.append(ends, len(data))
 
 
 def read_lines(reading: Reading, *, skip_blank: bool = False) -> Iterator[Lines]:
-    """All lines of a file, split at LF, CR LF, or CR where there is no LF: U+0085 and U+2028 are letters of the text.
+    """All lines of a file, split at LF, CR LF, or CR where there is no LF; U+0085 and U+2028 do not end a line.
 
-    With `skip_blank` a line without letters is no record and not counted.
+    With `skip_blank`, blank lines are not records and are not counted.
     """
     row = 1
     with open_source(reading) as stream:
@@ -217,7 +217,7 @@ def _decode_lines(reading: Reading, block: Block, first: int, skip_blank: bool) 
             texts = [text.removesuffix("\r") for text in texts if not skip_blank or text.strip()]
             return Lines(list(range(first, first + len(texts))), texts, [])
         except UnicodeDecodeError:
-            pass  # line by line below: only the lines at fault are lost
+            pass  # line by line below, so that only the invalid lines are rejected
     rows, texts, rejects, offset = [], [], [], block.offset
     row = first
     for line in block.data.removesuffix(b"\n").split(b"\n"):

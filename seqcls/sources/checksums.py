@@ -1,8 +1,8 @@
-"""FILE.sha256 beside FILE: what the sender says that the bytes are, and the sign that the file is whole.
+"""FILE.sha256 beside FILE: the sender's checksum, and the sign that the file is complete.
 
-In: a file to read, with the digest of what was found. Promise with `source.checksums`: a file that was cut between
-two rows (nothing else could tell), changed on the way, or is not yet followed by its checksum, is refused. The layout
-is that of `sha256sum FILE > FILE.sha256`.
+In: a file to read, with its digest. Promise with `source.checksums`: a file is refused if it was cut off between two
+rows (nothing else could detect that), changed in transit, or has no checksum yet. The layout is that of
+`sha256sum FILE > FILE.sha256`.
 """
 
 from __future__ import annotations
@@ -14,11 +14,11 @@ from seqcls.sources.entries import CHECKSUM
 from seqcls.sources.reading import Reading
 from seqcls.store.artefacts import file_digest
 
-_DIGEST = re.compile(r"\\?([0-9a-fA-F]{64})(?:\s|$)")  # sha256sum writes a backslash before names that it escapes
+_DIGEST = re.compile(r"\\?([0-9a-fA-F]{64})(?:\s|$)")  # sha256sum writes a backslash before escaped names
 
 
 def check_checksum(reading: Reading) -> None:
-    """Refuse a file whose bytes are not those of its checksum, or that has none."""
+    """Refuse a file that does not match its checksum, or has none."""
     path = reading.file.path
     beside = path.with_name(path.name + CHECKSUM)
     try:
@@ -27,12 +27,12 @@ def check_checksum(reading: Reading) -> None:
     except FileNotFoundError:
         raise reading.refuse(
             "no checksum beside the file", expected=f"{beside.name}, as sha256sum writes it",
-            next_step="deliver it after the file, or leave source.checksums out",
+            next_step="deliver it after the file, or remove source.checksums",
         ) from None  # fmt: skip
     except OSError as error:
         raise WorldFailed(
             f"cannot read {beside.name} ({error.strerror})", where=reading.file.name,
-            expected="a file that may be read", next_step="fix its permissions, then run again",
+            expected="a readable file", next_step="fix its permissions, then run again",
         ) from error  # fmt: skip
     match = _DIGEST.match(line)
     if match is None:
@@ -45,5 +45,5 @@ def check_checksum(reading: Reading) -> None:
     if digest != match[1].lower():
         raise reading.refuse(
             f"SHA-256 {digest[:12]}", expected=f"{match[1][:12].lower()}, as {beside.name} says",
-            next_step="the file was cut or changed on its way: fetch the file again",
+            next_step="the file was cut off or changed in transit: fetch the file again",
         )  # fmt: skip

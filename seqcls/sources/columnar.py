@@ -1,8 +1,8 @@
 """parquet: columns of any writer (pandas, Spark, Polars) -> records.
 
-In: a Parquet file. Out: batches. Promise: types are checked before rows are read; memory is bounded by reading few rows
-at a time, and text that stands many times in a dictionary is measured before it is written out ("Parquet bombs"); as
-many rows are read as the file says that it has.
+In: a Parquet file. Out: batches. Promise: types are checked before rows are read; memory is bounded by reading a few
+rows at a time, and repeated text in dictionaries is measured before it is expanded ("Parquet bombs"); the number of
+rows read is the number that the footer states.
 """
 
 from __future__ import annotations
@@ -48,27 +48,27 @@ def read_parquet_source(reading: Reading) -> Iterator[SourceBatch]:
         yield batch
     if found != expected:
         raise reading.refuse(
-            f"{found} rows, and its footer says {expected}", expected="as many rows as the file says",
-            next_step="fetch the file again: it is damaged",
+            f"{found} rows, and its footer says {expected}", expected="the number of rows that the footer states",
+            next_step="the file is damaged: fetch the file again",
         )  # fmt: skip
     check_same(reading, file_digest(reading.file.path), facts)
 
 
 class _Layout(NamedTuple):
-    """What to read of a file, and how."""
+    """What to read from a file, and how."""
 
     names: list[str]
     texts: list[str]
-    """Leaves that stay in their dictionaries: a text that stands many times is kept once."""
+    """Leaves that stay dictionary-encoded: repeated text is kept once."""
     step: int
     """Rows decoded at a time."""
 
 
 def _leaves(file: pq.ParquetFile, names: list[str]) -> tuple[list[str], int]:
-    """Leaves of text that can stay in dictionaries, and how many rows are decoded at a time.
+    """Leaves of text that can stay dictionary-encoded, and how many rows are decoded at a time.
 
-    Of a text that is told as the end of the one before (DELTA_BYTE_ARRAY) no dictionary can be had: a few rows a time
-    show how large they are.
+    Text stored as differences (DELTA_BYTE_ARRAY) has no dictionary: it is decoded a few rows at a time to see how large
+    the rows are.
     """
     texts, step = list[str](), ROWS_PER_BATCH
     for leaf in range(file.metadata.num_columns):
@@ -102,7 +102,7 @@ def _read(reading: Reading, layout: _Layout) -> Iterator[pa.RecordBatch]:
             with _parquet_errors(reading):
                 batch = next(batches, None)
                 if batch is not None:
-                    # Without page checksums damage decodes to indices out of bounds and letters that are no UTF-8.
+                    # Without page checksums, damage shows as indices out of bounds and invalid UTF-8.
                     batch.validate(full=True)
             if batch is None:
                 return
@@ -110,7 +110,7 @@ def _read(reading: Reading, layout: _Layout) -> Iterator[pa.RecordBatch]:
 
 
 def _gathered(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-    """Small steps together, up to the rows of a batch: each batch has a price of its own."""
+    """Small steps joined, up to the rows of a batch: each batch has a fixed cost."""
     waiting, rows, size = list[pa.RecordBatch](), 0, 0
     for batch in batches:
         bytes_of_it = _unpacked(batch) if batch.num_rows <= ROWS_PER_STEP else SMALL_PART
@@ -127,7 +127,7 @@ def _gathered(batches: Iterator[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
 
 
 def _small_parts(batch: pa.RecordBatch) -> Iterator[pa.RecordBatch]:
-    """Halve until the unpacked text is small: a dictionary of one long text may stand for gigabytes."""
+    """Halve until the unpacked text is small: a dictionary with one long text may expand to gigabytes."""
     if batch.num_rows <= 1 or _unpacked(batch) < SMALL_PART:
         yield batch
         return
@@ -153,18 +153,18 @@ def _check_magic(reading: Reading, start: bytes) -> None:
 def _parquet_errors(reading: Reading) -> Iterator[None]:
     try:
         yield
-    except MemoryError:  # Arrow's own is one: the file is no less sound for it
+    except MemoryError:  # Arrow runs out of memory: that says nothing about the file
         raise
     except pa.ArrowCapacityError as error:
         raise reading.refuse(
             f"unpacks to more than fits into one column ({first_line(error)})", expected="rows of less than 2 GB",
-            next_step="write the file again with shorter rows, or smaller row groups",
+            next_step="write the file again with shorter rows or smaller row groups",
         ) from None  # fmt: skip
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         raise reading.refuse(
-            f"not a sound Parquet file ({first_line(error, 200)})",
+            f"not a valid Parquet file ({first_line(error, 200)})",
             expected="a whole file",
-            next_step="fetch the file again: it is cut short or damaged",
+            next_step="the file is cut off or damaged: fetch the file again",
         ) from None
 
 
@@ -178,7 +178,7 @@ def _check_schema(reading: Reading, schema: pa.Schema) -> dict[Role, str]:
 
 
 def _records(reading: Reading, batch: pa.RecordBatch, first: int, roles: dict[Role, str]) -> Records:
-    """Rows that are too long go before anything is written out."""
+    """Rows that are too long are removed before anything is expanded."""
     rows = row_numbers(first, batch.num_rows)
     long = _long_rows(reading, batch)
     rejects = [_reject_long(reading, batch, index, first, roles, *long[index]) for index in long]
@@ -230,5 +230,5 @@ def _show(batch: pa.RecordBatch, index: int) -> str:
 def _cell(value: pa.Scalar) -> str:
     try:
         return str(value)
-    except (OverflowError, ValueError):  # a time that Python has none for: its number, which is what the file holds
+    except (OverflowError, ValueError):  # a time outside Python's range: show the number that the file holds
         return f"{value.value} as {value.type}"

@@ -1,10 +1,10 @@
-"""csv and tsv: records of fields, exactly as RFC 4180 has them.
+"""csv and tsv: records of fields, as RFC 4180 defines them.
 
-In: a file with one record a line (more, where a quoted field holds line breaks). Out: `Fields`, columns of text.
-Promise: two roads give the same rows. Blocks with regular quotes and without blank or overlong records go through
-Arrow's parser, and count as read only if Arrow finds as many records as we do; all others are read record by record. A
-record that cannot be read is set aside alone: a quote that opens, but never properly closes, costs its own line and not
-those after it.
+In: a file with one record per line (or more lines, where a quoted field holds line breaks). Out: `Fields`, columns of
+text. Promise: two parsers give the same rows. Blocks with regular quotes and without blank or overlong records go
+through Arrow's parser, and count as read only if Arrow finds as many records as we do; all others are read record by
+record. A record that cannot be read is rejected alone: a quote that opens but never closes properly costs its own
+line, not those after it.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ _BLANKS = " \t"
 
 @dataclass(frozen=True)
 class Fields:
-    """Columns of text of one block; `raw` gives a record as it stands in the file."""
+    """Columns of text of one block; `raw` gives a record as it is in the file."""
 
     rows: pa.Int64Array
     columns: dict[str, pa.Array]
@@ -68,7 +68,7 @@ def read_delimited(reading: Reading) -> Iterator[SourceBatch]:
 def read_fields(reading: Reading, choose: Callable[[list[str]], list[str]]) -> Iterator[Fields]:
     """The columns that `choose` picks from those found, block by block."""
     dialect = Dialect.of(reading.source)
-    # Closed, not dropped: an error would keep the blocks, and the thread that reads them ahead, as long as itself.
+    # Closed explicitly: an exception would keep the blocks, and the thread that prefetches them, alive.
     with open_source(reading) as stream, closing(text_blocks(reading, stream, any_break=True)) as all_blocks:
         names, blocks = open_header(reading, dialect, all_blocks)
         parser = _Parser(reading, replace(dialect, skip_blank=len(names) > 1), names, choose(names))
@@ -78,7 +78,7 @@ def read_fields(reading: Reading, choose: Callable[[list[str]], list[str]]) -> I
 
 
 class _Parser:
-    """Blocks -> fields; carries an open quoted record from one block to the next."""
+    """Blocks -> fields; an open quoted record continues in the next block."""
 
     def __init__(self, reading: Reading, dialect: Dialect, names: list[str], wanted: list[str]) -> None:
         self.reading, self.dialect, self.names, self.wanted = reading, dialect, names, wanted
@@ -99,7 +99,7 @@ class _Parser:
 
     def _overlong(self, block: Block) -> Fields:
         if self.carry:
-            raise self.dialect.unclosed(self.reading, self.row, "a quoted field that is longer than a row may be")
+            raise self.dialect.unclosed(self.reading, self.row, "a quoted field longer than source.max_row_bytes")
         rejects = [too_long(self.reading, self.row, None, block.data)]
         self.row += 1
         self.is_first = False
@@ -107,7 +107,7 @@ class _Parser:
         return Fields(row_numbers(1, 0), dict.fromkeys(self.wanted, nothing), rejects, str)
 
     def _through_arrow(self, data: bytes) -> Fields | None:
-        """The fast road, or None where it does not apply."""
+        """The fast path, or None where it does not apply."""
         is_quoted = self.dialect.quoting and b'"' in data
         if not data or not self.dialect.delimiter.isascii():
             return None
@@ -120,7 +120,7 @@ class _Parser:
             return None
         try:
             table = pacsv.read_csv(pa.BufferReader(data), *self._arrow_options(len(data), is_quoted))
-        except pa.ArrowInvalid:  # some record has too many fields, or is not UTF-8: the other road says which
+        except pa.ArrowInvalid:  # some record has too many fields, or is not UTF-8: the exact path says which
             return None
         if table.num_rows != len(ends):
             return None
@@ -159,7 +159,7 @@ class _Parser:
         )
 
     def _one_by_one(self, data: bytes, offset: int, is_last: bool) -> Fields:
-        """The exact road: also for quotes, and to say what is wrong with a record."""
+        """The exact path: for irregular quotes, and to say what is wrong with a record."""
         records: list[Record] = []
         self.carry = split_records(self.reading, self.dialect, data, offset, self.row, is_last, records)
         width = len(self.names)
@@ -185,7 +185,7 @@ class _Parser:
 
 
 def _has_edges(column: pa.StringArray) -> bool:
-    """Whether any cell begins or ends with a blank: most columns have none, and trimming copies all of them."""
+    """Whether any cell begins or ends with a blank: most columns have none, and trimming would copy all cells."""
     _, offsets, values = column.buffers()
     if not len(column) or not values:
         return False
@@ -197,7 +197,7 @@ def _has_edges(column: pa.StringArray) -> bool:
 
 
 def _has_blank(data: bytes, ends: npt.NDArray[np.int64]) -> bool:
-    """Arrow would take a blank line for a record of empty fields."""
+    """Arrow would read a blank line as a record of empty fields."""
     sizes = np.diff(ends, prepend=-1) - 1
     return bool((sizes == 0).any()) or any(data[end - 1 : end] == b"\r" for end in ends[sizes == 1].tolist())
 
@@ -212,11 +212,11 @@ def _reject(reading: Reading, record: Record, width: int) -> Reject:
 
 def _refuse_if_cut(reading: Reading, last: Record, width: int) -> None:
     if last.fault is None and len(last.fields) < width:
-        raise reading.ends_inside(last.row, f"{len(last.fields)} of {width} fields, and no line end")
+        raise reading.ends_inside(last.row, f"{len(last.fields)} of {width} fields, and no line break at the end")
 
 
 def _refuse_if_all_differ(reading: Reading, records: list[Record], names: list[str]) -> None:
-    """One odd record is a fault of the record; all of them alike are a fault of the file or the config."""
+    """One odd record is a fault of the record; if all are alike, the file or the config is wrong."""
     widths = {len(record.fields) for record in records if record.fault is None}
     if len(records) < 2 or len(widths) != 1 or widths == {len(names)}:
         return

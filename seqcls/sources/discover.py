@@ -1,7 +1,7 @@
-"""The files to read.
+"""Find the files to read.
 
 In: `SourceConfig` and the folder of the config file. Out: `InputFile`s in sorted order, each with the SHA-256 of its
-bytes. Promise: each file once, in one split, under a name of its own.
+bytes. Promise: each file once, in one split, under a unique name.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from seqcls.store.artefacts import file_digest
 from seqcls.table import InputFile, Split
 
 NOTHING = hashlib.sha256().hexdigest()
-"""Digest of a file without bytes, which is not opened: some that the kernel shows so wait for ever (/proc/kmsg)."""
+"""Digest of an empty file, which is not opened: some kernel files look empty and block for ever (/proc/kmsg)."""
 
 
 def source_files(source: SourceConfig, folder: Path) -> list[InputFile]:
-    """All files to train on; given splits carry theirs."""
+    """All files to train on; files of given splits have their split set."""
     if source.format == "sql" or source.files:
         files = find_files(source, folder)
-        if source.format != "folder":  # where each file is a row, and the rules judge rows
+        if source.format != "folder":  # each file is a row, and the rules judge rows
             _refuse_copies(files)
         return files
     files = []
@@ -46,7 +46,7 @@ def source_files(source: SourceConfig, folder: Path) -> list[InputFile]:
 
 
 def _refuse_copies(files: list[InputFile]) -> None:
-    """The same bytes under two names: each row would count twice, and nobody would see why."""
+    """The same bytes under two names: each row would count twice without a visible reason."""
     first: dict[str, InputFile] = {}
     for file in files:
         other = first.setdefault(file.digest, file)
@@ -66,7 +66,7 @@ def find_files(
     *,
     allow_none: bool = False,
 ) -> list[InputFile]:
-    """The files that the patterns name (left out: `source.files`), sorted by name; none at all only when allowed."""
+    """The files that the patterns name (default: `source.files`), sorted by name; an empty list only if allowed."""
     if source.format == "sql":
         from seqcls.sources.sql import find_query
 
@@ -82,14 +82,14 @@ def _input_file(path: Path, source: SourceConfig, folder: Path, split: Split | N
     file = digest_file(path, source, folder)
     if file is None:
         raise DataRefused(
-            "changed while being read", where=str(path), expected="a file that nobody writes to",
-            next_step="write under another name ending in .part, rename when it is whole, and run again",
+            "changed while being read", where=str(path), expected="a file that no program is writing",
+            next_step="write under a name ending in .part, rename the file when it is complete, and run again",
         )  # fmt: skip
     return replace(file, split=split)
 
 
 def digest_file(path: Path, source: SourceConfig, folder: Path) -> InputFile | None:
-    """The file with its digest; None when it changed while it was read, by size, time or place."""
+    """The file with its digest; None if its size, time or inode changed while it was read."""
     try:
         before = path.stat()
         _refuse_endless(path, before.st_size, source.max_file_bytes)
@@ -106,7 +106,7 @@ def digest_file(path: Path, source: SourceConfig, folder: Path) -> InputFile | N
 
 
 def _refuse_endless(path: Path, size: int, most: int) -> None:
-    """Not a byte is read of what is too large anyway, such as a link to /proc/kcore (128 TB)."""
+    """Refuse before reading what is too large anyway, such as a link to /proc/kcore (128 TB)."""
     if size > most:
         raise DataRefused(
             f"more than {most} bytes", where=path.name, expected="at most source.max_file_bytes",
@@ -115,7 +115,7 @@ def _refuse_endless(path: Path, size: int, most: int) -> None:
 
 
 def with_unique_names(files: list[InputFile], folder: Path) -> list[InputFile]:
-    """Relative to the config's folder where inside; else as much of the path's end as tells the files apart."""
+    """Relative to the config's folder if inside; otherwise as much of the path's end as makes the names unique."""
     names: dict[int, str] = {}
     outside: list[int] = []
     for index, file in enumerate(files):

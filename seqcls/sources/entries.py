@@ -1,8 +1,8 @@
-"""Entries of folders -> plain files that can be read under a name that can be written down.
+"""Entries of folders -> regular files with a name that can be stored.
 
-In: paths. Out: those of plain files (links are followed); every other entry is told to `refuse` with what it is: a link
-that leads nowhere or in a circle, a device, a pipe, a socket, a folder that may not be looked into, a name that is no
-UTF-8. Promise: no entry stops the others, unless `refuse` raises; hidden and unfinished files are no entries.
+In: paths. Out: those of regular files (links are followed); `refuse` is called with every other entry and what it is: a
+link that is broken or a loop, a device, a pipe, a socket, an unreadable folder, a name that is not UTF-8. Promise: no
+entry stops the others, unless `refuse` raises; hidden and unfinished files are skipped.
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from typing import NoReturn
 from seqcls.errors import STRIKES_ANY_FILE, DataRefused, SeqclsError, remedy
 
 UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload")
-CHECKSUM = ".sha256"  # of another file: never data (checksums.py)
+CHECKSUM = ".sha256"  # a checksum of another file: never data (checksums.py)
 
 Refuse = Callable[[Path, SeqclsError], None]
-"""Told of an entry that cannot be used, and why."""
+"""Called with an entry that cannot be used, and why."""
 
 
 def raise_it(_path: Path, error: SeqclsError) -> NoReturn:
-    """Of training files the first that cannot be used ends the run."""
+    """The first training file that cannot be used ends the run."""
     raise error
 
 
 def is_hidden(path: Path, base: Path) -> bool:
-    """By its name, or that of a folder between."""
+    """By its name, or that of a folder in between."""
     parts = path.relative_to(base).parts
     return any(part.startswith(".") for part in parts) or path.name.endswith((*UNFINISHED, CHECKSUM))
 
 
 def take(path: Path, refuse: Refuse) -> list[Path]:
-    """A file itself; of a folder all files below it."""
+    """A file itself; for a folder, all files below it."""
     try:
         mode = path.stat().st_mode
         if stat.S_ISDIR(mode):
@@ -51,9 +51,9 @@ def take(path: Path, refuse: Refuse) -> list[Path]:
 
 
 def walk(top: Path, refuse: Refuse, *, deep: bool = True) -> list[Path]:
-    """All files below a folder, sorted; links to folders are not followed here, or a circle would have no end.
+    """All files below a folder, sorted; links to folders are not followed, so a loop cannot run for ever.
 
-    Without `deep` nothing is taken: the folder is looked into, and refused where that cannot be done.
+    Without `deep` no file is taken: the folder is only opened, and refused if that fails.
     """
     found: list[Path] = []
     folders = [top]
@@ -79,24 +79,24 @@ def walk(top: Path, refuse: Refuse, *, deep: bool = True) -> list[Path]:
 def _unseen(path: Path, error: OSError) -> DataRefused:
     step = "remove the broken link" if path.is_symlink() else remedy(error)
     return DataRefused(
-        f"cannot be looked at ({error.strerror})", where=str(path), expected="a plain file", next_step=step
+        f"cannot be accessed ({error.strerror})", where=str(path), expected="a regular file", next_step=step
     )
 
 
 def _no_file(path: Path, mode: int) -> DataRefused:
     kinds = {stat.S_IFIFO: "a pipe", stat.S_IFSOCK: "a socket", stat.S_IFCHR: "a device", stat.S_IFBLK: "a device"}
     return DataRefused(
-        f"not a plain file but {kinds.get(stat.S_IFMT(mode), 'something else')}", where=str(path),
-        expected="a regular file, no pipe, socket or device", next_step="remove it, or narrow the pattern",
+        f"not a regular file but {kinds.get(stat.S_IFMT(mode), 'something else')}", where=str(path),
+        expected="a regular file, not a pipe, socket or device", next_step="remove it, or narrow the pattern",
     )  # fmt: skip
 
 
 def check_name(name: str) -> None:
-    """A name stands in the ledger and beside each score: bytes that are no UTF-8 cannot."""
+    """A name is stored in the ledger and beside each score, so it must be valid UTF-8."""
     try:
         name.encode()
     except UnicodeEncodeError:
         raise DataRefused(
-            "the name is no UTF-8", where=name, expected="a name that can be written down in the scores",
+            "the name is not UTF-8", where=name, expected="a name that can be stored in the scores",
             next_step="rename the file",
         ) from None  # fmt: skip

@@ -1,6 +1,6 @@
-"""fasttext: `__label__CLASS text`, one a line, blank or tab between (fasttext.cc/docs/en/supervised-tutorial.html).
+"""fasttext: `__label__CLASS text` per line, separated by blank or tab (fasttext.cc/docs/en/supervised-tutorial.html).
 
-A line with several labels is set aside: the classes of this project exclude each other.
+A line with several labels is rejected: the classes of this project exclude each other.
 """
 
 from __future__ import annotations

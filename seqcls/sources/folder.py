@@ -1,4 +1,4 @@
-"""folder: one text file a row; the class is the name of its folder (or by `labels`, from the file's name)."""
+"""folder: one text file per row; the class is the name of its folder (or by `labels`, from the file's name)."""
 
 from __future__ import annotations
 

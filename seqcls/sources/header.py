@@ -1,4 +1,4 @@
-"""The first record of a delimited file: names of the columns, or what shows that the file is something else."""
+"""The first record of a delimited file: the column names, or a sign that the file is something else."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ def open_header(reading: Reading, dialect: Dialect, blocks: Iterator[Block]) -> 
     for block in blocks:
         if block.overlong:
             raise reading.refuse(
-                "the first line is longer than a row may be",
+                "the first line is longer than source.max_row_bytes",
                 row=0,
                 expected="a header",
                 next_step="check source.format",
@@ -52,7 +52,7 @@ def _names(reading: Reading, dialect: Dialect, line: bytes) -> list[str]:
         raise reading.refuse(
             f"the header names {', '.join(map(repr, twice))} twice",
             row=0,
-            expected="one column a name",
+            expected="unique column names",
             next_step="rename one of them",
         )
     if reading.source.columns and reading.source.columns != names:
@@ -69,13 +69,13 @@ def _names(reading: Reading, dialect: Dialect, line: bytes) -> list[str]:
 
 
 def _refuse_json(reading: Reading, first: str) -> None:
-    """An object or a list in the place of the header: an error of the server, or another format."""
+    """An object or a list instead of the header: an error page of a server, or another format."""
     if first.lstrip().startswith(("{", "[")):
         raise reading.refuse(
             "looks like JSON",
             row=1,
             expected=f"a {reading.source.format} file",
-            next_step='if the download got an error fetch it again, else set source.format = "jsonl"',
+            next_step='if the download failed fetch it again, otherwise set source.format = "jsonl"',
         )
 
 

@@ -1,8 +1,8 @@
-"""jsonl: one JSON object a line (https://jsonlines.org), in UTF-8.
+"""jsonl: one JSON object per line (https://jsonlines.org), in UTF-8.
 
-A line that is no object, names a key twice, or has a value of the wrong type is set aside alone. Columns are the keys;
-a key that no line of the first block has is a fault of the config and refused. A file that ends inside of an object was
-cut, nobody knows by how much, and is refused.
+A line that is not an object, repeats a key, or has a value of the wrong type is rejected alone. Columns are the keys; a
+key that no line of the first block has is a config error and refused. A file that ends within an object was cut off,
+nobody knows by how much, and is refused.
 """
 
 from __future__ import annotations
@@ -19,17 +19,17 @@ from seqcls.table import SourceBatch
 
 
 class _Twice(ValueError):
-    """A key named twice: which value is meant is anybody's guess."""
+    """A key that occurs twice: which value is meant is unknown."""
 
 
 def read_jsonl(reading: Reading) -> Iterator[SourceBatch]:
-    """Batches of a JSON Lines file; blank lines are no records."""
+    """Batches of a JSON Lines file; blank lines are skipped."""
     roles: dict[Role, str] | None = None
     for lines in read_lines(reading, skip_blank=True):
         rows, objects, raws, rejects = _parse(reading, lines)
         if roles is None and objects:
             roles = pick_columns(reading, _keys(objects))
-        elif roles is not None and reading.source.extra_columns == "refuse":  # else its keys need not be gathered
+        elif roles is not None and reading.source.extra_columns == "refuse":  # otherwise its keys are not needed
             refuse_others(reading, _keys(objects), [*reading.sequence_columns, *roles.values()])
         yield assemble(reading, records_of(reading, rows, objects, roles or {}, rejects, raws))
 
@@ -50,7 +50,7 @@ def _parse(reading: Reading, lines: Lines) -> tuple[list[int], list[dict[str, An
 
 
 def _object(text: str) -> dict[str, Any] | str:
-    """The object, or why the line is none."""
+    """The object, or why the line is not one."""
     try:
         value = _DECODER.decode(text)
     except _Twice as error:

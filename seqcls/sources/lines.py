@@ -1,6 +1,6 @@
-"""lines: one sequence a line; the class from the file's name, from a pattern, or from a parallel file of classes.
+"""lines: one sequence per line; the class from the file's name, from a pattern, or from a parallel file of classes.
 
-Lines end in LF or CR LF only: U+0085, U+2028 and form feeds are letters of the text.
+Lines end in LF or CR LF only: U+0085, U+2028 and form feeds are part of the text.
 """
 
 from __future__ import annotations
@@ -23,8 +23,8 @@ def read_text_lines(reading: Reading) -> Iterator[SourceBatch]:
     classes = _read_classes(reading) if reading.label_place == "labels" else None
     if reading.labelled and reading.label_place == "none":
         raise reading.refuse(
-            "nothing says which class a line has", expected="source.labels, source.label_files or source.pattern",
-            next_step='for one class a file write labels = { "*.pos" = "positive" }',
+            "the class of a line is not defined", expected="source.labels, source.label_files or source.pattern",
+            next_step='for one class per file write labels = { "*.pos" = "positive" }',
         )  # fmt: skip
     count = 0
     for lines in read_lines(reading):
@@ -32,7 +32,7 @@ def read_text_lines(reading: Reading) -> Iterator[SourceBatch]:
         yield assemble(reading, _records(reading, lines, classes))
     if classes is not None and len(classes) != count:
         raise reading.refuse(
-            f"{count} lines, but {len(classes)} in the file of classes", expected="one class a line",
+            f"{count} lines, but {len(classes)} in the label file", expected="one class per line",
             next_step="compare the ends of the two files",
         )  # fmt: skip
 
@@ -47,7 +47,7 @@ def _records(reading: Reading, lines: Lines, classes: list[str] | None) -> Recor
     if reading.label_place in ("file", "folder"):
         records.columns["label"] = constant(reading.file_label(), len(texts))
     elif classes is not None:
-        # A line past the end of the classes is refused with both counts when the whole file is read.
+        # Lines beyond the last class are refused with both counts once the whole file is read.
         records.columns["label"] = pa.array(
             [classes[row - 1] if row <= len(classes) else None for row in lines.rows], pa.string()
         )
@@ -55,7 +55,7 @@ def _records(reading: Reading, lines: Lines, classes: list[str] | None) -> Recor
 
 
 def _match(reading: Reading, records: Records, texts: pa.Array) -> None:
-    """Fill the columns that the pattern names; a line that does not match is set aside."""
+    """Fill the columns that the pattern names; a line that does not match is rejected."""
     pattern = reading.source.pattern
     assert pattern is not None
     found = extract(pattern, texts, "source.pattern")
@@ -73,7 +73,7 @@ def _match(reading: Reading, records: Records, texts: pa.Array) -> None:
             "the pattern has no group (?P<sequence>...)",
             where="source.pattern",
             expected="one",
-            next_step="name the part that is the text",
+            next_step="name the part that is the sequence",
         )
     records.sequence = [pc.struct_field(found, "sequence")]
 
@@ -84,7 +84,7 @@ def extract(pattern: str, texts: pa.Array, key: str) -> pa.Array:
         return pc.extract_regex(texts, pattern)
     except pa.ArrowInvalid as error:
         raise ConfigRefused(
-            f"not a pattern: {error}",
+            f"not a valid pattern: {error}",
             where=key,
             expected="RE2 with named groups such as (?P<label>...)",
             next_step="fix the pattern",
@@ -92,12 +92,12 @@ def extract(pattern: str, texts: pa.Array, key: str) -> pa.Array:
 
 
 def _read_classes(reading: Reading) -> list[str] | None:
-    """One class a line; None for a file that has no parallel file (new data)."""
+    """One class per line; None for a file without a parallel file (new data)."""
     path = label_file_of(reading.source, reading.folder, reading.file.path)
     if path is None:
         if reading.labelled:
             raise reading.refuse(
-                "no file of classes belongs to this file",
+                "no label file belongs to this file",
                 expected="one in source.label_files",
                 next_step="add it there",
             )

@@ -1,8 +1,8 @@
-"""long: a delimited file with one measurement a record (id, time, channel, value) -> one series an id.
+"""long: a delimited file with one measurement per record (id, time, channel, value) -> one series per id.
 
-The records of an id may stand anywhere in the file: they are spread by the hash of the id over temporary Arrow files,
-each small enough to sort in memory. What is counted as rows are the series, and the records that cannot be read;
-`source_row` of a series is its first record. A series with one bad record is set aside as a whole, the record named.
+The records of an id may be anywhere in the file: they are partitioned by the hash of the id into temporary Arrow files,
+each small enough to sort in memory. Rows are the series, and the records that cannot be read; `source_row` of a series
+is its first record. A series with one bad record is rejected as a whole, and the record is named.
 """
 
 from __future__ import annotations
@@ -25,9 +25,9 @@ from seqcls.sources.reading import Reading, Records, Reject, Role, need_column, 
 from seqcls.table import SourceBatch
 
 BYTES_PER_PARTITION = 64 * 1024 * 1024
-_GZIP_RATIO = 8  # measurements as text pack about so well
+_GZIP_RATIO = 8  # measured: how well measurements as text are compressed
 _MAX_PARTITIONS = 256  # open files
-MAX_CHANNELS = 1000  # more are a wrong column, not a sensor
+MAX_CHANNELS = 1000  # more mean a wrong column
 _MEASUREMENTS = pa.schema(
     {
         "id": pa.string(), "position": pa.float64(), "channel": pa.string(), "value": pa.float64(), "row": pa.int64(),
@@ -40,7 +40,7 @@ def read_long(reading: Reading) -> Iterator[SourceBatch]:
     """Batches of series."""
     if reading.source.id is None:
         raise reading.refuse(
-            "format long without source.id", expected="the column that tells series apart", next_step="set source.id"
+            'format = "long" needs source.id', expected="the column that identifies a series", next_step="set source.id"
         )
     with tempfile.TemporaryDirectory(prefix="seqcls-long-") as scratch:
         spread = _Spread(reading, Path(scratch))
@@ -82,7 +82,7 @@ class _Spread:
         return list(dict.fromkeys([*names, source.channel] if self.has_channel else names))
 
     def add(self, fields: Fields) -> list[Reject]:
-        """Spread one block; returns the records that belong to no series."""
+        """Partition one block; returns the records that belong to no series."""
         table = self._measurements(fields)
         nameless = pc.equal(table["id"].combine_chunks(), "")  # Arrow 25 crashes on chunked columns without chunks
         rejects = list(fields.rejects)

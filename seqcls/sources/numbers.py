@@ -1,6 +1,6 @@
-"""Cells that hold series -> list<float32>, null where a value is missing.
+"""Cells with series -> list<float32>, null where a value is missing.
 
-In: text ("1.5 2 nan", "[1, 2]", "1;2;3") or Arrow lists of numbers. Out: one list a row, and the rows that are none.
+In: text ("1.5 2 nan", "[1, 2]", "1;2;3") or Arrow lists of numbers. Out: one list per row, and the rows without one.
 Promise: blank, `nan`, `null`, `?` and the words of `source.missing` are missing; anything else that is not a plain
 finite number (ASCII digits) is named with its position. A row has one separator. Nothing is rounded but to float32.
 """
@@ -36,14 +36,14 @@ PLAIN = Notation()
 
 
 def parse_flat(texts: pa.Array, notation: Notation = PLAIN) -> tuple[np.ndarray, dict[int, str]]:
-    """Numbers as text -> float64 with NaN for missing, and the positions that are no numbers."""
+    """Numbers as text -> float64 with NaN for missing, and the positions that are not numbers."""
     texts = written = pc.fill_null(texts, "")
     if notation.missing:
         named = pc.is_in(pc.utf8_trim(texts, _BLANKS), pa.array(notation.missing, pa.string()))
         texts = pc.if_else(named, "", texts)
     if notation.decimal == ",":  # a point would be one of thousands: no number
         texts = pc.replace_substring(pc.replace_substring(texts, ".", "_"), ",", ".")
-    try:  # Arrow's parser is exact and strict but for "inf" and "nan(...)", which are looked at below
+    try:  # Arrow's parser is exact and strict except for "inf" and "nan(...)", which are checked below
         values = pc.cast(texts, pa.float64()).to_numpy(zero_copy_only=False)
         suspicious = np.isnan(values)
     except pa.ArrowInvalid:
@@ -106,7 +106,7 @@ def _split(cells: pa.Array, separator: str | None, notation: Notation) -> pa.Arr
 
 
 def lists_of(values: np.ndarray, kept: np.ndarray, is_null: pa.Array, counts: np.ndarray) -> pa.Array:
-    """Flat values and the length of each row -> list<float32>; NaN becomes null. Rows of `kept` 0 lose their values."""
+    """Flat values and the length of each row -> list<float32>; NaN becomes null. Rows with `kept` 0 become empty."""
     if not np.array_equal(kept, counts):
         values = values[np.repeat(kept == counts, counts)]
     with np.errstate(over="ignore"):
@@ -141,7 +141,7 @@ def from_number_lists(column: pa.Array) -> tuple[pa.Array, dict[int, str]]:
 
 
 def join_channels(channels: list[pa.Array], names: list[str]) -> tuple[pa.Array, dict[int, str]]:
-    """One list<float32> a channel -> list<list<float32>>; the channels of a row must be equally long."""
+    """One list<float32> per channel -> list<list<float32>>; the channels of a row must have equal lengths."""
     rows = len(channels[0])
     missing = np.logical_or.reduce([pc.is_null(channel).to_numpy(zero_copy_only=False) for channel in channels])
     lengths = np.stack(
@@ -160,7 +160,7 @@ def join_channels(channels: list[pa.Array], names: list[str]) -> tuple[pa.Array,
 
 
 def parse_nested(text: str) -> list[list[float | None]] | str:
-    """A JSON list of lists, one a channel -> values, or what is wrong with it."""
+    """A JSON list of lists, one per channel -> values, or what is wrong with it."""
     try:
         value = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -214,7 +214,7 @@ def _type(value: object) -> str:
 
 
 def trim_right(lists: pa.Array) -> pa.Array:
-    """Drop the missing values at the end of each list<float32>: padding, in tables of unequal series."""
+    """Drop the missing values at the end of each list<float32>: the padding of series of unequal length."""
     counts = pc.fill_null(pc.list_value_length(lists), 0).to_numpy(zero_copy_only=False)
     flat = lists.flatten()
     present = pc.is_valid(flat).to_numpy(zero_copy_only=False)

@@ -1,7 +1,7 @@
-"""Names, folders and globs of the config -> the paths of the files that they name.
+"""Names, folders and globs of the config -> the paths of the files.
 
-In: patterns and the folder of the config file. Out: paths, sorted. Promise: nothing is silently missing: a pattern
-without a match is refused, with the nearest names that exist.
+In: patterns and the folder of the config file. Out: paths, sorted. Promise: nothing is skipped silently: a pattern
+without a match is refused with the nearest names that exist.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ _WILD = frozenset("*?[")
 
 
 def find_paths(folder: Path, patterns: list[str], *, allow_none: bool = False, refuse: Refuse = raise_it) -> list[Path]:
-    """Paths in the order of the patterns, those of one pattern sorted; each once. `refuse` is told what is no file."""
+    """Paths in the order of the patterns, sorted within one, each once; `refuse` is called for what is not a file."""
     found: dict[Path, None] = {}
     for pattern in patterns:
         try:
@@ -30,7 +30,7 @@ def find_paths(folder: Path, patterns: list[str], *, allow_none: bool = False, r
                 raise _nothing_found(folder, pattern)
         except OSError as error:
             raise WorldFailed(
-                f"cannot look into the folder {error.filename} ({error.strerror})", where=f"source.files {pattern}",
+                f"cannot read the folder {error.filename} ({error.strerror})", where=f"source.files {pattern}",
                 expected=EXPECTED_FILES, next_step="fix its permissions",
             ) from None  # fmt: skip
         found.update(dict.fromkeys(matches))
@@ -38,7 +38,7 @@ def find_paths(folder: Path, patterns: list[str], *, allow_none: bool = False, r
 
 
 def label_file_of(source: SourceConfig, folder: Path, path: Path) -> Path | None:
-    """The file of classes parallel to a text file, by their order in the config; None for a file not listed there."""
+    """The label file of a text file, by their order in the config; None for a file not listed there."""
     if not source.label_files:
         return None
     texts = find_paths(folder, source.files or [*source.train, *source.valid, *source.test])
@@ -52,29 +52,29 @@ def label_file_of(source: SourceConfig, folder: Path, path: Path) -> Path | None
 
 
 def content_digest(source: SourceConfig, folder: Path, path: Path, digest: str) -> str:
-    """The file's SHA-256; together with that of its label file, where it has one."""
+    """The file's SHA-256, combined with that of its label file if it has one."""
     labels = label_file_of(source, folder, path)
     return digest if labels is None else hashlib.sha256(f"{digest} {file_digest(labels)}".encode()).hexdigest()
 
 
 def _match(folder: Path, pattern: str, refuse: Refuse) -> list[Path]:
     base = Path(pattern) if Path(pattern).is_absolute() else folder / pattern
-    # A real name such as a[1].csv wins over its reading as a glob; a file that somebody named *.csv hides no other.
+    # A file named a[1].csv is found by its name, not as a glob; a file named *.csv hides no other.
     if not set("*?") & set(pattern) and os.path.lexists(base):
         if base.is_dir():
-            os.scandir(base).close()  # a folder that is asked for by its name is no entry among others
+            os.scandir(base).close()  # a folder that the config names must be readable
         return take(base, refuse)
     fixed = Path(*before_wildcard(base))
     if fixed == base or not fixed.is_dir():
         return []
-    os.scandir(fixed).close()  # raises where glob would silently see nothing
+    os.scandir(fixed).close()  # raises where glob would silently find nothing
     _see_folders_on_the_way(fixed, base.parent, refuse)
     found = sorted(fixed.glob(str(base.relative_to(fixed))))
     return [path for match in found if not is_hidden(match, fixed) for path in take(match, refuse)]
 
 
 def _see_folders_on_the_way(fixed: Path, parent: Path, refuse: Refuse) -> None:
-    """Those that a pattern looks into and that cannot be looked into: glob passes over them without a word."""
+    """Folders of a pattern that cannot be read: glob skips them silently."""
     if parent != fixed:
         for folder in sorted(fixed.glob(str(parent.relative_to(fixed)))):
             if folder.is_dir() and not is_hidden(folder, fixed):

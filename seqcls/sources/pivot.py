@@ -1,7 +1,7 @@
-"""Measurements (id, position, channel, value) -> series with one list a channel.
+"""Measurements (id, position, channel, value) -> series with one list per channel.
 
-In: all measurements of some ids. Out: one record an id, in the order of their first measurements. Promise: a position
-that one channel has and another has not is missing there; a measurement that stands twice is named, never averaged.
+In: all measurements of some ids. Out: one record per id, in the order of their first measurements. Promise: a position
+that a channel lacks is missing there; a measurement that occurs twice is named, never averaged.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ def pivot(reading: Reading, table: pa.Table, channels: list[str]) -> Iterator[Re
     order = np.lexsort((table["row"].to_numpy(), position, code))
     code, position, table = code[order], position[order], table.take(pa.array(order))
     is_new = np.concatenate([[True], (code[1:] != code[:-1]) | (position[1:] != position[:-1])])
-    step = np.cumsum(is_new) - 1  # steps of all series, one after the other
+    step = np.cumsum(is_new) - 1  # time steps of all series, one after the other
     first_record = np.searchsorted(code, np.arange(len(encoded.dictionary) + 1))
     lengths = np.array([step[end - 1] - step[start] + 1 for start, end in itertools.pairwise(first_record)])
     sizes = lengths * len(channels)
@@ -76,7 +76,7 @@ def _batch(
 
 
 def _in_file_order(records: Records, counts: np.ndarray) -> Records:
-    """Series in the order of their first rows; `counts` are the records of each."""
+    """Series in the order of their first rows; `counts` has the number of records of each."""
     order = np.argsort(records.rows.to_numpy(), kind="stable")
     moved = np.argsort(order)
     by_row = pa.array(order)
@@ -91,7 +91,7 @@ def _in_file_order(records: Records, counts: np.ndarray) -> Records:
 
 
 def _note_long(reading: Reading, lengths: np.ndarray, channels: int, problems: Problems) -> np.ndarray:
-    """Which series are longer than a row may be."""
+    """Which series are longer than `max_row_bytes`."""
     limit = reading.source.max_row_bytes
     too_long: np.ndarray = lengths * channels * _BYTES_PER_VALUE > limit
     for index in np.flatnonzero(too_long):
@@ -112,7 +112,7 @@ def _note_faults(table: pa.Table, which: np.ndarray, problems: Problems) -> None
 def _note_changes(
     reading: Reading, column: pa.Array, starts: np.ndarray, which: np.ndarray, role: Role, problems: Problems
 ) -> None:
-    """Class, time and group are those of the series, so all its records must agree."""
+    """Class, time and group belong to the series, so all its records must agree."""
     first = column.take(pa.array(starts[which]))
     differs = pc.fill_null(pc.not_equal(column, first), False)
     seen: set[int] = set()
@@ -133,7 +133,7 @@ def _fill(
     lengths: np.ndarray,
     problems: Problems,
 ) -> pa.Array:
-    """Values into their places: series after series, channel after channel, position after position."""
+    """Put values in order: by series, then channel, then position."""
     names = pc.dictionary_encode(table["channel"].combine_chunks())
     known = {name: at for at, name in enumerate(channels)}
     channel = np.array([known.get(name, -1) for name in names.dictionary.to_pylist()])[names.indices.to_numpy()]

@@ -1,4 +1,4 @@
-"""Where the records of a block end, for all quotes at once; the exact road (`records.py`) takes what is irregular.
+"""Where the records of a block end, for all quotes at once; the exact path (`records.py`) reads irregular blocks.
 
 A run of L adjacent quotes toggles "inside a quoted field" L times, so the state before a run is the parity of the
 quotes before it. Quoting is regular (RFC 4180) exactly if each run that opens stands at the start of a field and each
@@ -21,7 +21,7 @@ Positions = npt.NDArray[np.int64]
 def record_ends(data: bytes, delimiter: int, most_lines: int, most_bytes: int) -> Positions | None:
     """Positions of the line feeds (or the end) that end records; None if quoting is irregular or a record too large.
 
-    A carriage return stands before a line feed only: blocks with others take the exact road at once.
+    A carriage return is allowed before a line feed only: blocks with others take the exact path.
     """
     letters = np.frombuffer(data, np.uint8)
     quotes = _positions(letters, _QUOTE)
@@ -33,12 +33,12 @@ def record_ends(data: bytes, delimiter: int, most_lines: int, most_bytes: int) -
     if not (_all_end_field(following, delimiter) and _all_start_field(letters, opens, closes, following, delimiter)):
         return None
     breaks = followed[following == _LINE_FEED] + 1
-    # Where the last field of every record is quoted, and no field holds a line break, these are all there are.
+    # If the last field of every record is quoted and no field holds a line break, these are all record ends.
     is_all = len(breaks) == _count(letters, _LINE_FEED)
     breaks = breaks if is_all else _positions(letters, _LINE_FEED)
     if not data.endswith(b"\n"):
-        breaks = np.append(breaks, len(data))  # the last record lacks its line feed, and ends with the data
-    # The parity of the quotes before a line break says whether it stands inside of a field.
+        breaks = np.append(breaks, len(data))  # the last record has no line feed and ends with the data
+    # The parity of the quotes before a line break says whether it is inside a field.
     last = np.arange(len(breaks)) if is_all else np.flatnonzero(np.searchsorted(quotes, breaks) % 2 == 0)
     ends = breaks[last]
     lines, size = (int(np.diff(places, prepend=-1).max()) for places in (last, ends))
@@ -54,7 +54,7 @@ def _count(letters: Letters, wanted: int) -> int:
 
 
 def _pieces(letters: Letters) -> Iterator[tuple[int, Letters]]:
-    """A mask of a whole block would be new pages from the system each time, which takes twice as long as the search."""
+    """In parts: a mask of a whole block needs new memory pages each time, which takes twice as long as the search."""
     return ((start, letters[start : start + _PIECE]) for start in range(0, max(len(letters), 1), _PIECE))
 
 
@@ -65,7 +65,7 @@ def _outer(quotes: Positions) -> tuple[Positions, Positions]:
         return quotes[::2], quotes[1::2]
     first = np.flatnonzero(np.append(True, ~adjacent))  # of each run, as an index into quotes
     last = np.append(first[1:], len(quotes)) - 1
-    # An even number of quotes stands before a run that begins outside, and up to the end of one that ends outside.
+    # An even number of quotes precedes a run that begins outside, and ends a run that ends outside.
     return quotes[first[first % 2 == 0]], quotes[last[last % 2 == 1]]
 
 
@@ -74,7 +74,7 @@ def _all_end_field(following: Letters, delimiter: int) -> bool:
 
 
 def _all_start_field(letters: Letters, opens: Positions, closes: Positions, following: Letters, delimiter: int) -> bool:
-    """The letter before a quote that opens is the one after the quote that closed, if no other stands between."""
+    """The character before an opening quote is the one after the last closing quote, if no other is in between."""
     is_next = opens[1:] - closes[:-1] == 2
     if np.any(is_next & (following[: len(is_next)] == _RETURN)):
         return False

@@ -1,7 +1,7 @@
 """What the readers of all formats share: the file being read, and the records found in it.
 
-In: `InputFile` + `SourceConfig`. Out: `Records`, the columns by role as they stand in the file, before they become
-a table (`assemble.py`). Promise: each record of a file is in `Records.rows` or among `Records.rejects`.
+In: `InputFile` + `SourceConfig`. Out: `Records`, the columns by role as read from the file, before they become a table
+(`assemble.py`). Promise: each record of a file is in `Records.rows` or in `Records.rejects`.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ Problems = dict[int, list[Problem]]  # by position in a batch
 
 @dataclass(frozen=True)
 class Reading:
-    """One file, how it is written and what is wanted of it."""
+    """One file, its format, and what to read from it."""
 
     file: InputFile
     source: SourceConfig
@@ -45,15 +45,15 @@ class Reading:
     def refuse(
         self, found: str, *, row: int | None = None, column: str = "", expected: str = "", next_step: str = ""
     ) -> DataRefused:
-        """The file as a whole cannot be used."""
+        """The error for a file that cannot be used at all."""
         where = self.file.name + (f":{row}" if row is not None else "") + (f":{column}" if column else "")
         return DataRefused(found, where=where, expected=expected, next_step=next_step)
 
     def ends_inside(self, row: int, found: str) -> DataRefused:
-        """The last record is a part of one and no line end follows: nobody knows how many are missing after it."""
+        """The last record is incomplete and has no line break: nobody knows how many are missing after it."""
         return self.refuse(
-            f"the file ends inside of record {row}: {found}", row=row, expected="a whole record and a line end",
-            next_step="the file was cut short: fetch the file again; if it is whole, fix or end its last line",
+            f"the file ends within record {row}: {found}", row=row, expected="a complete record and a line break",
+            next_step="the file was cut off: fetch the file again; if it is complete, correct or end its last line",
         )  # fmt: skip
 
     @property
@@ -63,13 +63,13 @@ class Reading:
 
     @property
     def sequence_columns(self) -> list[str]:
-        """One column, or one a channel."""
+        """One column, or one per channel."""
         source = self.source
         return source.channels if self.kind == "series" and source.channels else [source.sequence]
 
     @property
     def label_place(self) -> LabelPlace:
-        """Where the class stands, for formats without columns; `none` when nothing says so."""
+        """Where the class comes from, for formats without columns; `none` if nothing defines it."""
         source = self.source
         if source.label_from is not None:
             return source.label_from
@@ -82,11 +82,11 @@ class Reading:
         return "file" if source.labels else "none"
 
     def column_label(self) -> str | None:
-        """Name of the label column, where labels stand in one."""
+        """Name of the label column, for formats that have one."""
         return self.source.label if self.source.label_from in (None, "column") else None
 
     def file_label(self) -> str | None:
-        """The class that the whole file belongs to, where its name or folder says so."""
+        """The class of the whole file, from its name or folder."""
         if self.label_place == "folder":
             # A folder of new data is an inbox, not a class.
             return self.file.path.parent.name if self.labelled else None
@@ -105,7 +105,7 @@ class Reading:
 
 @dataclass
 class Records:
-    """Records of one batch. `sequence`: one array, or one a channel; text, lists, or already the table's type."""
+    """Records of one batch. `sequence`: one array, or one per channel; text, lists, or already the table's type."""
 
     rows: pa.Int64Array
     sequence: list[pa.Array]
@@ -120,12 +120,12 @@ def add_problem(problems: Problems, index: int, column: str, rule: str, reason: 
 
 
 def pick_columns(reading: Reading, found: list[str]) -> dict[Role, str]:
-    """The same as `role_columns`, once the columns of the sequence are there, and no others where none may be."""
+    """`role_columns`, after checking that the sequence columns exist and that no unknown column does."""
     twice = [name for name, count in Counter(found).items() if count > 1]
     if twice:
         raise reading.refuse(
-            f"{', '.join(map(repr, twice[:30]))} {'stands' if len(twice) == 1 else 'stand'} twice among the columns",
-            expected="one column a name",
+            f"{', '.join(map(repr, twice[:30]))} {'occurs' if len(twice) == 1 else 'occur'} twice among the columns",
+            expected="unique column names",
             next_step="rename one of them (in a query: name the columns one by one, with AS)",
         )
     key = "source.sequence" if len(reading.sequence_columns) == 1 else "source.channels"
@@ -138,16 +138,16 @@ def pick_columns(reading: Reading, found: list[str]) -> dict[Role, str]:
 
 
 def refuse_others(reading: Reading, found: list[str], used: Iterable[str]) -> None:
-    """With `source.extra_columns = "refuse"`: every column must be one that something asks for."""
+    """With `source.extra_columns = "refuse"`, every column must be named in the config."""
     if reading.source.extra_columns == "ignore":
         return
     known = list(dict.fromkeys(used))
     others = [name for name in found if name not in known]
     if others:
         raise reading.refuse(
-            f"{'columns' if len(others) > 1 else 'a column'} that nothing asks for: {_listed(others)}",
-            expected=f"no others than {_listed(known)}",
-            next_step='name them in the config, take them out of the file, or set source.extra_columns = "ignore"',
+            f"{'columns' if len(others) > 1 else 'a column'} that the config does not name: {_listed(others)}",
+            expected=f"only {_listed(known)}",
+            next_step='name them in the config, remove them from the file, or set source.extra_columns = "ignore"',
         )
 
 
@@ -159,7 +159,7 @@ def role_columns(reading: Reading, found: list[str]) -> dict[Role, str]:
 
 
 def _named_roles(reading: Reading, found: list[str]) -> dict[Role, str]:
-    """Role -> column as the config names it; new data need not have the column of the class."""
+    """Role -> column as the config names it; new data need not have the label column."""
     source = reading.source
     named: dict[Role, str | None] = {
         "label": reading.column_label(),
@@ -180,7 +180,7 @@ def need_column(reading: Reading, name: str, found: list[str], key: str) -> None
 
 
 def need_columns(reading: Reading, wanted: Sequence[tuple[str, str]], found: list[str]) -> None:
-    """Refuse a file that lacks any of the columns, each with the key that names it: all of them at once."""
+    """Refuse a file that lacks any of the columns; one error names all of them, each with its config key."""
     missing = [(name, key) for name, key in wanted if name not in found]
     if not missing:
         return

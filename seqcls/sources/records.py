@@ -1,7 +1,7 @@
-"""Bytes -> records of fields: quoting as in RFC 4180, one record at a time, each fault with its record.
+"""Bytes -> records of fields: quoting as in RFC 4180, one record at a time; each fault names its record.
 
 A field that begins with a quote ends at the next single quote, which a delimiter or the end of the record must follow;
-a quote inside of an unquoted field is a letter like any other.
+a quote inside an unquoted field is an ordinary character.
 """
 
 from __future__ import annotations
@@ -14,15 +14,15 @@ from seqcls.errors import DataRefused
 from seqcls.sources.blocks import too_long, undecodable
 from seqcls.sources.reading import Reading
 
-# The longest real field met in public text sets (reviews, e-mails) has under 100 line breaks. A stray quote closes at
-# the next stray quote, often hundreds of lines on: then the lines between would silently become one text.
+# The longest field seen in public text sets (reviews, e-mails) has under 100 line breaks. A stray quote closes at the
+# next stray quote, often hundreds of lines later: the lines in between would silently become one text.
 MAX_QUOTED_LINES = 200
 _QUOTED = re.compile(rb'"[^"]*+(?:""[^"]*+)*+"')  # possessive: a doubled quote never ends a field
 
 
 @dataclass(frozen=True)
 class Record:
-    """Fields of one record, or the fault that makes it none."""
+    """Fields of one record, or why it is invalid."""
 
     row: int
     raw: bytes
@@ -37,7 +37,7 @@ class Dialect:
 
     delimiter: str
     quoting: bool
-    skip_blank: bool = True  # a blank line is no record, unless there is but one column
+    skip_blank: bool = True  # a blank line is not a record, unless there is only one column
 
     @classmethod
     def of(cls, source: SourceConfig) -> Dialect:
@@ -49,7 +49,7 @@ class Dialect:
         return reading.refuse(
             f"a quote opens in record {row} and {how}", row=row,
             expected=f"a closing quote within {MAX_QUOTED_LINES} lines",
-            next_step="if quotes are ordinary letters in this file set source.quoting = false, else fix this record",
+            next_step="if quotes are plain characters in this file set source.quoting = false, else fix this record",
         )  # fmt: skip
 
 
@@ -95,7 +95,7 @@ def _plain(reading: Reading, dialect: Dialect, line: bytes, row: int, offset: in
 def _quoted(
     reading: Reading, dialect: Dialect, lines: list[bytes], at: int, row: int, offset: int
 ) -> tuple[int, Record]:
-    """(lines taken, record); no line is taken when the record does not end in these lines."""
+    """(lines used, record); no line is used if the record does not end in these lines."""
     text = b""
     for taken in range(1, len(lines) - at + 1):
         text += lines[at + taken - 1]
@@ -148,7 +148,7 @@ def _split(record: bytes, delimiter: bytes) -> list[bytes] | int | None:
 
 
 def _stray(line: bytes, row: int, field: int, taken: int) -> Record:
-    """Only the line with the opening quote is set aside: those after it are read again as records of their own."""
+    """Only the line with the opening quote is rejected: those after it are read again as separate records."""
     where = "" if taken == 1 else f", which opened {taken - 1} lines above,"
     reason = f"field {field}: text follows the closing quote{where} where a delimiter is expected"
     return _faulty(row, _strip_break(line), "quote", reason)

@@ -1,7 +1,7 @@
 """ts: the text format of sktime and aeon (https://www.aeon-toolkit.org/en/stable/api_reference/file_specifications/ts.html).
 
-`@` tags, `@data`, then one series a line: channels separated by `:`, values by `,`, the class last; `?` is missing.
-Series and channels may have any length, those of one row the same. Time stamps are refused.
+`@` tags, `@data`, then one series per line: channels separated by `:`, values by `,`, the class last; `?` is missing.
+Series may have any length; the channels of one row have the same length. Time stamps are refused.
 """
 
 from __future__ import annotations
@@ -20,17 +20,17 @@ from seqcls.table import SourceBatch
 
 @dataclass
 class _Tags:
-    """What the head of the file says."""
+    """What the header of the file says."""
 
     has_data: bool = False
     labelled: bool = False
     channels: int | None = None
 
 
-# found, expected, next step of the tags that say that the rows are of another make
+# found, expected, next step for tags that say that the rows have another layout
 _UNREADABLE = {
-    ("@timestamps", "true"): ("time stamps are not read", "@timeStamps false", "write the values alone"),
-    ("@targetlabel", "true"): ("a regression target", "@classLabel", "this project classifies"),
+    ("@timestamps", "true"): ("time stamps are not supported", "@timeStamps false", "write the values only"),
+    ("@targetlabel", "true"): ("a regression target", "@classLabel", "a class label; regression is not supported"),
 }
 
 
@@ -40,7 +40,7 @@ def read_ts(reading: Reading) -> Iterator[SourceBatch]:
     for lines in read_lines(reading):
         if lines.rejects and not tags.has_data:
             raise reading.refuse(
-                f"the head cannot be read: {lines.rejects[0]['reasons']}", next_step="check source.encoding"
+                f"the header cannot be read: {lines.rejects[0]['reasons']}", next_step="check source.encoding"
             )
         texts, rejects = [], []
         damaged = {int(str(reject["source_row"])): reject for reject in lines.rejects}
@@ -61,12 +61,12 @@ def read_ts(reading: Reading) -> Iterator[SourceBatch]:
         yield assemble(reading, split_series(reading, texts, rejects, tags))
     if not tags.has_data:
         raise reading.refuse(
-            "no @data line", expected="@ tags, then @data, then one series a line", next_step="check source.format"
+            "no @data line", expected="@ tags, then @data, then one series per line", next_step="check source.format"
         )
 
 
 def _read_tag(reading: Reading, text: str, line: int, tags: _Tags) -> None:
-    """One line of the head; tags that say nothing about the rows (@problemName, @missing, ...) are passed over."""
+    """One line of the header; tags that say nothing about the rows (@problemName, @missing, ...) are skipped."""
     words = text.split()
     tag, value = words[0].lower(), words[1].lower() if len(words) > 1 else ""
     if not tag.startswith("@"):
@@ -98,7 +98,7 @@ def _read_tag(reading: Reading, text: str, line: int, tags: _Tags) -> None:
 
 
 def split_series(reading: Reading, numbered: list[tuple[int, str]], rejects: list[Reject], tags: _Tags) -> Records:
-    """Lines -> one column of cells a channel."""
+    """Lines -> one column of cells per channel."""
     parts = [text.split(":") for _, text in numbered]
     if tags.channels is None and parts:
         tags.channels = len(parts[0]) - tags.labelled
@@ -129,7 +129,7 @@ def channel_records(
     rejects: list[Reject],
     width: int,
 ) -> Records:
-    """Rows of cells, one a channel with comma-separated values -> records with a finished sequence."""
+    """Rows of cells, one per channel with comma-separated values -> records with a finished sequence."""
     records = Records(
         pa.array(rows, pa.int64()), [], {"label": pa.array(labels, pa.string())}, rejects, raw=raws.__getitem__
     )

@@ -1,7 +1,7 @@
 """sql: a table or one SELECT of SQLite or PostgreSQL, through SQLAlchemy.
 
 In: the name of an environment variable with the URL. Out: batches. Promise: the transaction is read-only, rows come
-through a server-side cursor, no message holds the URL, and rows that differ from those found at discovery are refused.
+through a server-side cursor, no message shows the URL, and rows that differ from those at discovery are refused.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def read_sql(reading: Reading) -> Iterator[SourceBatch]:
             first += len(rows)
             yield assemble(reading, records_of(reading, numbers, objects, roles, [], raws))
     if digest.hexdigest() != reading.file.digest:
-        raise changed(reading, "the rows are not those found before")
+        raise changed(reading, "the rows changed since the query was first read")
 
 
 class _Digest:
@@ -100,7 +100,7 @@ def _rows(reading: Reading) -> Iterator[Any]:
         raise WorldFailed(
             f"the database does not answer ({type(error.orig).__name__})",
             where=f"the URL in ${reading.source.url_env}",
-            next_step="see that the server runs and that the user may read",
+            next_step="check that the server runs and that the user may read",
         ) from None  # fmt: skip
     except sa.exc.DBAPIError as error:
         raise _refused(reading, error) from None
@@ -127,7 +127,7 @@ def _engine(source: SourceConfig) -> sa.Engine:
         url = sa.engine.make_url(text)
     except sa.exc.ArgumentError:
         raise ConfigRefused(
-            f"what ${name} holds is no URL",
+            f"${name} does not hold a URL",
             where="source.url_env",
             expected="sqlite:///FILE or postgresql+psycopg://...",
             next_step=f"export {name} again",
@@ -147,7 +147,7 @@ def _engine(source: SourceConfig) -> sa.Engine:
 
 
 def _statement(reading: Reading, engine: sa.Engine) -> str:
-    """The user's query, or all rows of the table in an order that repeats."""
+    """The user's query, or all rows of the table in a reproducible order."""
     source = reading.source
     if source.query is not None:
         if ";" in source.query or not _SELECT.match(source.query):
@@ -156,7 +156,7 @@ def _statement(reading: Reading, engine: sa.Engine) -> str:
                 expected="one statement that begins with SELECT or WITH, without ';'",
                 next_step="make the rest a view in the database",
             )  # fmt: skip
-        # A colon would be read as a parameter by SQLAlchemy.
+        # SQLAlchemy would read a colon as a parameter.
         return re.sub(r"(?<!\\):", r"\\:", source.query)
     parts = (source.table or "").split(".")
     if len(parts) > 2 or not all(_IDENTIFIER.fullmatch(part) for part in parts):

@@ -1,7 +1,7 @@
-"""Bytes of one input file, unpacked: opened once, bounded, hashed on the way.
+"""Bytes of one input file, unpacked: opened once, bounded, hashed while being read.
 
-In: a path. Out: a binary stream. Promise: a file that changed since it was found, a damaged or endless gzip file and
-a file of another format (by its first bytes) are refused; what was read to the end has the digest of the `InputFile`.
+In: a path. Out: a binary stream. Promise: a file that changed since it was found, a damaged or endless gzip file, and a
+file of another format (by its first bytes) are refused; what was read to the end has the digest of the `InputFile`.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ _MAGIC: list[tuple[bytes, str]] = [
     (b"SQLite format 3\x00", "SQLite"), (b"%PDF-", "PDF"), (b"\x89HDF", "HDF5"),
 ]  # fmt: skip
 _PAGES = (b"<!doctype html", b"<html", b"<?xml")
-# Free text may well begin with "<html"; tables and sequence files never do.
+# Free text may begin with "<html"; tables and sequence files never do.
 _FREE_TEXT = frozenset({"lines", "folder", "fasttext"})
 
 
@@ -69,7 +69,7 @@ class SourceStream(io.RawIOBase):
         return True
 
     def read(self, size: int = -1) -> bytes:
-        """Without the copies of `RawIOBase.read`, once the head is taken."""
+        """Without the copies of `RawIOBase.read`, after the first bytes."""
         return super().read(size) or b"" if self._head or size < 0 else self._unpack(size)
 
     def readinto(self, buffer: Any) -> int:
@@ -91,11 +91,11 @@ class SourceStream(io.RawIOBase):
         try:
             data = self._from.read(size)
         except EOFError:
-            raise self._damaged("the gzip file ends too early: it was cut short") from None
+            raise self._damaged("the gzip file ends too early: it was cut off") from None
         except gzip.BadGzipFile as error:
-            raise self._damaged(f"not a sound gzip file ({error})") from None
+            raise self._damaged(f"not a valid gzip file ({error})") from None
         except zlib.error as error:
-            raise self._damaged(f"not a sound gzip file ({error})") from None
+            raise self._damaged(f"not a valid gzip file ({error})") from None
         self._count += len(data)
         self._ended = self._ended or (not data and size > 0)
         if self._count > self._most:
@@ -105,19 +105,19 @@ class SourceStream(io.RawIOBase):
     def _damaged(self, found: str) -> DataRefused:
         return self._reading.refuse(
             f"{found}, after {self._count} unpacked bytes",
-            expected="a whole gzip file",
+            expected="a complete gzip file",
             next_step="fetch the file again",
         )
 
     def check_unchanged(self) -> None:
-        """The bytes read to the end are those that were found."""
+        """Compare the digest of the bytes read with that of the file that was found."""
         if self._ended:
             check_same(self._reading, self._hashing.digest.hexdigest(), os.fstat(self._file.fileno()))
 
 
 @contextmanager
 def open_source(reading: Reading) -> Iterator[SourceStream]:
-    """Open for one reading; when it was read to the end, its digest is compared on leaving."""
+    """Open once; if the file was read to the end, its digest is compared on exit."""
     with open_regular(reading) as file:
         stream = SourceStream(reading, file)
         yield stream
@@ -130,7 +130,7 @@ def open_regular(reading: Reading) -> io.FileIO:
     try:
         file = io.FileIO(os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC), "rb")
     except FileNotFoundError:
-        raise reading.refuse("the file is gone since it was found", next_step="deliver it again") from None
+        raise reading.refuse("the file has disappeared since it was found", next_step="deliver it again") from None
     except OSError as error:
         failure = WorldFailed if error.errno in STRIKES_ANY_FILE else InputFailed
         raise failure(
@@ -142,7 +142,7 @@ def open_regular(reading: Reading) -> io.FileIO:
     if not stat.S_ISREG(facts.st_mode):
         file.close()
         raise reading.refuse(
-            "not a plain file", expected="a regular file, no pipe, device or folder", next_step="name a file"
+            "not a regular file", expected="a regular file, not a pipe, device or folder", next_step="name a file"
         )
     if facts.st_size != reading.file.size:
         file.close()
@@ -151,7 +151,7 @@ def open_regular(reading: Reading) -> io.FileIO:
 
 
 def check_same(reading: Reading, digest: str, facts: os.stat_result) -> None:
-    """Refuse a file whose bytes are no longer those that were found."""
+    """Refuse a file whose bytes changed since it was found."""
     if facts.st_size != reading.file.size:
         raise changed(reading, f"{facts.st_size} bytes, {reading.file.size} when it was found")
     digest = content_digest(reading.source, reading.folder, reading.file.path, digest)
@@ -162,20 +162,20 @@ def check_same(reading: Reading, digest: str, facts: os.stat_result) -> None:
 def changed(reading: Reading, facts: str) -> DataRefused:
     return reading.refuse(
         f"changed while being read ({facts})",
-        expected="a file that nobody writes to",
-        next_step="write under another name ending in .part, rename when it is whole, and run again",
+        expected="a file that no program is writing",
+        next_step="write under a name ending in .part, rename the file when it is complete, and run again",
     )
 
 
 def refuse_other_formats(reading: Reading, head: bytes) -> None:
-    """Refuse by the first bytes what is not text, or no table."""
+    """Refuse what is not text, or not a table, by its first bytes."""
     name = next((name for magic, name in _MAGIC if head.startswith(magic)), None)
     if head[257:262] == b"ustar":
         name = "tar"
     if name == "zip" and (b"[Content_Types].xml" in head or b"xl/" in head):
         raise reading.refuse(
             "looks like an Excel workbook",
-            expected=f"text, since source.format is {reading.source.format!r}",
+            expected=f"text, because source.format is {reading.source.format!r}",
             next_step="save the sheet as CSV (UTF-8) and name that file",
         )
     if name == "gzip" and not reading.file.path.name.endswith(".gz"):
@@ -187,10 +187,10 @@ def refuse_other_formats(reading: Reading, head: bytes) -> None:
     if name:
         raise reading.refuse(
             f"looks like {name}",
-            expected=f"text, since source.format is {reading.source.format!r}",
+            expected=f"text, because source.format is {reading.source.format!r}",
             next_step="unpack the file"
             if name in ("zip", "tar", "gzip", "bzip2", "xz", "zstd")
-            else "name the format it is in",
+            else "set source.format to the format of the file",
         )
     _refuse_utf16(reading, head)
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:20].lower()
@@ -198,7 +198,7 @@ def refuse_other_formats(reading: Reading, head: bytes) -> None:
         raise reading.refuse(
             "looks like HTML",
             expected=f"a {reading.source.format} file",
-            next_step="the download got an error page: fetch it again",
+            next_step="the file is probably an error page: fetch it again",
         )
 
 

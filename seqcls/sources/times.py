@@ -1,8 +1,8 @@
 """ISO 8601 times -> timestamp[us, UTC].
 
-In: text, dates or timestamps. Out: timestamps and the positions that are none. Promise: times without a zone are read
-in `source.time_zone`; one that does not exist there, or exists twice (daylight saving), is named, never guessed; one
-outside the years 1 to 9999 is named too (beyond them lie seconds taken for years, and numbers that overflow).
+In: text, dates or timestamps. Out: timestamps, and the positions that are not times. Promise: times without a zone are
+read in `source.time_zone`; one that does not exist there, or exists twice (daylight saving), is named, never guessed;
+so is one outside the years 1 to 9999 (such values are usually misread units, or numbers that overflow).
 """
 
 from __future__ import annotations
@@ -14,13 +14,13 @@ UTC = pa.timestamp("us", tz="UTC")
 _NAIVE = pa.timestamp("us")
 _ISO = r"^\d{4}-\d\d-\d\d([T ]\d\d(:\d\d(:\d\d(\.\d{1,6})?)?)?(Z|[+-]\d\d(:?\d\d)?)?)?$"
 _YEARS = (-62_135_596_800, 253_402_300_799)  # 0001-01-01T00:00:00Z to 9999-12-31T23:59:59Z, in seconds
-_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6}  # nanoseconds end in 2262, within the years
+_PER_SECOND = {"s": 1, "ms": 10**3, "us": 10**6}  # nanoseconds end in 2262, within that range
 _DAY = 86_400
 _ZONED = r"[T ].*(Z|[+-]\d\d(:?\d\d)?)$"
 
 
 def parse_times(texts: pa.Array, zone: str) -> tuple[pa.Array, dict[int, str]]:
-    """Blank is missing; everything else must be ISO 8601."""
+    """Blank cells are missing; everything else must be ISO 8601."""
     texts = pc.if_else(pc.equal(texts, ""), None, texts)
     faults: dict[int, str] = {}
     bad = pc.invert(pc.fill_null(pc.match_substring_regex(texts, _ISO), True))
@@ -35,7 +35,7 @@ def parse_times(texts: pa.Array, zone: str) -> tuple[pa.Array, dict[int, str]]:
 
 
 def localise(naive: pa.Array, zone: str) -> tuple[pa.Array, dict[int, str]]:
-    """Local times of a zone -> UTC. A gap or an overlap shows as earliest != latest."""
+    """Local times of a zone -> UTC. In a gap or an overlap, earliest != latest."""
     early = pc.assume_timezone(naive, zone, ambiguous="earliest", nonexistent="earliest").cast(UTC)
     late = pc.assume_timezone(naive, zone, ambiguous="latest", nonexistent="latest").cast(UTC)
     unclear = pc.fill_null(pc.not_equal(early, late), False)
@@ -50,7 +50,7 @@ def times_column(column: pa.Array, zone: str) -> tuple[pa.Array, dict[int, str]]
     """Text, dates or timestamps."""
     if pa.types.is_timestamp(column.type) or pa.types.is_date(column.type):
         faults: dict[int, str] = {}
-        column = _within_years(column, faults)  # first: a cast to microseconds would overflow without a word
+        column = _within_years(column, faults)  # first: a cast to microseconds would overflow silently
         if getattr(column.type, "tz", None):
             return column.cast(UTC, safe=False), faults
         times, more = localise(column.cast(_NAIVE, safe=False), zone)
@@ -60,7 +60,7 @@ def times_column(column: pa.Array, zone: str) -> tuple[pa.Array, dict[int, str]]
 
 
 def _within_years(column: pa.Array, faults: dict[int, str]) -> pa.Array:
-    """Null, and a fault, where a time or date is outside the years 1 to 9999."""
+    """Null, and a fault, where a time or date lies outside the years 1 to 9999."""
     bounds = _bounds(column.type)
     if bounds is None:
         return column
@@ -72,7 +72,7 @@ def _within_years(column: pa.Array, faults: dict[int, str]) -> pa.Array:
 
 
 def _bounds(kind: pa.DataType) -> tuple[int, int] | None:
-    """First and last number of a type that lie within the years; None where all do."""
+    """First and last number of a type within these years; None if all are."""
     first, last = _YEARS
     if pa.types.is_date32(kind):
         return first // _DAY, last // _DAY
@@ -85,7 +85,7 @@ def _bounds(kind: pa.DataType) -> tuple[int, int] | None:
 def _cast(texts: pa.Array, kind: pa.DataType, faults: dict[int, str]) -> pa.Array:
     try:
         return pc.cast(texts, kind)
-    except pa.ArrowInvalid:  # some day that no calendar has: find which
+    except pa.ArrowInvalid:  # a day that does not exist, such as 30 February: find which
         good: list[int | None] = []  # microseconds: Python has no times outside the years 1 to 9999
         for index, text in enumerate(texts):
             try:

@@ -1,7 +1,7 @@
 """Typed columns -> what the table holds: text, lists of tokens, lists of numbers, names.
 
-In: one Arrow column, of whatever type its writer chose. Out: the column in the table's type, and a problem for each
-row that has none. Promise: a type that cannot be right is refused before a row is read.
+In: one Arrow column of any type. Out: the column in the table's type, and a problem for each row that cannot be
+converted. Promise: a type that cannot be right is refused before any row is read.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from seqcls.sources.reading import Problems, Reading, add_problem
 
 
 def is_text(kind: pa.DataType) -> bool:
-    """Text of any width, in a dictionary or not."""
+    """Text of any width, dictionary-encoded or not."""
     if pa.types.is_dictionary(kind):
         kind = kind.value_type
     return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind) or pa.types.is_string_view(kind))
@@ -31,13 +31,13 @@ def _is_number(kind: pa.DataType) -> bool:
 
 
 def check_role_type(reading: Reading, name: str, kind: pa.DataType, wanted: str) -> None:
-    """A column of names or times is no list and no bytes."""
+    """A column of names or times must not hold lists or bytes."""
     if pa.types.is_nested(kind) or pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         raise _wrong_type(reading, name, kind, wanted)
 
 
 def check_sequence_type(reading: Reading, name: str, kind: pa.DataType) -> None:
-    """What the kind of sequence can be made of."""
+    """The types that each kind of sequence can be made from."""
     if is_text(kind) or pa.types.is_null(kind):
         return
     inner = kind.value_type if _is_list(kind) else None
@@ -80,7 +80,7 @@ def _inner_nulls(column: pa.Array, name: str, problems: Problems, reason: str) -
 
 
 def _nested(column: pa.Array, name: str, problems: Problems) -> pa.Array:
-    """list<list<number>>: one inner list a channel, all of one length."""
+    """list<list<number>>: one inner list per channel, all of one length."""
     _inner_nulls(column, name, problems, "a null channel")
     inner = pc.list_flatten(column)
     lists, faults = from_number_lists(inner)
@@ -95,7 +95,7 @@ def _nested(column: pa.Array, name: str, problems: Problems) -> pa.Array:
 
 
 def _note_unequal(parents: list[int], lengths: list[int], name: str, problems: Problems) -> None:
-    """Rows whose channels differ in length: the first channel that does is named, once a row."""
+    """Rows whose channels differ in length: the first such channel is named, once per row."""
     first: dict[int, int] = {}
     noted: set[int] = set()
     for parent, length in zip(parents, lengths, strict=True):
@@ -106,7 +106,7 @@ def _note_unequal(parents: list[int], lengths: list[int], name: str, problems: P
 
 
 def to_names(column: pa.Array, name: str, problems: Problems) -> pa.Array:
-    """Ids, classes, groups as text; whole floats (pandas writes integers with a gap so) as integers."""
+    """Ids, classes, groups as text; whole floats as integers (pandas writes integers with gaps as floats)."""
     if not pa.types.is_floating(column.type):
         return column.cast(pa.string())
     whole = pc.and_(pc.equal(column, pc.round(column)), pc.less(pc.abs(column), 2.0**53))

@@ -1,4 +1,4 @@
-"""ucr: the UCR archive's layout, one series a line, the class first (Dau et al. 2018, arXiv:1810.07758).
+"""ucr: the UCR archive's layout, one series per line, the class first (Dau et al. 2018, arXiv:1810.07758).
 
 Missing values at the end of a line are the archive's padding of unequal series and are cut off; those inside are kept
 as missing. A class written as a whole float ("1.0000000e+00", in older files) becomes its integer text "1".
@@ -21,7 +21,7 @@ _WHOLE = r"^[+-]?\d+(\.0*)?([eE][+-]?\d{1,2})?$"
 
 
 def read_ucr(reading: Reading) -> Iterator[SourceBatch]:
-    """Batches of a UCR file; blank lines are no series."""
+    """Batches of a UCR file; blank lines are skipped."""
     delimiter = reading.source.delimiter
     for lines in read_lines(reading, skip_blank=True):
         if delimiter is None:
@@ -54,7 +54,7 @@ def _records(lines: Lines, delimiter: str, notation: Notation) -> Records:
 
 
 def integer_text(labels: pa.Array) -> pa.Array:
-    """'1.0' -> '1'; anything else as it is written."""
+    """'1.0' -> '1'; anything else unchanged."""
     whole = pc.fill_null(pc.match_substring_regex(labels, _WHOLE), False)
     plain = pc.fill_null(pc.match_substring_regex(labels, r"^-?\d+$"), True)
     change = pc.and_(whole, pc.invert(plain))

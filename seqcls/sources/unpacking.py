@@ -1,8 +1,8 @@
-"""What packed files unpack to, measured before it is written out.
+"""The unpacked size of compressed files, measured before they are expanded.
 
-In: the footer of a Parquet file, or Arrow columns as they were read, with texts still in dictionaries. Out: bytes, of a
-file, of a column, of each row. Promise: a few kilobytes that stand for gigabytes ("bombs") are known by their footer
-where it says so, else after a small step; nothing here writes a text out that stands in a dictionary.
+In: the footer of a Parquet file, or Arrow columns as they were read, with dictionary-encoded text. Out: bytes of a
+file, of a column, of each row. Promise: a few kilobytes that expand to gigabytes ("bombs") are detected by their footer
+or after one small step; nothing here expands a dictionary.
 """
 
 from __future__ import annotations
@@ -23,24 +23,24 @@ if TYPE_CHECKING:
     from seqcls.sources.reading import Reading
 
 USUAL = 1000
-"""Times its size on disk: no table that people pack becomes larger; zeros in gzip reach 1,030."""
+"""Times the size on disk: real tables expand less; zeros in gzip reach 1,030."""
 SMALL = 256_000_000
-"""Bytes that any packed file may unpack to."""
+"""Bytes that any compressed file may expand to."""
 NUMBER_BYTES = 8
 Sizes = npt.NDArray[np.int64]
 
 
 def most_bytes(source: SourceConfig, packed: int) -> int:
-    """`source.max_file_bytes`; left out, what a packed file of this size may reasonably hold."""
+    """`source.max_file_bytes`; if not set, what a compressed file of this size may reasonably hold."""
     if "max_file_bytes" in source.model_fields_set:
         return source.max_file_bytes
     return min(source.max_file_bytes, max(SMALL, USUAL * packed))
 
 
 def too_large(reading: Reading, most: int) -> DataRefused:
-    """The refusal of a packed file that holds more than `most_bytes`."""
+    """The error for a compressed file that holds more than `most_bytes`."""
     is_set, given = most == reading.source.max_file_bytes, "source.max_file_bytes"
-    usual = f"{USUAL} times its size on disk ({reading.file.size} bytes), or {SMALL} where that is more"
+    usual = f"{USUAL} times its size on disk ({reading.file.size} bytes), or {SMALL} if that is more"
     return reading.refuse(
         f"more than {most} bytes after unpacking",
         expected=f"at most {given if is_set else usual}",
@@ -49,7 +49,7 @@ def too_large(reading: Reading, most: int) -> DataRefused:
 
 
 def check_footer(reading: Reading, file: pq.ParquetFile, names: list[str]) -> None:
-    """Refuse what cannot fit by the file's own account; a footer that tells less is found out while reading."""
+    """Refuse what cannot fit according to the footer; a footer that states too little is detected while reading."""
     most, total, room = most_bytes(reading.source, reading.file.size), 0, memory_left()
     leaves = [n for n in range(file.metadata.num_columns) if file.schema.column(n).path.split(".")[0] in names]
     for number in range(file.num_row_groups):
@@ -63,7 +63,7 @@ def check_footer(reading: Reading, file: pq.ParquetFile, names: list[str]) -> No
             if is_list and longest > room // 2 and longest > USUAL * chunk.total_compressed_size:
                 raise reading.refuse(
                     f"row group {number + 1} may unpack to one row of {longest} bytes, and {room} bytes of memory are "
-                    "left", column=chunk.path_in_schema, expected="rows that fit into the memory",
+                    "left", column=chunk.path_in_schema, expected="rows that fit into memory",
                     next_step="write the file with shorter rows or smaller row groups, or give the run more memory",
                 )  # fmt: skip
     if total > most:
@@ -71,14 +71,14 @@ def check_footer(reading: Reading, file: pq.ParquetFile, names: list[str]) -> No
 
 
 def _least_bytes(chunk: pq.ColumnChunkMetaData) -> int:
-    """Numbers have one size each; of texts at least their pages are unpacked."""
+    """Numbers have a fixed size; for text, at least the pages are unpacked."""
     if chunk.physical_type == "BYTE_ARRAY":
         return max(int(chunk.total_uncompressed_size), 4 * int(chunk.num_values))
     return max(int(chunk.total_uncompressed_size), NUMBER_BYTES * int(chunk.num_values))
 
 
 def row_bytes(column: pa.Array) -> Sizes:
-    """(N,) bytes of each row once it is written out; a missing one has none."""
+    """(N,) bytes of each row once expanded; 0 for a missing one."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         lengths = _numbers(pc.binary_length(column.dictionary)) if _is_text(kind.value_type) else None
@@ -95,7 +95,7 @@ def row_bytes(column: pa.Array) -> Sizes:
     if not (_is_list(inner) or _is_text(inner) or pa.types.is_dictionary(inner)):
         plain: Sizes = counts * NUMBER_BYTES
         return plain
-    # a blank or a line end goes with each, as in a text file
+    # plus one separator for each, as in a text file
     sums = np.concatenate([np.zeros(1, np.int64), np.cumsum(1 + row_bytes(pc.list_flatten(column)))])
     ends = np.cumsum(counts)
     found: Sizes = sums[ends] - sums[ends - counts]
@@ -103,7 +103,7 @@ def row_bytes(column: pa.Array) -> Sizes:
 
 
 def written_out(column: pa.Array) -> pa.Array:
-    """Texts of dictionaries, also within lists, as texts; lists of any width as lists."""
+    """Dictionary-encoded text, also within lists, as plain text; lists of any width as lists."""
     kind = column.type
     if pa.types.is_dictionary(kind):
         return column.dictionary_decode()

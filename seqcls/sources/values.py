@@ -1,7 +1,7 @@
 """Values of JSON and SQL (Python objects) -> Arrow arrays.
 
-In: one list of objects a role. Out: an array, and the rows whose value has the wrong type. Promise: nothing is guessed:
-a number where text belongs is a fault, an integer where an id or a class belongs is its text.
+In: one list of objects per role. Out: an array, and the rows whose value has the wrong type. Promise: nothing is
+guessed: a number instead of text is a fault; an integer as an id or a class becomes its text.
 """
 
 from __future__ import annotations
@@ -58,7 +58,7 @@ def _texts(values: list[Any], convert: Callable[[Any], str | tuple[Fault]]) -> t
         if set(map(type, values)) <= {str, type(None)}:
             return pa.array(values, pa.string()), {}
     except UnicodeEncodeError:
-        pass  # a lone surrogate: found below
+        pass  # a lone surrogate: detected below
     texts: list[str | None] = []
     faults: dict[int, Fault] = {}
     for index, value in enumerate(values):
@@ -110,7 +110,7 @@ def _text_sequences(values: list[Any]) -> tuple[pa.Array, dict[int, Fault]]:
 
 
 def _token_sequences(values: list[Any]) -> tuple[pa.Array, dict[int, Fault]]:
-    """Lists of texts and integers, or one text with blanks between the tokens."""
+    """Lists of texts and integers, or one text with the tokens separated by blanks."""
     rows: list[list[str] | None] = []
     faults: dict[int, Fault] = {}
     for index, value in enumerate(values):
@@ -140,7 +140,7 @@ def _tokens(value: Any) -> list[str] | Fault:
 
 
 def _series_of(notation: Notation) -> Callable[[list[Any]], tuple[pa.Array, dict[int, Fault]]]:
-    """Lists of numbers, lists of lists (one a channel), or text."""
+    """Lists of numbers, lists of lists (one per channel), or text."""
 
     def convert(values: list[Any]) -> tuple[pa.Array, dict[int, Fault]]:
         rows: list[list[list[float | None]] | None] = []

@@ -1,7 +1,7 @@
-"""wide: a delimited file with one column a time point.
+"""wide: a delimited file with one column per time point.
 
 `source.values` names the columns in order of time; a pattern such as "v*" stands for all columns that match it, v2
-before v10. Missing values at the end of a row are taken as the padding of a shorter series and cut off.
+before v10. Missing values at the end of a row are the padding of a shorter series and are cut off.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
-"""Rows that must not be parted: components of rows that share a sequence or a group.
+"""Rows that must stay together: components of rows that share a sequence or a group.
 
 In: fingerprints of the sequences and of the groups. Out: the component of each row and its key. Promise: a component's
-key is the smallest hash of its groups, or of its sequence where it has no group, so that more rows of a group do not
-move it (a row that joins two components can).
+key is the smallest hash of its groups, or of its sequence if it has no group, so that more rows of a group do not move
+it to another split (a row that joins two components can).
 """
 
 from __future__ import annotations
@@ -16,18 +16,18 @@ from scipy.sparse.csgraph import connected_components
 
 from seqcls.store.fingerprints import Hashes
 
-# A million rows are divided at about 60 bytes a row: 32 bits count components and classes well enough.
+# Splitting takes about 60 bytes per row; 32 bits are enough to count components and classes.
 Numbers = npt.NDArray[np.int32]
 
 
 @dataclass(frozen=True)
 class Components:
-    """M components of N rows."""
+    """N rows in M components."""
 
     of_row: Numbers
     """(N,) component of each row."""
     keys: Hashes
-    """(M,) what decides."""
+    """(M,) the key that decides the split."""
     labels: Numbers
     """(N,) class of each row, -1 for none."""
     times: npt.NDArray[np.int64] | None

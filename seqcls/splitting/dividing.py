@@ -1,7 +1,7 @@
 """Components -> splits: by hash, stratified, or by time.
 
-In: `Components`. Out: the split of each component (0 train, 1 valid, 2 test). Promise: a component is never parted, and
-only keys, labels and times decide, never the order of the rows.
+In: `Components`. Out: the split of each component (0 train, 1 valid, 2 test). Promise: a component is never divided,
+and only keys, labels and times decide, never the order of the rows.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ from seqcls.splitting.components import Components
 from seqcls.splitting.rows import TEST, TRAIN, VALID, Splits
 
 Sizes = npt.NDArray[np.int64]
-PARTS = (TEST, VALID)  # in the order in which they are filled; what is left trains
+PARTS = (TEST, VALID)  # in the order in which they are filled; the rest is for training
 
 
 def divide(components: Components, method: str, valid: float, test: float) -> Splits:
@@ -26,7 +26,7 @@ def divide(components: Components, method: str, valid: float, test: float) -> Sp
 
 
 def _by_hash(components: Components, shares: dict[int, float]) -> Splits:
-    """A fixed piece of the range of the hash for each split: more rows move nothing."""
+    """Each split has a fixed part of the hash range, so more rows move nothing."""
     place = components.keys / 2.0**64  # uniform in [0, 1]
     codes = np.full(len(place), TRAIN, np.int8)
     codes[place < shares[TEST] + shares[VALID]] = VALID
@@ -35,7 +35,7 @@ def _by_hash(components: Components, shares: dict[int, float]) -> Splits:
 
 
 def _stratified(components: Components, shares: dict[int, float]) -> Splits:
-    """Each class gives its share to each split, to the nearest row where its components allow."""
+    """Each class gives its share to each split, to the nearest row if its components allow that."""
     labels = components.labels + np.int32(1)  # rows without a class are a class of their own
     per_class = np.bincount(labels)
     quotas = [_quotas(int(rows), shares) for rows in per_class]
@@ -61,7 +61,7 @@ def _place_all_mixed(
     components: Components, labels: npt.NDArray[np.int32], is_mixed: npt.NDArray[np.bool_], wanted: dict[int, Sizes],
     codes: Splits,
 ) -> None:  # fmt: skip
-    """Place the components of several classes, in the order of their keys; `wanted` and `codes` are written."""
+    """Assign the components of several classes, in the order of their keys; updates `wanted` and `codes`."""
     rows = np.flatnonzero(is_mixed[components.of_row])
     counts = (np.ones(len(rows), np.int64), (components.of_row[rows], labels[rows]))
     table = csr_array(counts, shape=(len(codes), int(labels.max(initial=0)) + 1))  # (M, K) rows by class
@@ -72,7 +72,7 @@ def _place_all_mixed(
 
 
 def _quotas(rows: int, shares: dict[int, float]) -> dict[int, int]:
-    """Rows of a class for each split, one at least for training: of three rows each gets one, of two train and test."""
+    """Rows of a class for each split, at least one for training: with three rows one each, with two train and test."""
     quotas = dict.fromkeys(PARTS, 0)
     wanted = [part for part in PARTS if shares[part] > 0][: max(rows - 1, 0)]
     for part in wanted:
@@ -83,7 +83,7 @@ def _quotas(rows: int, shares: dict[int, float]) -> dict[int, int]:
 
 
 def _place_mixed(classes: npt.NDArray[np.int32], sizes: Sizes, wanted: dict[int, Sizes]) -> int:
-    """A component of several classes goes where it brings the classes nearer to their shares, else to train."""
+    """A component with several classes goes where it brings the classes nearer to their shares, otherwise to train."""
     for part in PARTS:
         need = wanted[part][classes]
         if (np.abs(need) - np.abs(need - sizes)).sum() > 0:
@@ -100,7 +100,7 @@ def _fill(sizes: npt.NDArray[np.int32], quotas: list[tuple[int, int]], has_mixed
         taken, missing = _take(sizes[left], quota)
         codes[left[taken]] = part
         left = np.flatnonzero(codes == TRAIN)
-        # What is still missing is less than any component left: one more where that is nearer, or nothing is there.
+        # Each remaining component is larger than what is missing: take one if that is nearer, or if there is none yet.
         if missing > 0 and len(left) > 1:
             best = left[np.argmin(np.abs(sizes[left] - missing))]
             if abs(int(sizes[best]) - missing) < missing or (missing == quota and not has_mixed):
@@ -109,7 +109,7 @@ def _fill(sizes: npt.NDArray[np.int32], quotas: list[tuple[int, int]], has_mixed
 
 
 def _take(sizes: npt.NDArray[np.int32], quota: int) -> tuple[Sizes, int]:
-    """Places of the components that fit one after the other, and how many rows are still missing."""
+    """Positions of the components that fit one after the other, and how many rows are still missing."""
     chosen: list[Sizes] = []
     places = np.arange(len(sizes))
     while quota > 0:
@@ -124,9 +124,9 @@ def _take(sizes: npt.NDArray[np.int32], quota: int) -> tuple[Sizes, int]:
 
 
 def _by_time(components: Components, shares: dict[int, float]) -> Splits:
-    """The latest rows test, those before them validate; ties stay together.
+    """The latest rows are the test split, those before them the validation split; ties stay together.
 
-    A component is as late as its latest row.
+    The time of a component is that of its latest row.
     """
     assert components.times is not None, "read for this method"
     latest = np.full(len(components.keys), np.iinfo(np.int64).min)

@@ -1,7 +1,7 @@
-"""Training rows that also stand in valid or test: a model that remembers them looks better than it is.
+"""Training rows that also occur in valid or test: a model that memorises them looks better than it is.
 
-In: the split of each row and the fingerprints of the sequences. Out: `Leakage`. Source: such twins stand in many
-public benchmarks (Elangovan, He & Verspoor, 2021, "Memorization vs. Generalization").
+In: the split of each row and the fingerprints of the sequences. Out: `Leakage`. Source: many public benchmarks have
+such duplicates (Elangovan, He & Verspoor, 2021, "Memorization vs. Generalization").
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from seqcls.splitting.rows import TEST, TRAIN, VALID
 from seqcls.store.fingerprints import Hashes
 from seqcls.table import SPLITS
 
-ROWS_PER_STEP = 65_536  # what is looked up at a time: the million of a large table would need 30 bytes each
+ROWS_PER_STEP = 65_536  # rows looked up at a time: a whole large table would need 30 bytes per row
 
 
 @dataclass(frozen=True)
@@ -26,7 +26,7 @@ class Leakage:
     exact: int
     exact_in: dict[str, int]
     normalised: int | None
-    """Text only: the same but for case and blanks; the exact ones are among them."""
+    """Text only: equal except for case and blanks; includes the exact ones."""
 
     def as_meta(self) -> dict[str, object]:
         meta: dict[str, object] = {
@@ -53,7 +53,7 @@ def find_leakage(codes: npt.NDArray[np.int8], hashes: Hashes, normalised: Hashes
 
 
 def _training_rows_in(codes: npt.NDArray[np.int8], hashes: Hashes) -> dict[str, npt.NDArray[np.bool_]]:
-    """Flags of the training rows whose hash stands in valid, and in test."""
+    """Flags of the training rows whose hash occurs in valid, and in test."""
     training = np.flatnonzero(codes == TRAIN)
     flags: dict[str, npt.NDArray[np.bool_]] = {}
     for code in (VALID, TEST):

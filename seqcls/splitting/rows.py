@@ -1,8 +1,8 @@
-"""checked -> what the division needs to know of its rows, about twenty bytes each.
+"""checked -> the facts about rows that splitting needs, about twenty bytes each.
 
-In: the shards of a `checked` artefact. Out: `RowFacts`. Promise: as many rows as the books say, and none of their text.
-Sequences are compared by 64-bit fingerprints: should two different ones collide (once in 10^7 tables of a million
-rows), they land together.
+In: the shards of a `checked` artefact. Out: `RowFacts`. Promise: as many rows as were counted, and none of their text.
+Sequences are compared by 64-bit fingerprints: if two different ones collide (once in 10^7 tables of a million rows),
+they get the same split.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ Splits = npt.NDArray[np.int8]
 
 @dataclass
 class RowFacts:
-    """N rows; a column that no row needs is None."""
+    """N rows; a column that is not needed is None."""
 
     hashes: Hashes
     labels: Numbers
     """Index into `classes`, -1 for none."""
     given: Splits
-    """Index into SPLITS of the split that the source gave, else NOT_GIVEN."""
+    """Index into SPLITS of the split given by the source, or NOT_GIVEN."""
     normalised: Hashes | None
     groups: Hashes | None
     grouped: npt.NDArray[np.bool_] | None
@@ -48,7 +48,7 @@ class RowFacts:
     classes: tuple[str, ...] = ()
 
     def select(self, mask: npt.NDArray[np.bool_]) -> RowFacts:
-        """The rows of a mask, without a copy where it is all of them."""
+        """The rows of a mask, without a copy if it selects all."""
         if mask.all():
             return self
         return replace(
@@ -68,7 +68,7 @@ def read_rows(checked: Ref, kind: Kind, config: SplitConfig, expected: int) -> R
     parts = parquet.shards(checked.folder / "rows")
     total = parquet.count_rows(parts)
     if total != expected:
-        raise CheckBroken(f"{total} rows, the books say {expected}", where=checked.path, expected="equal numbers")
+        raise CheckBroken(f"{total} rows, but {expected} were counted", where=checked.path, expected="equal numbers")
     rows = RowFacts(
         hashes=np.zeros(total, np.uint64),
         labels=np.full(total, -1, np.int32),

@@ -1,7 +1,7 @@
-"""checked -> splits: every row gets train, valid, test, or is left out as leaked.
+"""checked -> splits: every row gets train, valid or test, or is left out as leaked.
 
-In: a `checked` artefact and [split]. Out: a `splits` artefact, one entry a row. Promise: rows with the same sequence or
-the same group are one component and land together; what decides is a seeded hash of content, never the order of rows.
+In: a `checked` artefact and [split]. Out: a `splits` artefact, one entry per row. Promise: rows with the same sequence
+or the same group are one component and get the same split; a seeded hash of the content decides, never the row order.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ FILE = "splits.parquet"
 
 
 def split(checked: Ref, pipeline: Pipeline, store: ArtefactStore) -> Ref:
-    """Divide the rows of a `checked` artefact."""
+    """Split the rows of a `checked` artefact."""
     meta = read_manifest(checked)["meta"]
     if "stopped" in meta:
         raise DataRefused(f"the checks stopped the run: {meta['stopped']}", where=checked.path, expected="checked rows",
@@ -55,9 +55,9 @@ def split(checked: Ref, pipeline: Pipeline, store: ArtefactStore) -> Ref:
 
 
 def _given_and_carved(rows: RowFacts, config: SplitConfig) -> Splits:
-    """Given splits stay; what was not given is carved from the training rows (rows without a split are those too).
+    """Given splits are kept; missing ones are taken from the training rows (rows without a split are training rows).
 
-    With a share of 0 for validation there is none: rows that were given for it are training rows.
+    With a validation share of 0 there is no validation split: rows given for it become training rows.
     """
     codes = rows.given.copy()
     codes[codes == NOT_GIVEN] = TRAIN

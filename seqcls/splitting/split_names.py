@@ -1,7 +1,7 @@
-"""The split of each row, read beside the rows: as many as the other stream has, whatever the batches of the two files.
+"""The split of each row, read in parallel with the rows, whatever the batch sizes of the two files.
 
 In: tables with the column `split`, names or null. Out: codes, positions in SPLITS or LEFT_OUT. Promise: as many names
-as rows, none of them strange; else a broken check.
+as rows, all of them known; otherwise CheckBroken.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class SplitNames:
         return taken
 
     def check_done(self) -> None:
-        """None is left."""
+        """Check that no name is left."""
         if len(self._held) or any(table.num_rows for table in self._tables):
             raise self._out_of_step("more")
 
@@ -55,6 +55,6 @@ class SplitNames:
 
     def _out_of_step(self, how: str) -> CheckBroken:
         return CheckBroken(
-            f"{how} rows than the checked table has", where=self._where, expected="one split a row, in the same order",
-            next_step="run the split stage again; if it happens twice, report a bug",
+            f"{how} rows than the checked table has", where=self._where, expected="a split for each row, in order",
+            next_step="run the split stage again; if that does not help, report a bug",
         )  # fmt: skip

@@ -1,6 +1,6 @@
-"""Rows against rules: masks set rows aside, Great Expectations counts the same breaches, a report says what was found.
+"""Check rows against rules: masks reject rows, Great Expectations counts the same breaches, a report lists the results.
 
-The road: `profile` (scalar columns) -> `rules` (one declaration) -> `census` and `repeats` (what only the whole table
-tells) -> `rejecting` (rows set aside with their reasons) -> `expectations` (the second count) -> `checks` (the report);
+In order: `profile` (scalar columns) -> `rules` (one declaration each) -> `census` and `repeats` (facts about the whole
+table) -> `rejecting` (rejected rows with their reasons) -> `expectations` (the second count) -> `checks` (the report);
 `validate` is the stage.
 """

@@ -1,7 +1,7 @@
-"""First pass over a table: the classes, and which ids and sequences stand more than once.
+"""First pass over a table: the classes, and which ids and sequences occur more than once.
 
-In: the shards of a table. Out: `Census`, about a dozen bytes a row. Promise: constant memory beside that; what is
-found by fingerprint is verified on the rows themselves in the second pass (`Census.verify`).
+In: the shards of a table. Out: `Census`, about a dozen bytes per row. Promise: constant memory otherwise; repeats found
+by fingerprint are verified on the rows themselves in the second pass (`Census.verify`).
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from seqcls.validation.repeats import Repeats, Verifier, find_repeats, label_cou
 
 @dataclass(frozen=True)
 class Census:
-    """What only the whole table can tell about its rows."""
+    """Facts about rows that need the whole table."""
 
     kind: Kind
     classes: tuple[str, ...]
@@ -38,14 +38,14 @@ class Census:
     sequences: Verifier | None
 
     def profile(self, start: int, rows: int) -> Profile:
-        """The census's columns of the profile for rows start, start + 1, ..."""
+        """The census columns of the profile for rows start, start + 1, ..."""
         part = slice(start, start + rows)
         labels = self.labels[part]
         columns: dict[str, Column] = {name: values[part].astype(np.int64) for name, values in self.flags.items()}
         return {**columns, "label": np.where(labels >= 0, labels, np.nan)}
 
     def verify(self, start: int, batch: pa.Table) -> None:
-        """Compare the repeats of a batch on their actual values; Collision asks for another seed."""
+        """Compare the repeats of a batch by their actual values; `Collision` means that another seed is needed."""
         if self.ids:
             self.ids.check(start, one_array(batch["id"]))
         if self.sequences:
@@ -53,7 +53,7 @@ class Census:
 
 
 def take_census(parts: list[Path], rows: int, kind: Kind, wanted: frozenset[str], seed: str, batch_rows: int) -> Census:
-    """Read the columns of the table, one after the other; `wanted` are the columns of the profile that are judged."""
+    """Read the columns of the table, one after the other; `wanted` are the columns of the profile that rules use."""
     labels, classes = _read_labels(parts, rows)
     flags: dict[str, npt.NDArray[np.generic]] = {}
     ids = sequences = None
@@ -87,7 +87,7 @@ def _repeated_ids(parts: list[Path], rows: int, seed: str) -> Repeats:
 
 
 def _repeated_sequences(parts: list[Path], rows: int, kind: Kind, seed: str, batch_rows: int) -> Repeats:
-    """Missing and empty sequences repeat nothing: the rule `empty` is about them."""
+    """Missing and empty sequences do not count as repeats: the rule `empty` covers them."""
     hashes, filled, start = np.zeros(rows, np.uint64), np.zeros(rows, bool), 0
     for batch in prefetch(parquet.iterate(parts, ["sequence"], batch_rows)):
         values = canonical_bytes(batch["sequence"], kind)

@@ -1,7 +1,7 @@
 """The report of a validation, and when it stops the run.
 
-In: counts. Out: `CheckReport`, written as checks.json beside the rows. Promise: it lists every rule that was asked
-for and names rows by file and number, never by value: what a row holds may be health data.
+In: counts. Out: `CheckReport`, written as checks.json beside the rows. Promise: it lists every requested rule, and
+names rows by file and number, never by value: a row may hold health data.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from seqcls.validation.look_alikes import look_alikes
 
 CHECKS = "checks.json"
 SHOWN = 10
-# Rule -> the setting that is usually wrong when most rows break it.
+# Rule -> the setting that is usually wrong when most rows break the rule.
 USUAL_CAUSES = {
     "encoding": 'the files seem to be in another encoding than source.encoding (files from Windows: "cp1252")',
     "missing_label": "source.label (or label_from, label_pattern) seems to name a place where no class stands",
@@ -33,7 +33,7 @@ USUAL_CAUSES = {
 
 
 class CheckResult(BaseModel):
-    """One rule: what was asked and what was found."""
+    """One rule: what was expected and what was found."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -44,15 +44,15 @@ class CheckResult(BaseModel):
     found: int
     """Rows (for min_class_rows: classes) that break the rule."""
     share: float
-    """Of the rows (classes) that were judged."""
+    """Share of the rows (classes) that were checked."""
     success: bool
-    """Whether the rule holds: warn always; reject within the budget; fail without any breach."""
+    """Whether the rule passes: "warn" always; "reject" within the budget; "fail" without any breach."""
     examples: tuple[str, ...] = ()
     """file:row of the first breaches (for min_class_rows: classes)."""
 
 
 class CheckReport(BaseModel):
-    """The books and the checks of one table."""
+    """The row counts and the checks of one table."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -61,7 +61,7 @@ class CheckReport(BaseModel):
     accepted: int
     rejected: int
     rejected_by_source: int
-    """Of the rejected rows, those that never became rows of the table."""
+    """Rejected rows that could not be read from the source."""
     checks: tuple[CheckResult, ...]
     classes: dict[str, int]
     """Accepted rows of each class; empty for scoring."""
@@ -72,7 +72,7 @@ class CheckReport(BaseModel):
 
 @dataclass(frozen=True)
 class Stop:
-    """A reason to stop, raised after the rejects were written so that its message can name them."""
+    """A reason to stop, raised after the rejects are written, so that the message can name them."""
 
     error: type[DataRefused]
     found: str
@@ -80,10 +80,10 @@ class Stop:
     expected: str
     advice: str
     others: int | None = None
-    """Rows that were rejected and are not what stops the run; None where the rejected rows do."""
+    """Rejected rows that are not the reason to stop; None if they are."""
 
     def as_error(self, checked: Path) -> DataRefused:
-        """The error that names the rejects, and says where all the checks are."""
+        """The error, which names the rejects and says where all checks are."""
         rejects = checked / "rejects.parquet"
         step = f"see each rejected row with its reasons in {rejects}; {self.advice}"
         if self.others is not None:
@@ -100,7 +100,7 @@ def read_checks(ref: Ref) -> CheckReport:
     try:
         return CheckReport.model_validate_json(path.read_bytes())
     except (OSError, ValidationError) as error:
-        raise Corrupted(f"not readable as a report of checks ({type(error).__name__})", where=str(path),
+        raise Corrupted(f"not a readable checks report ({type(error).__name__})", where=str(path),
                         expected="the file as seqcls wrote it", next_step="`seqcls doctor`") from None  # fmt: skip
 
 
@@ -128,7 +128,7 @@ def find_stop(
 
 
 def _advice(reasons: Counter[str], rows_in: int, setting: str) -> str:
-    """What is mostly wrong where most rows break the same rule: a setting rather than the rows."""
+    """What is usually wrong if most rows break the same rule: a setting rather than the rows."""
     [(rule, count)] = reasons.most_common(1)
     usual = USUAL_CAUSES.get(rule) if 2 * count > rows_in else None
     return f"{usual}; fix it, or raise {setting}" if usual else f"fix these rows in the source, or raise {setting}"

@@ -1,7 +1,7 @@
-"""Cross-check: our masks and Great Expectations must count the same, or nothing goes through.
+"""Cross-check: our masks and Great Expectations must count the same breaches, or no row is let through.
 
-In: the profile of each batch and what the masks found in it. Out: nothing, or CheckBroken. Promise: every row is put to
-both engines, about ROWS_PER_CALL rows a call, so that memory does not grow with the table.
+In: the profile of each batch and what the masks found in it. Out: nothing, or CheckBroken. Promise: both engines see
+every row, about ROWS_PER_CALL rows per call, so that memory does not grow with the table.
 """
 
 from __future__ import annotations
@@ -15,13 +15,13 @@ from seqcls.validation.expectations import count_breaches
 from seqcls.validation.profile import Profile
 from seqcls.validation.rules import Rule
 
-# A call of Great Expectations costs 0.1 to 0.15 s however few its rows, and copies its columns; so many rows, and at
-# most a batch more, are the measured middle between time and memory (docs/reference/decisions/0003).
+# A call of Great Expectations costs 0.1 to 0.15 s for any number of rows, and copies its columns. This number, plus at
+# most one batch, is the measured compromise between time and memory (docs/reference/decisions/0003).
 ROWS_PER_CALL = 196_608
 
 
 class CrossCheck:
-    """Gathers profiles until a call is worth it; `close` asks about the rest."""
+    """Collects profiles until a call pays off; `close` checks the rest."""
 
     def __init__(self, rules: list[Rule], budget: float) -> None:
         self.rules, self.budget = rules, budget
@@ -39,7 +39,7 @@ class CrossCheck:
             self.close()
 
     def close(self) -> None:
-        """Ask about the rows gathered so far."""
+        """Check the rows collected so far."""
         if self._rows:
             joined = {name: np.concatenate([part.pop(name) for part in self._profiles]) for name in self._measures}
             require_agreement(joined, self.rules, self.budget, self._ours)
@@ -47,12 +47,12 @@ class CrossCheck:
 
 
 def require_agreement(profile: Profile, rules: list[Rule], budget: float, ours: Counter[str]) -> None:
-    """CheckBroken where the two engines count differently."""
+    """Raise CheckBroken if the two engines count differently."""
     for name, theirs in count_breaches(profile, rules, budget).items():
         if theirs != ours[name]:
             raise CheckBroken(
                 f"rule {name}: the mask finds {ours[name]} rows, Great Expectations {theirs}",
                 where=f"{len(profile[rules[0].measure])} rows of the profile",
                 expected="equal numbers",
-                next_step="report it with the config: no data was let through",
+                next_step="report this with the config: no data was let through",
             )

@@ -1,8 +1,8 @@
-"""Great Expectations, and nothing else: the same rules put to an engine that did not write our masks.
+"""Great Expectations, and nothing else: the same rules, checked by an engine that is independent of our masks.
 
-In: a profile (scalar columns) and rules. Out: breaches counted for each rule. Promise: as many answers as questions,
-or CheckBroken: a check that did not run is a bug, never bad data. Great Expectations 1.24 keeps one engine and one
-active batch for each data source and gives wrong answers when threads share a context, so each call makes its own.
+In: a profile (scalar columns) and rules. Out: the number of breaches of each rule. Promise: one answer per question, or
+CheckBroken: a check that did not run is a bug, never bad data. Great Expectations 1.24 keeps one engine and one active
+batch per data source and gives wrong answers when threads share a context, so each call makes its own.
 """
 
 from __future__ import annotations
@@ -19,16 +19,17 @@ if TYPE_CHECKING:
     from great_expectations.expectations.expectation import Expectation
 
 ROWS = "rows"
-# partial_unexpected_count 0: no value of a row leaves the engine (values may be health data), and it is faster.
+# partial_unexpected_count 0: no row value leaves the engine (values may be health data), and it is faster.
 RESULT_FORMAT = {"result_format": "SUMMARY", "partial_unexpected_count": 0}
 
 
 def count_breaches(profile: Profile, rules: Sequence[Rule], budget: float) -> dict[str, int]:
-    """Ask Great Expectations how many rows of the profile break each rule."""
+    """How many rows of the profile break each rule, counted by Great Expectations."""
     rows = {len(values) for values in profile.values()}
     if not rules or len(rows) != 1 or rows == {0}:
         raise CheckBroken(
-            f"{len(rules)} rules for columns of {sorted(rows)} rows", expected="rules, and rows in equal number"
+            f"{len(rules)} rules for columns of {sorted(rows)} rows",
+            expected="at least one rule, and columns of equal length",
         )
     total = rows.pop()
     answers = _validate(profile, [_expect_rows(total), *(expect(rule, budget) for rule in rules)])
@@ -41,10 +42,10 @@ def count_breaches(profile: Profile, rules: Sequence[Rule], budget: float) -> di
         )
     if set(counts) != {ROWS, *(rule.name for rule in rules)} or len(answers) != len(rules) + 1:
         raise CheckBroken(
-            f"{len(answers)} answers ({', '.join(sorted(counts))})", expected=f"{len(rules) + 1}, one a rule"
+            f"{len(answers)} answers ({', '.join(sorted(counts))})", expected=f"{len(rules) + 1}, one per rule"
         )
     if counts.pop(ROWS) != 0:
-        raise CheckBroken("Great Expectations saw another number of rows", expected=str(total))
+        raise CheckBroken("Great Expectations saw a different number of rows", expected=str(total))
     return counts
 
 
@@ -74,7 +75,10 @@ def _validate(profile: Profile, expectations: list[Expectation]) -> list[Any]:
     import pandas as pd
     from great_expectations.data_context.types.base import ProgressBarsConfig
 
-    for name in ("great_expectations", "great_expectations.data_context.types.base"):  # the second sets its own level
+    for name in (
+        "great_expectations",
+        "great_expectations.data_context.types.base",
+    ):  # the second logger sets its own level
         logging.getLogger(name).setLevel(logging.ERROR)  # each temporary folder is reported as INFO
     context = gx.get_context(mode="ephemeral")
     context.variables.progress_bars = ProgressBarsConfig(globally=False)
@@ -87,7 +91,7 @@ def _validate(profile: Profile, expectations: list[Expectation]) -> list[Any]:
 
 
 def _check_it_ran(name: str, info: Any) -> None:
-    """An expectation that raised is reported like bad data; only `exception_info` (of two shapes) tells."""
+    """An expectation that raised is reported like bad data; only `exception_info` shows the difference."""
     infos = [info] if "raised_exception" in (info or {}) else list((info or {}).values())
     for found in infos:
         if found.get("raised_exception"):

@@ -1,7 +1,7 @@
-"""Classes that a person cannot tell apart: they differ only by case, blanks, the Unicode form, or letters not seen.
+"""Classes that look the same: they differ only in case, blanks, Unicode form, or invisible characters.
 
-In: the rows of each class. Out: sentences. Promise: nothing is joined: `Pos` and `pos` stay two classes, and the words
-show what differs.
+In: the rows of each class. Out: sentences. Promise: nothing is merged: `Pos` and `pos` stay two classes, and the
+sentence shows how they differ.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ def look_alikes(classes: Mapping[str, int]) -> list[str]:
     alike.sort(key=lambda names: -sum(classes[name] for name in names))
     said = [
         f"{len(names)} classes look alike: {', '.join(f'{_shown(name)} {classes[name]} rows' for name in names)}; "
-        f"they differ in case, blanks, Unicode form or letters not seen: if they are one class, write it in one way"
+        f"they differ in case, blanks, Unicode form or invisible characters: if they are one class, write it one way"
         for names in alike[:MOST_GROUPS]
     ]
     more = len(alike) - MOST_GROUPS
@@ -30,13 +30,13 @@ def look_alikes(classes: Mapping[str, int]) -> list[str]:
 
 
 def _plain(name: str) -> str:
-    """What is left without case, blanks, marks of the Unicode form and what is not seen."""
+    """The name without case, blanks, combining marks and invisible characters."""
     folded = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", name).casefold())
     return "".join(letter for letter in folded if unicodedata.category(letter)[0] not in "ZC")
 
 
 def _shown(name: str) -> str:
-    """In quotes; marks that stand on another letter, and all but letters, signs and plain blanks, as escapes."""
+    """In quotes; combining marks, and all but letters, signs and plain blanks, are escaped."""
     letters = (
         letter if letter == " " or unicodedata.category(letter)[0] not in "ZCM" else _escape(letter) for letter in name
     )

@@ -1,9 +1,9 @@
-"""Rows -> scalar columns: what the rules judge, measured once and vectorised.
+"""Rows -> scalar columns: what the rules check, measured once and vectorised.
 
 In: a batch of the table. Out: `Profile`, one NumPy array of N numbers for each measured column, int64 or float64
-(Great Expectations compares only these two without a Python call a row). NaN in `length` marks a row that has nothing
-to encode: a missing or blank sequence, a series without one observed value. What is dear is measured only where it is
-asked for. Work is done on the flat Arrow buffers: a look-up table over bytes, sums between offsets.
+(Great Expectations compares only these two without a Python call per row). NaN in `length` marks a row with nothing to
+encode: a missing or blank sequence, or a series without any observed value. Expensive columns are measured only if a
+rule needs them. The work is done on flat Arrow buffers: a look-up table over bytes, sums between offsets.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ _CLEAR, _AMBIGUOUS, _FOREIGN = 0, 1, 2
 
 
 def _alphabet(clear: str, ambiguous: str) -> bytes:
-    """Byte -> class of letter; the second and later bytes of a UTF-8 character count with its first."""
+    """Byte -> class of character; the second and later bytes of a UTF-8 character count with its first."""
     classes = np.full(256, _FOREIGN, np.uint8)
     classes[0x80:0xC0] = _CLEAR
     for letters, code in ((clear, _CLEAR), (ambiguous, _AMBIGUOUS)):
@@ -82,10 +82,10 @@ def _measure_text(text: pa.Array, _: Kind, wanted: frozenset[str]) -> Profile:
     starts = is_word.copy()
     starts[1:] &= ~is_word[:-1]
     inner = offsets[:-1][np.diff(offsets) > 0]
-    starts[inner] = is_word[inner]  # a row's first byte begins a word whatever ended the row before
+    starts[inner] = is_word[inner]  # a row's first byte begins a word, whatever the last byte of the row before
     words = count_between(starts, offsets)
     profile: Profile = {}
-    if (data >= 0x80).any():  # blanks beyond ASCII: a text of nothing else is blank too
+    if (data >= 0x80).any():  # blanks beyond ASCII: a text with nothing else is blank too
         profile["controls"] = _count_controls(data, offsets)
         words[pc.utf8_is_space(text.fill_null("")).to_numpy(zero_copy_only=False)] = 0
     else:
@@ -113,7 +113,7 @@ def _measure_residues(letters: pa.Array, kind: Kind, wanted: frozenset[str]) -> 
     bounds = np.searchsorted(foreign, offsets)
     profile: Profile = {"length": _length(sizes), "foreign": np.diff(bounds)}
     if len(foreign):
-        first = foreign[np.minimum(bounds[:-1], len(foreign) - 1)]  # meant only where `foreign` > 0
+        first = foreign[np.minimum(bounds[:-1], len(foreign) - 1)]  # meaningful only where `foreign` > 0
         profile["foreign_byte"], profile["foreign_at"] = data[first].astype(np.int64), first - offsets[:-1] + 1
     else:
         profile["foreign_byte"] = profile["foreign_at"] = np.zeros(len(sizes), np.int64)
@@ -162,7 +162,7 @@ def _moments(
     sizes = np.diff(bounds)
     some = np.maximum(observed, 1)
     lowest, highest = _reduce(np.fmin, values, bounds, np.nan), _reduce(np.fmax, values, bounds, np.nan)
-    with np.errstate(invalid="ignore"):  # infinite values: refused by the rule `finite`
+    with np.errstate(invalid="ignore"):  # infinite values: rejected by the rule `finite`
         mean = _reduce(np.add, np.where(missing, 0.0, values), bounds, 0.0) / some
         squares = np.where(missing, 0.0, values - np.repeat(mean, sizes)) ** 2
         deviation = np.sqrt(_reduce(np.add, squares, bounds, 0.0) / some)
@@ -174,7 +174,7 @@ def _moments(
 def _reduce(
     operation: np.ufunc, values: npt.NDArray[np.generic], offsets: Offsets, empty: float
 ) -> npt.NDArray[np.float64]:
-    """`operation` over the values of each row; rows without values get `empty` (reduceat would give a neighbour's)."""
+    """`operation` over the values of each row; rows without values get `empty` (reduceat would use a neighbour's)."""
     full = np.diff(offsets) > 0
     result: npt.NDArray[np.float64] = np.full(len(full), empty, np.float64)
     if full.any():

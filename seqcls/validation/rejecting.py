@@ -1,7 +1,7 @@
-"""Broken rules -> rejects: one row for each row set aside, with every reason.
+"""Broken rules -> rejects: one entry per rejected row, with every reason.
 
-In: a batch, its profile, the masks. Out: a table of the schema `table.REJECTS`. Promise: the order of rows stays, the
-three lists of a row run in parallel and follow the order of the rules.
+In: a batch, its profile, the masks. Out: a table of the schema `table.REJECTS`. Promise: the order of rows is kept; the
+three lists of a row are parallel and follow the order of the rules.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ def rejected_rows(batch: pa.Table, profile: Profile, broken: Sequence[tuple[Rule
 
 
 def _raw(sequence: pa.ChunkedArray) -> pa.Array:
-    """The sequence as far as the limit goes; series and tokens as JSON."""
+    """The sequence up to the limit; series and tokens as JSON."""
     if pa.types.is_string(sequence.type):
         return pc.utf8_slice_codeunits(one_array(sequence), 0, RAW_LIMIT)
     texts = [

@@ -1,8 +1,8 @@
-"""Rows that stand more than once, found with eight bytes a row and verified on the rows themselves.
+"""Rows that occur more than once, found with eight bytes per row and verified on the rows themselves.
 
-In: fingerprints of all rows in order. Out: which rows share one, in groups. Promise: `Verifier` compares every
-repeated row with the first of its group on the actual bytes while the rows stream past; two different rows with one
-fingerprint raise `Collision`, and the caller starts again with another seed. So equal means equal, not nearly.
+In: fingerprints of all rows in order. Out: groups of rows with the same fingerprint. Promise: `Verifier` compares the
+bytes of every repeated row with those of the first of its group while the rows are streamed; two different rows with
+one fingerprint raise `Collision`, and the caller starts again with another seed. So equal means exactly equal.
 """
 
 from __future__ import annotations
@@ -22,12 +22,12 @@ ROWS_PER_STEP = 65_536
 
 
 class Collision(Exception):
-    """Two different values with one fingerprint: no error, another seed is tried."""
+    """Two different values have the same fingerprint: not an error, another seed is tried."""
 
 
 @dataclass(frozen=True)
 class Repeats:
-    """Rows (ascending) whose value stands more than once; groups are numbered in the order of their first rows."""
+    """Rows (ascending) whose value occurs more than once; groups are numbered in the order of their first rows."""
 
     rows: Places
     groups: Places
@@ -41,10 +41,10 @@ class Repeats:
 
 
 def find_repeats(hashes: Hashes, counted: Flags) -> Repeats:
-    """Rows with equal hashes; rows that are not `counted` (empty ones) repeat nothing.
+    """Rows with equal hashes; rows that are not `counted` (empty ones) are never repeats.
 
-    The hashes are sorted slice by slice of their range, never as a whole, and no order of a million rows is made:
-    repeats are few in most tables.
+    The hashes are sorted in slices of their range, never as a whole, and no permutation of all rows is made: most
+    tables have few repeats.
     """
     slices = len(hashes) // ROWS_PER_STEP + 1
     several = np.concatenate([_repeated_hashes(hashes, counted, slices, number) for number in range(slices)])
@@ -59,7 +59,7 @@ def find_repeats(hashes: Hashes, counted: Flags) -> Repeats:
 
 
 def _repeated_hashes(hashes: Hashes, counted: Flags, slices: int, number: int) -> Hashes:
-    """Hashes of one slice of their range that stand more than once, ascending."""
+    """Hashes of one slice of their range that occur more than once, ascending."""
     low, high = (np.uint64(2**64 * edge // slices - (edge == slices)) for edge in (number, number + 1))
     inside = (hashes >= low) & ((hashes <= high) if number + 1 == slices else (hashes < high)) & counted
     ordered = np.sort(hashes[inside])
@@ -93,7 +93,7 @@ def later_pairs(repeats: Repeats, labels: npt.NDArray[np.int32], total: int) -> 
 
 
 def label_counts(repeats: Repeats, labels: npt.NDArray[np.int32], total: int) -> npt.NDArray[np.int16]:
-    """Number of different labels that each row's value stands with: 1 where it does not repeat."""
+    """Number of different labels of each row's value: 1 if the value does not repeat."""
     counts = np.ones(total, np.int16)
     label = labels[repeats.rows]
     width = int(labels.max(initial=0)) + 1
@@ -112,7 +112,7 @@ class Verifier:
         self._values: list[pa.Array] = []
 
     def check(self, start: int, values: pa.Array) -> None:
-        """`values` are those of rows start, start + 1, ...; raises Collision where equal hashes lied."""
+        """`values` are those of rows start, start + 1, ...; raises Collision where values with equal hashes differ."""
         low, high = np.searchsorted(self.repeats.rows, [start, start + len(values)])
         if low == high:
             return

@@ -1,7 +1,7 @@
 """[rules] -> the rules of a pipeline, each declared once, in the order of the report.
 
-In: what was asked for, and what the census found. Out: `Rule` records. Promise: a policy of the config is followed,
-except where a row could not be encoded: then the rule rejects and its `override` says why.
+In: what the caller asked for, and what the census found. Out: `Rule` records. Promise: a policy of the config is
+followed, unless a row could not be encoded: then the rule rejects, and its `override` says why.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from seqcls.validation.rules import Rule
 
 @dataclass(frozen=True)
 class Asked:
-    """What a call of `validate` asks for."""
+    """The arguments of a call of `validate`."""
 
     pipeline: Pipeline
     labelled: bool
@@ -29,14 +29,14 @@ class Asked:
     budget: float
     """Share of the rows that may be rejected."""
     allowed: tuple[str, ...]
-    """Classes that may stand; empty for all."""
+    """Allowed classes; empty for all."""
 
 
 def build_rules(asked: Asked, *, classes: Sequence[str], channels: int) -> list[Rule]:
     """All rules that are not off.
 
-    `classes` are those found (their indices are the codes of the profile), `channels` is the number that the first
-    series has.
+    `classes` are those found (their indices are the codes of the profile), `channels` is the number of channels of
+    the first series.
     """
     config = asked.pipeline.rules
     rules = _sequence_rules(config, channels) + _identity_rules(config, asked.labelled)
@@ -54,14 +54,14 @@ def build_rules(asked: Asked, *, classes: Sequence[str], channels: int) -> list[
 
 
 def build_class_rule(config: RulesConfig) -> Rule:
-    """Judges one row for each class: its accepted rows."""
+    """Checks one number for each class: its accepted rows."""
     least = config.min_class_rows
     return Rule("min_class_rows", "label", "fail", "class_rows", "has {value} rows", f"at least {least} rows a class",
                 at_least=least)  # fmt: skip
 
 
 def build_size_rule(config: RulesConfig) -> Rule:
-    """Judges one number: the accepted rows."""
+    """Checks one number: the accepted rows."""
     return Rule("min_rows", "", "fail", "accepted", "{value} rows are left", f"at least {config.min_rows} rows",
                 at_least=config.min_rows)  # fmt: skip
 
@@ -126,7 +126,7 @@ def _identity_rules(config: RulesConfig, labelled: bool) -> list[Rule]:
         Rule("duplicate_id", "id", config.duplicate_id, "repeated_id", "an earlier row has the same id",
              "each id once", at_most=0),
     ]  # fmt: skip
-    if not labelled:  # a new row is scored even where it repeats another
+    if not labelled:  # a new row is scored even if it repeats another
         return rules
     return [
         *rules,
@@ -177,7 +177,7 @@ def _user_rule(rule: UserRule, kind: Kind) -> Rule:
                             next_step="give one of them")  # fmt: skip
     if low is not None and high is not None and low > high:
         raise ConfigRefused(f"at_least {low:g} is above at_most {high:g}", where=where, expected="at_least <= at_most",
-                            next_step="swap them, if that was meant")  # fmt: skip
+                            next_step="swap them, if that is what you meant")  # fmt: skip
     bounds = " and ".join(
         f"{word} {bound:g}" for word, bound in (("at least", low), ("at most", high)) if bound is not None
     )
@@ -195,7 +195,7 @@ def _user_rule(rule: UserRule, kind: Kind) -> Rule:
 
 def _needed(name: str, policy: Policy, measure: str, says: str, expected: str, *, present: bool = False,
             at_most: float | None = None) -> Rule:  # fmt: skip
-    """A rule that rejects at least: a row that breaks it cannot be encoded."""
+    """A rule that always rejects, since a row that breaks it cannot be encoded."""
     override = (
         "" if policy in ("reject", "fail") else f"{name} = {policy!r} still rejects: such a row cannot be encoded"
     )

@@ -1,8 +1,8 @@
-"""A rule: what is measured, what is allowed, what to do with a row that breaks it.
+"""A rule: what is measured, what is allowed, and what happens to a row that breaks it.
 
-In: a profile. Out: the rows that break the rule, and a sentence for each. Promise: the mask that sets rows aside, the
+In: a profile. Out: the rows that break the rule, and a sentence for each. Promise: the mask that rejects rows, the
 sentence in the rejects and the typed expectation of Great Expectations come from the same record, so they cannot
-say different things. Null never breaks a bound: the rule `empty` is the null rule that stands beside all others.
+disagree. Null never breaks a bound: the rule `empty` is the null check for all other rules.
 """
 
 from __future__ import annotations
@@ -29,17 +29,17 @@ class Rule:
     measure: str
     """Column of the profile."""
     says: str
-    """Sentence of a breach; {value} stands for what was measured, {at} and {letter} for the place and the letter."""
+    """Sentence for a breach; {value} is the measured value, {at} and {letter} the position and the letter."""
     expected: str
     at_least: float | None = None
     at_most: float | None = None
     present: bool = False
     among: tuple[int, ...] | None = None
     names: tuple[str, ...] = ()
-    """What the codes of `measure` stand for."""
+    """The names of the codes of `measure`."""
     pattern: str | None = None
     override: str = ""
-    """Why the policy is not the one of the config, if so."""
+    """Why the policy differs from the config, if it does."""
 
     @property
     def rejects(self) -> bool:
@@ -60,7 +60,7 @@ class Rule:
         return broken
 
     def reasons(self, profile: Profile, rows: npt.NDArray[np.int64]) -> pa.Array:
-        """The sentence for each of some rows."""
+        """The sentence for each of the given rows."""
         values = profile[self.measure][rows]
         if self.names:
             found = pa.array([self.names[int(value)] for value in values], pa.string())
@@ -81,7 +81,7 @@ class Rule:
 
 
 def _short(values: Column) -> Column:
-    """Numbers as people write them: 512 rather than 512.0, 0.333333 rather than 0.3333333333333333."""
+    """Short numbers: 512 rather than 512.0, 0.333333 rather than 0.3333333333333333."""
     if (values == np.floor(values)).all() and np.isfinite(values).all():
         return values.astype(np.int64)
     rounded: npt.NDArray[np.float64] = np.round(values, 6)

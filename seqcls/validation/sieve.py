@@ -1,7 +1,7 @@
-"""The second pass: each batch is parted into rows kept and rejects, and everything is counted on the way.
+"""The second pass: each batch is split into rows kept and rejects, and both are counted.
 
-In: batches of the table in order. Out: (rows kept, rejects) of each, and a `Tally`. Promise: a row of the batch is in
-one of the two; the cross-check has seen the profile that the masks judged.
+In: batches of the table in order. Out: (rows kept, rejects) of each, and a `Tally`. Promise: each row of a batch is in
+one of the two; the cross-check sees the same profile as the masks.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ EXAMPLES = 3
 
 @dataclass
 class Tally:
-    """What is counted while the rows stream past."""
+    """What is counted while the rows are streamed."""
 
     class_rows: npt.NDArray[np.int64]
     """(K,) rows kept of each class."""
     kept: int = 0
     rejected: int = 0
-    """Rejects written, those of the source included."""
+    """Rejects written, including those of the source."""
     found: Counter[str] = field(default_factory=Counter)
     """Breaches of each rule."""
     examples: dict[str, list[str]] = field(default_factory=dict)
     """file:row of the first breaches of each rule."""
     reasons: Counter[str] = field(default_factory=Counter)
-    """Reasons of the rejects by rule, those of the source included."""
+    """Reasons of the rejects by rule, including those of the source."""
     first: list[str] = field(default_factory=list)
     """file:row of the first rejects."""
 
@@ -56,7 +56,7 @@ class Tally:
 
 
 class Sieve:
-    """Judges the batches of one table, one after the other."""
+    """Checks the batches of one table, one after the other."""
 
     def __init__(self, census: Census, rules: list[Rule], kind: Kind, budget: float) -> None:
         self.census, self.rules, self.kind = census, rules, kind

@@ -166,7 +166,7 @@ def test_a_tricky_pipeline_file_is_refused(text: str, words: list[str], tmp_path
 
 
 class OnceOnly(yaml.SafeLoader):
-    """Refuses a key that stands twice."""
+    """Refuses a key that occurs twice."""
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         keys = [self.construct_object(key) for key, _ in node.value]

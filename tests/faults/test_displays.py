@@ -59,7 +59,7 @@ def older_rules(config: Path) -> str:
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(seqcls.engines.races, "RULES", 0)
         keep_race(config)
-    return "was raced before there were the engines and rules of now"
+    return "was raced with earlier engines or rules"
 
 
 def missing(config: Path) -> str:
@@ -105,7 +105,7 @@ def test_the_installed_command_publishes_with_a_note_about_the_engine_and_beside
     bad.write_text(ROW.format("a"))
     done = subprocess.run([SEQCLS, "score", config], capture_output=True, text=True, timeout=300, check=False)
     assert done.returncode == 3, done.stderr
-    assert r"incoming/n\udce4chte.csv: the name is no UTF-8" in done.stderr
+    assert r"incoming/n\udce4chte.csv: the name is not UTF-8" in done.stderr
     assert "Traceback" not in done.stderr
     assert "             torch scores: pairs@v1 was raced on another machine (processor " in done.stderr
     assert scored_rows(config) == {"incoming/night.csv": 90}

@@ -31,7 +31,7 @@ INPUT = "ab" * 32
 @pytest.mark.fault(
     "F60",
     tried="SIGKILL at random moments of processes that claim, write, commit and publish; thousands by `make soak`",
-    outcome="no acknowledged commit is forgotten, nothing stands twice or half, nothing is left lying about",
+    outcome="no acknowledged commit is forgotten, nothing occurs twice or half, nothing is left lying about",
 )
 def test_random_kills_forget_and_double_nothing() -> None:
     tally = run_trials(40, seed=60, deadline=time.monotonic() + 60)

@@ -35,8 +35,7 @@ FORMATS: dict[str, tuple[Kind, dict[str, Any]]] = {
 def test_an_empty_file_is_refused(format: str, tmp_path: Path) -> None:
     kind, options = FORMATS[format]
     assert str(refusal(tmp_path, b"", kind, format=format, **options)) == (
-        "data.csv: no rows: the file is empty; expected at least one record. "
-        "Next: deliver the file again, or leave it out"
+        "data.csv: no rows: the file is empty; expected at least one record. Next: deliver the file again, or remove it"
     )
 
 
@@ -54,9 +53,7 @@ def test_an_empty_text_of_a_folder_is_a_row_without_a_sequence(tmp_path: Path) -
 @pytest.mark.parametrize("tail", [b"", b"\n\n\r\n"])
 def test_a_header_and_nothing_else_is_refused(tail: bytes, tmp_path: Path) -> None:
     error = refusal(tmp_path, HEAD + tail)
-    assert str(error) == (
-        "data.csv: no rows; expected at least one record. Next: deliver the file again, or leave it out"
-    )
+    assert str(error) == ("data.csv: no rows; expected at least one record. Next: deliver the file again, or remove it")
 
 
 @pytest.mark.fault("F03", tried="a row with too few fields among good ones", outcome="row rejected with both counts")

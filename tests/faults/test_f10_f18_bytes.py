@@ -27,7 +27,7 @@ def test_a_file_cut_in_the_middle_of_a_row_is_refused(name: str, tmp_path: Path)
     whole = GOOD if name == "data.csv" else GOOD.replace(b",", b"\t")
     error = refusal(tmp_path, whole + b"fi", name=name, format=name[-3:])
     assert error.where == f"{name}:5"
-    assert error.found == "the file ends inside of record 5: 1 of 2 fields, and no line end"
+    assert error.found == "the file ends within record 5: 1 of 2 fields, and no line break at the end"
     assert "fetch the file again" in error.next_step
 
 
@@ -36,7 +36,7 @@ def test_a_json_file_cut_in_the_middle_of_an_object_is_refused(tmp_path: Path) -
     data = b'{"sequence": "one", "label": "a"}\n{"sequence": "two", "label": "b"}\n{"sequence": "th'
     error = refusal(tmp_path, data, format="jsonl")
     assert error.where == "data.csv:3"
-    assert error.found.startswith("the file ends inside of record 3: not JSON: Unterminated string")
+    assert error.found.startswith("the file ends within record 3: not JSON: Unterminated string")
     assert "fetch the file again" in error.next_step
 
 

@@ -100,8 +100,8 @@ def test_extra_columns_are_refused_where_the_config_says_so(
     assert ingested(tmp_path / "ignored", {"d": data}, kind, **source).num_rows == 2
     error = refusal(tmp_path, {"d": data}, kind, extra_columns="refuse", **source)
     assert error.where == "d"
-    assert error.found == "a column that nothing asks for: 'extra'"
-    assert error.expected == f"no others than {used}"
+    assert error.found == "a column that the config does not name: 'extra'"
+    assert error.expected == f"only {used}"
     assert error.next_step.endswith('or set source.extra_columns = "ignore"')
 
 
@@ -109,7 +109,7 @@ def test_a_key_that_comes_later_is_refused_too(tmp_path: Path) -> None:
     line = b'{"sequence": "' + b"x" * 1000 + b'", "label": "a"}\n'
     data = line * 20_000 + line.replace(b"}", b', "extra": 9}')
     error = refusal(tmp_path, {"d": data}, extra_columns="refuse", format="jsonl")
-    assert error.found == "a column that nothing asks for: 'extra'"
+    assert error.found == "a column that the config does not name: 'extra'"
 
 
 @pytest.mark.fault("F27", tried="columns in another order, also between two files", outcome="accepted, by name")

@@ -46,7 +46,7 @@ def test_another_format_is_known_by_its_first_bytes(name: str, tmp_path: Path) -
     error = refusal(tmp_path, OTHERS[name])
     assert (error.where, error.found) == ("data.csv", f"looks like {name}")
     assert error.expected == (
-        "plain text, or a name ending in .gz" if name == "gzip" else "text, since source.format is 'csv'"
+        "plain text, or a name ending in .gz" if name == "gzip" else "text, because source.format is 'csv'"
     )
 
 
@@ -63,7 +63,7 @@ def test_a_parquet_file_that_is_cut_is_refused(tmp_path: Path) -> None:
     for length in range(4, len(TABLE), len(TABLE) // 60):
         error = refusal(tmp_path, TABLE[:length], format="parquet")
         assert error.where == "data.csv"
-        assert error.found.startswith("not a sound Parquet file (")
+        assert error.found.startswith("not a valid Parquet file (")
         assert "fetch the file again" in error.next_step
 
 
@@ -145,7 +145,7 @@ def test_a_gzip_file_that_is_cut_is_refused(tmp_path: Path) -> None:
     for length in range(20, len(whole), len(whole) // 20):
         error = refusal(tmp_path, whole[:length], name="data.csv.gz")
         assert error.where == "data.csv.gz"
-        assert error.found.startswith("the gzip file ends too early: it was cut short")
+        assert error.found.startswith("the gzip file ends too early: it was cut off")
         assert error.next_step == "fetch the file again"
 
 
@@ -157,8 +157,8 @@ def test_a_gzip_file_that_is_damaged_is_refused(at: float, tmp_path: Path) -> No
     whole = gzipped(HEAD + b"".join(b"text %d,%d\n" % (number * 7919, number % 2) for number in range(2000)))
     place = int(len(whole) + at) if at < 0 else int(at * len(whole))
     error = refusal(tmp_path, whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :], name="data.csv.gz")
-    assert error.found.startswith("not a sound gzip file (")
-    assert error.expected == "a whole gzip file"
+    assert error.found.startswith("not a valid gzip file (")
+    assert error.expected == "a complete gzip file"
 
 
 def zipped(*names: str, locked: bool = False) -> bytes:
@@ -205,7 +205,7 @@ def test_an_archive_is_refused_and_not_unpacked(case: str, packed: bool, tmp_pat
     assert [path.name for path in tmp_path.rglob("*escape*")] == []
 
 
-@pytest.mark.fault("F38", tried="a link that leads nowhere, and one to a pipe", outcome="refused: not a plain file")
+@pytest.mark.fault("F38", tried="a link that leads nowhere, and one to a pipe", outcome="refused: not a regular file")
 def test_a_link_is_followed_to_plain_files_only(tmp_path: Path) -> None:
     (tmp_path / "real").write_bytes(GOOD)
     (tmp_path / "data.csv").symlink_to("real")
@@ -214,7 +214,7 @@ def test_a_link_is_followed_to_plain_files_only(tmp_path: Path) -> None:
     (tmp_path / "data.csv").symlink_to("nowhere")
     assert refusal(tmp_path / "x", {}, find=[str(tmp_path / "data.csv")]).next_step == "remove the broken link"
     os.mkfifo(tmp_path / "nowhere")
-    assert refusal(tmp_path / "x", {}, find=[str(tmp_path / "data.csv")]).found == "not a plain file but a pipe"
+    assert refusal(tmp_path / "x", {}, find=[str(tmp_path / "data.csv")]).found == "not a regular file but a pipe"
 
 
 @pytest.mark.fault("F39", tried="a field of 3 MB with a limit of 1 MB", outcome="row rejected; size and limit named")

@@ -83,16 +83,16 @@ def beyond_a_closed_folder(path: Path) -> None:
 
 
 ENTRIES: dict[Callable[[Path], None], str] = {
-    dangling: "cannot be looked at (No such file or directory)",
-    loop: "cannot be looked at (Too many levels of symbolic links)",
-    device: "not a plain file but a device",
+    dangling: "cannot be accessed (No such file or directory)",
+    loop: "cannot be accessed (Too many levels of symbolic links)",
+    device: "not a regular file but a device",
     waiting_for_ever: "no rows: the file is empty",
     endless: "more than 50000000000 bytes; expected at most source.max_file_bytes",
-    pipe: "not a plain file but a pipe",
-    socket: "not a plain file but a socket",
+    pipe: "not a regular file but a pipe",
+    socket: "not a regular file but a socket",
     closed: "cannot read the file (Permission denied)",
-    closed_folder: "cannot be looked at (Permission denied)",
-    beyond_a_closed_folder: "cannot be looked at (Permission denied)",
+    closed_folder: "cannot be accessed (Permission denied)",
+    beyond_a_closed_folder: "cannot be accessed (Permission denied)",
 }
 
 
@@ -121,9 +121,9 @@ def check_refusals(text: str) -> None:
         [line] = [line for line in lines if f"incoming/{make.__name__}.csv:" in line]
         assert reason in line
         assert "Next: " in line
-    [line] = [line for line in lines if r"incoming/n\udce4chte.csv: the name is no UTF-8" in line]
+    [line] = [line for line in lines if r"incoming/n\udce4chte.csv: the name is not UTF-8" in line]
     assert "Next: rename the file" in line
-    assert [line for line in lines if "incoming/part.csv/deeper: cannot be looked at (Permission denied)" in line]
+    assert [line for line in lines if "incoming/part.csv/deeper: cannot be accessed (Permission denied)" in line]
 
 
 def scored_rows(config: Path) -> Counter[str]:
@@ -135,7 +135,7 @@ def scored_rows(config: Path) -> Counter[str]:
 @pytest.mark.fault(
     "N02",
     tried="an inbox with dangling links, links in a circle and to devices, pipes, sockets, files and folders without "
-    "permission, a name that is no UTF-8, /proc/kmsg and a file of 60 GB, beside a good file",
+    "permission, a name that is not UTF-8, /proc/kmsg and a file of 60 GB, beside a good file",
     outcome="each refused by a name that can be printed, with what it is; the good file scored and published, exit "
     "code 3; the next night the same; the dry run names them too",
 )
@@ -193,7 +193,7 @@ def test_training_files_are_refused_in_one_message(make: Callable[[Path], None],
 
 def test_a_training_file_with_a_bad_name_is_refused(tmp_path: Path) -> None:
     (tmp_path / BAD_NAME).write_text("sequence,label\na,b\n")
-    with pytest.raises(DataRefused, match="the name is no UTF-8"):
+    with pytest.raises(DataRefused, match="the name is not UTF-8"):
         find_files(make_pipeline("text", source={"format": "csv", "files": ["*.csv"]}).source, tmp_path)
 
 
@@ -214,7 +214,7 @@ def test_a_closed_folder_on_the_way_of_a_pattern_is_named(
     command = nursery.run("score", config, without_rights=True)
     (config.parent / "incoming" / "a").chmod(0o700)
     assert command.status == 3, command.text
-    assert "incoming/a: cannot be looked at (Permission denied)" in command.text
+    assert "incoming/a: cannot be accessed (Permission denied)" in command.text
     assert scored_rows(config) == {"incoming/b/new.csv": 5}
 
 

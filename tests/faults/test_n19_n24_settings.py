@@ -42,7 +42,7 @@ def test_a_query_that_names_a_column_twice_is_refused(
     monkeypatch.setenv("DATA_URL", f"sqlite:///{tmp_path / 'a.db'}")
     source = SourceConfig(format="sql", url_env="DATA_URL", query=query, id="id")
     (file,) = find_files(source, tmp_path)
-    with pytest.raises(DataRefused, match=r"'(id|label)' stands twice among the columns.*with AS"):
+    with pytest.raises(DataRefused, match=r"'(id|label)' occurs twice among the columns.*with AS"):
         list(read_file(file, source, "text", labelled=True, folder=tmp_path))
 
 

@@ -32,7 +32,7 @@ class Books:
 
 
 def count_visible(config: Path) -> Books:
-    """At any moment, also right after a kill: what can be seen is whole, committed, and no row stands twice."""
+    """At any moment, also right after a kill: what can be seen is whole, committed, and no row occurs twice."""
     project = config.parent
     faults = 0
     for ref in ArtefactStore(project / "store").all():

@@ -17,7 +17,7 @@ from tests.reliability.processes import Nursery
 @pytest.mark.fault(
     "F70",
     tried="two scorings of the same new data at once",
-    outcome="each chunk is scored by one of them; no row is lost or stands twice",
+    outcome="each chunk is scored by one of them; no row is lost or occurs twice",
 )
 @pytest.mark.parametrize("trial", range(5))
 def test_two_scorings_at_once_score_each_row_once(

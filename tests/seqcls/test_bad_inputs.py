@@ -78,7 +78,7 @@ REFUSED: dict[str, tuple[bytes, dict[str, Any], str]] = {
         {"max_row_bytes": 1000},
         "record 4 and the field is longer than source.max_row_bytes = 1000",
     ),
-    "a file cut in its last row": (GOOD + b"fo", {}, "data.csv:4: the file ends inside of record 4: 1 of 2 fields"),
+    "a file cut in its last row": (GOOD + b"fo", {}, "data.csv:4: the file ends within record 4: 1 of 2 fields"),
     "a column named twice": (
         b"sequence,sequence,label\na,b,c\n",
         {},
@@ -119,9 +119,9 @@ REFUSED: dict[str, tuple[bytes, dict[str, Any], str]] = {
         {"name": "data.csv.gz"},
         "data.csv.gz: the gzip file ends too early.*fetch the file again",
     ),
-    "gzip with a wrong checksum": (flipped(LARGE, len(LARGE) - 6), {"name": "data.csv.gz"}, "not a sound gzip file"),
-    "gzip damaged inside": (flipped(LARGE, len(LARGE) // 2), {"name": "data.csv.gz"}, "not a sound gzip file"),
-    "plain text named .gz": (GOOD, {"name": "data.csv.gz"}, "not a sound gzip file"),
+    "gzip with a wrong checksum": (flipped(LARGE, len(LARGE) - 6), {"name": "data.csv.gz"}, "not a valid gzip file"),
+    "gzip damaged inside": (flipped(LARGE, len(LARGE) // 2), {"name": "data.csv.gz"}, "not a valid gzip file"),
+    "plain text named .gz": (GOOD, {"name": "data.csv.gz"}, "not a valid gzip file"),
     "a gzip bomb": (
         gzip.compress(HEAD + b"a" * 5_000_000),
         {"name": "data.csv.gz", "max_file_bytes": 100_000},
@@ -133,29 +133,29 @@ REFUSED: dict[str, tuple[bytes, dict[str, Any], str]] = {
         "more than 10 bytes; expected at most source.max_file_bytes",
     ),
     "csv under the name of Parquet": (GOOD, {"format": "parquet"}, "not a Parquet file: it begins with b'sequ'"),
-    "Parquet cut short": (parquet()[:-200], {"format": "parquet"}, "not a sound Parquet file.*fetch the file again"),
-    "Parquet with a flipped page": (flipped(parquet(), 20), {"format": "parquet"}, "not a sound Parquet file"),
+    "Parquet cut short": (parquet()[:-200], {"format": "parquet"}, "not a valid Parquet file.*fetch the file again"),
+    "Parquet with a flipped page": (flipped(parquet(), 20), {"format": "parquet"}, "not a valid Parquet file"),
     "csv as FASTA": (
         GOOD,
         {"format": "fasta", "kind": "dna", "labels": {"*": "a"}},
-        "data.csv:1: not a sound fasta file.*Expected '>'",
+        "data.csv:1: not a valid fasta file.*Expected '>'",
     ),
     "FASTQ cut short": (
         b"@a\nACGT\n+\nIIII\n@b\nAC",
         {"format": "fastq", "kind": "dna", "labels": {"*": "a"}},
-        "data.csv:6: not a sound fastq file.*Premature end",
+        "data.csv:6: not a valid fastq file.*Premature end",
     ),
     "FASTA with letters that are not ASCII": (
         ">a\nACÉT\n".encode("cp1252"),
         {"format": "fasta", "kind": "dna", "labels": {"*": "a"}},
-        "not a sound fasta file",
+        "not a valid fasta file",
     ),
     "sequences without a class": (
         b">a\nACGT\n",
         {"format": "fasta", "kind": "dna"},
-        "nothing says which class.*labels = ",
+        "the class of a .* is not defined.*labels = ",
     ),
-    "lines without a class": (b"one\n", {"format": "lines"}, "nothing says which class.*source.labels"),
+    "lines without a class": (b"one\n", {"format": "lines"}, "the class of a .* is not defined.*source.labels"),
     "a file that no label names": (
         b"one\n",
         {"format": "lines", "labels": {"*.pos": "a"}},
@@ -307,7 +307,7 @@ def test_parallel_label_files_of_unequal_length_are_refused_with_both_counts(tmp
     (tmp_path / "text.txt").write_text("one\ntwo\nthree\n")
     for lines in ("a\nb\n", "a\nb\nc\nd\n"):
         (tmp_path / "labels.txt").write_text(lines)
-        with pytest.raises(DataRefused, match=rf"text.txt: 3 lines, but {lines.count(chr(10))} in the file of classes"):
+        with pytest.raises(DataRefused, match=rf"text.txt: 3 lines, but {lines.count(chr(10))} in the label file"):
             read(tmp_path, format="lines", files=["text.txt"], label_files=["labels.txt"])
 
 
@@ -320,7 +320,7 @@ def test_a_file_that_changes_between_finding_and_reading_is_refused(tmp_path: Pa
         with pytest.raises(DataRefused, match=r"data.csv: changed while being read.*ending in .part"):
             list(read_file(file, source, "text", labelled=True, folder=tmp_path))
     (tmp_path / "data.csv").unlink()
-    with pytest.raises(DataRefused, match="gone since it was found"):
+    with pytest.raises(DataRefused, match="has disappeared since it was found"):
         list(read_file(file, source, "text", labelled=True, folder=tmp_path))
 
 
@@ -345,7 +345,7 @@ def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path, monkeypat
 
 def test_a_pipe_does_not_hang_the_reader(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "data.csv")
-    with pytest.raises(DataRefused, match="not a plain file"):
+    with pytest.raises(DataRefused, match="not a regular file"):
         read(tmp_path, format="csv", files=["data.csv"])
 
 

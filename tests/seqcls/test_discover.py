@@ -86,11 +86,11 @@ def test_links_are_followed_to_plain_files_only(tmp_path: Path) -> None:
         names(tmp_path, "in")
     (tmp_path / "in/broken.csv").unlink()
     os.mkfifo(tmp_path / "in/pipe.csv")
-    with pytest.raises(DataRefused, match="not a plain file"):
+    with pytest.raises(DataRefused, match="not a regular file"):
         names(tmp_path, "in")
     (tmp_path / "in/pipe.csv").unlink()
     (tmp_path / "in/device.csv").symlink_to("/dev/zero")
-    with pytest.raises(DataRefused, match="not a plain file"):
+    with pytest.raises(DataRefused, match="not a regular file"):
         names(tmp_path, "in")
 
 

@@ -141,7 +141,7 @@ def test_the_same_inputs_give_the_same_artefact(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("split", ["valid", "test"])
 def test_a_class_outside_the_training_split_is_refused_by_name(split: str, tmp_path: Path) -> None:
-    message = rf"class 'maybe' stands in the {split} split, but not in the training split; expected .* 'no', 'yes'"
+    message = rf"class 'maybe' is in the {split} split, but not in the training split; expected .* 'no', 'yes'"
     with pytest.raises(DataRefused, match=message):
         run(tmp_path, "text", [*SMALL, (split, "hm", "maybe")])
 

@@ -164,7 +164,7 @@ def test_unequal_lengths_are_kept_and_rows_do_not_touch_each_other() -> None:
     ([[1.0]], r"row 2 of the batch: 1 channels; expected 2, as in the training split"),
     ([[1.0], [1.0, 2.0]], r"row 2 of the batch: channels of 1, 2 values; expected one length"),
     ([[], []], r"channels of 0, 0 values; expected one length, at least 1"),
-    ([[1.0], None], r"row 2 of the batch: a channel is missing as a whole"),
+    ([[1.0], None], r"row 2 of the batch: a whole channel is missing"),
 ])  # fmt: skip
 def test_a_series_of_another_shape_is_refused_with_its_row(row: object, message: str) -> None:
     encoder = fit("series", SeriesEncode(), [[[1, 2], [3, 4]]])

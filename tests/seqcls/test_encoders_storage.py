@@ -82,7 +82,7 @@ def test_the_order_of_training_rows_changes_nothing(name: str) -> None:
 def test_a_tampered_encoder_is_refused(name: str, tmp_path: Path) -> None:
     save_encoder(example(name)[0], tmp_path)
     rewrite(tmp_path, signed=False, labels=["yes", "no"])
-    with pytest.raises(Corrupted, match=r"encoder\.json: the content does not have the fingerprint that it names"):
+    with pytest.raises(Corrupted, match=r"encoder\.json: the content does not match its fingerprint"):
         load_encoder(tmp_path)
 
 
@@ -166,7 +166,7 @@ WORDS = {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}
     outcome="refused in one message before the library sees it, or as what the library says of it",
 )
 @pytest.mark.parametrize(("parts", "message"), [
-    ({"padding": PADDING}, r"another tokenizer than seqcls trains \(padding: "),
+    ({"padding": PADDING}, r"not a tokenizer that seqcls trains \(padding: "),
     ({"truncation": {"max_length": 1}}, r"\(truncation: "),
     ({"pre_tokenizer": BOMB}, r"\(pre_tokenizer: .*Regex"),
     ({"normalizer": {"type": "Lowercase"}}, r"\(normalizer: "),

@@ -158,7 +158,7 @@ def test_without_the_extra_openvino_is_refused_with_the_command_that_installs_it
 @needs_openvino
 def test_a_network_that_tracing_gets_wrong_is_refused() -> None:
     loaded = loaded_of(config_of("gru", "last"), SPECS["tokens"])
-    with pytest.raises(EngineUnavailable, match="its answers are not those of PyTorch"):
+    with pytest.raises(EngineUnavailable, match="its results differ from those of PyTorch"):
         ENGINES["openvino"](replace(loaded, model=CountsCalls().eval()))
 
 

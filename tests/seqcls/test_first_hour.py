@@ -120,7 +120,7 @@ def test_a_folder_that_may_not_be_looked_into_is_neither_empty_nor_a_traceback(
         raise PermissionError(13, "Permission denied", str(folder))
 
     monkeypatch.setattr(os, "scandir", refuse)  # the tests may run as root, whom no permission stops
-    with pytest.raises(WorldFailed, match=r"cannot look into the folder .*data \(Permission denied.*fix its permis"):
+    with pytest.raises(WorldFailed, match=r"cannot read the folder .*data \(Permission denied.*fix its permis"):
         find_paths(tmp_path, [pattern], allow_none=allow_none)
 
 

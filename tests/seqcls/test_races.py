@@ -224,7 +224,7 @@ def test_a_race_by_other_rules_does_not_count_and_promotion_races_again(
     monkeypatch.setattr(seqcls.engines.races, "run_race", lambda *given: fixed_race("torch-folded", margin=0.5))
     with open_workspace(config) as workspace:
         version = champion(workspace)
-        note = "torch scores: pairs@v1 was raced before there were the engines and rules of now; "
+        note = "torch scores: pairs@v1 was raced with earlier engines or rules; "
         assert choose_engine(workspace, version) == Choice("torch", f"{note}{AGAIN}")
         ensure_race(workspace, version)
         assert choose_engine(workspace, version) == Choice("torch-folded", margin=0.5)

@@ -24,7 +24,7 @@ def test_a_pattern_gives_label_id_and_group(tmp_path: Path) -> None:
     assert rows == [("7", "a", "x", "one two"), ("8", "b", None, "three")]
 
 
-@pytest.mark.parametrize(("pattern", "message"), [("(?P<label>a", "not a pattern"), ("(?P<label>a)", "no group")])
+@pytest.mark.parametrize(("pattern", "message"), [("(?P<label>a", "not a valid pattern"), ("(?P<label>a)", "no group")])
 def test_a_pattern_that_cannot_work_is_refused(tmp_path: Path, pattern: str, message: str) -> None:
     with pytest.raises(ConfigRefused, match=message):
         read_bytes(tmp_path, b"a\n", format="lines", pattern=pattern, label_from="pattern")

@@ -94,7 +94,7 @@ def test_a_flow_whose_artifacts_fail_scores_and_publishes(
 
 @pytest.mark.fault(
     "N02",
-    tried="the score flow with a broken link and a name that is no UTF-8 beside a good file",
+    tried="the score flow with a broken link and a name that is not UTF-8 beside a good file",
     outcome="the good file scored and published, then the run fails with both names",
 )
 def test_bad_entries_of_the_inbox_do_not_stop_the_flow(trained: Path, copy: Callable[[Path], Path]) -> None:
@@ -105,7 +105,7 @@ def test_bad_entries_of_the_inbox_do_not_stop_the_flow(trained: Path, copy: Call
     with pytest.raises(DataRefused, match=r"2 files refused") as caught:
         score_flow(ScoreParams(config=str(config)))
     assert "incoming/aa.csv: cannot be looked at" in str(caught.value)
-    assert r"incoming/n\udce4chte.csv: the name is no UTF-8" in str(caught.value)
+    assert r"incoming/n\udce4chte.csv: the name is not UTF-8" in str(caught.value)
     assert sum("rejects" not in path.parts for path in visible_files(config.parent)) == 3
 
 
