@@ -20,9 +20,9 @@ NOT_A_LETTER = 255
 @dataclass(frozen=True)
 class Alphabet:
     plain: str
-    """Letters that mean one thing: the symbols of the composition."""
+    """Unambiguous letters: the symbols of the composition."""
     mixtures: dict[str, str]
-    """Ambiguity code -> what it may be."""
+    """Ambiguity code -> the letters that it may be."""
     synonyms: dict[str, str]
     """Other spellings of a letter."""
     anything: str

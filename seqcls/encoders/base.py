@@ -1,7 +1,7 @@
-"""What every encoder is: fitted on the training split, frozen, turned into JSON and back.
+"""The base of all encoders: fitted on the training split, frozen, converted to JSON and back.
 
-In: sequences of the table (Arrow). Out: `Encoded`, one row a row. Promise: a row's code does not depend on
-the rows beside it; each encoded row has at least one position; what has no code of its own is counted.
+In: sequences of the table (Arrow). Out: `Encoded`, one row per row. Promise: a row's code does not depend on the other
+rows; each encoded row has at least one position; positions without a code of their own are counted as unknown.
 """
 
 from __future__ import annotations
@@ -27,14 +27,14 @@ from seqcls.table import Kind, one_array
 
 FORMAT = 1
 PADDING, UNKNOWN, FIRST = 0, 1, 2
-"""Indices of vocabularies: never stored, not in the vocabulary, first entry."""
+"""Indices of vocabularies: padding (never stored), unknown, the first entry."""
 
 Batches = Callable[[], Iterator[pa.Array]]
-"""The sequences of the training split, batch after batch; may be called again for another pass."""
+"""The sequences of the training split in batches; may be called again for another pass."""
 
 
 class Encoded(NamedTuple):
-    """One row a row of the input: `unknown` counts stored positions without an entry of their own."""
+    """One row per row of the input; `unknown` counts stored positions without a code of their own."""
 
     sequence: pa.ListArray
     truncated: pa.BooleanArray
@@ -43,7 +43,7 @@ class Encoded(NamedTuple):
 
 @dataclass(frozen=True)
 class Encoder(ABC):
-    """Sequences -> indices or values, by what was learned from the training split."""
+    """Sequences -> indices or values, according to what was learned from the training split."""
 
     kind: Kind
     unit: str
@@ -73,7 +73,7 @@ class Encoder(ABC):
 
     @abstractmethod
     def encode(self, sequences: pa.Array | pa.ChunkedArray) -> Encoded:
-        """Sequences -> numbers; refuses what the encoder has no code for at all."""
+        """Sequences -> numbers; raises for values that the encoder cannot represent at all."""
 
     def encode_labels(self, labels: pa.Array | pa.ChunkedArray) -> pa.Int32Array:
         """Class names -> indices into the sorted labels; null stays null."""
@@ -94,11 +94,11 @@ class Encoder(ABC):
         )
 
     def tokenizer_json(self) -> str | None:
-        """Text of tokenizer.json, where the encoder needs that file."""
+        """Text of tokenizer.json, if the encoder needs that file."""
         return None
 
     def to_json(self) -> dict[str, Any]:
-        """encoder.json: everything that decides a code, and the fingerprint of it all."""
+        """encoder.json: everything that determines the codes, and its fingerprint."""
         tokenizer = self.tokenizer_json()
         document = {
             "format": FORMAT,
@@ -119,7 +119,7 @@ class Encoder(ABC):
 
     @classmethod
     def from_json(cls, document: dict[str, Any], folder: Path) -> Self:
-        """A document as `to_json` made it; `folder` holds tokenizer.json where there is one."""
+        """A document made by `to_json`; `folder` holds tokenizer.json if there is one."""
         config = cls.config_class.model_validate(document["config"])
         inputs = InputSpec.model_validate(document["inputs"])
         shared = (document["kind"], document["unit"], config, document["labels"], inputs)
@@ -128,18 +128,18 @@ class Encoder(ABC):
 
 @dataclass(frozen=True)
 class IndexEncoder(Encoder):
-    """Sequences -> indices, one a position."""
+    """Sequences -> indices, one per position."""
 
     @abstractmethod
     def _positions(self, sequences: pa.Array) -> Ragged:
         """Sequences without nulls -> indices, before any cut."""
 
     def _is_unknown(self, indices: Numbers) -> Mask:
-        """Which stored indices stand for something without an entry of its own."""
+        """Which stored indices represent something without an entry of its own."""
         return np.equal(indices, UNKNOWN)
 
     def _empty_index(self) -> int:
-        """Index that stands for a sequence without any position."""
+        """Index that represents an empty sequence."""
         return UNKNOWN
 
     def encode(self, sequences: pa.Array | pa.ChunkedArray) -> Encoded:
@@ -149,7 +149,7 @@ class IndexEncoder(Encoder):
 
 
 class Saved(NamedTuple):
-    """What `restore` gets: the fields of `Encoder` in their order, what was learned, and the folder."""
+    """The arguments of `restore`: the fields of `Encoder` in order, what was learned, and the folder."""
 
     shared: tuple[Kind, str, Any, list[str], InputSpec]
     fitted: dict[str, Any]
@@ -157,7 +157,7 @@ class Saved(NamedTuple):
 
 
 def fingerprint_of(document: dict[str, Any]) -> str:
-    """SHA-256 of the canonical JSON of everything but the fingerprint."""
+    """SHA-256 of the canonical JSON of everything except the fingerprint."""
     content = {key: value for key, value in document.items() if key != "fingerprint"}
     text = json.dumps(content, sort_keys=True, ensure_ascii=False, allow_nan=False, separators=(",", ":"))
     return hashlib.sha256(text.encode()).hexdigest()

@@ -1,9 +1,9 @@
 """Text -> byte pairs learned from the training split (byte-level BPE).
 
-In: texts. Out: indices of merged byte pairs; every text has a code and `decode` gives it back (in lower case if
-asked). Idea: Sennrich et al. 2016, "Neural machine translation of rare words with subword units"; bytes as the
-alphabet: Radford et al. 2019 (GPT-2). Trained and run by `tokenizers` in Rust. No special token is registered,
-so that "[PAD]" in a text is text: indices are the tokenizer's plus 2.
+In: texts. Out: indices of merged byte pairs; every text has a code, and `decode` restores it (in lower case if
+`lower_case` is set). Idea: Sennrich et al. 2016, "Neural machine translation of rare words with subword units"; bytes
+as the alphabet: Radford et al. 2019 (GPT-2). Trained and run by `tokenizers` in Rust. No special token is registered,
+so that "[PAD]" in a text is ordinary text: indices are the tokenizer's plus 2.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
 """Text, character by character -> indices into the characters of the training split.
 
-In: texts. Out: one index a code point, after lower-casing if asked; nothing else is changed, so that `decode`
-gives the text back.
+In: texts. Out: one index per code point, in lower case if that is set; nothing else is changed, so that `decode`
+restores the text.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ class CharacterEncoder(IndexEncoder):
             form="tokens",
             max_length=longest(config, iter([most])),
             vocabulary=len(characters) + FIRST,
-            word_parts=(BLANK, PART, *map(word_part, characters)),  # one that was never seen is taken for a letter
+            word_parts=(BLANK, PART, *map(word_part, characters)),  # an unseen one is treated as a letter
         )
         return cls(kind, unit, config, labels, inputs, characters)
 
@@ -90,8 +90,8 @@ class CharacterEncoder(IndexEncoder):
 
 
 def word_part(character: str) -> int:
-    """What a character is to words: letters, digits and marks make them, an apostrophe joins, scripts without blanks
-    are read character by character."""
+    """The role of a character in words: letters, digits and marks form words, an apostrophe joins; scripts without
+    blanks are read character by character."""
     category = unicodedata.category(character)
     if category[0] in "ZC":
         return BLANK

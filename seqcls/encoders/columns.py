@@ -1,6 +1,6 @@
-"""A column of sequences as the encoders take it: one array, the table's type, no nulls.
+"""A column of sequences in the form that encoders expect: one array, the table's type, no nulls.
 
-In: a column of the table. Out: the same as one Arrow array. Promise: a row without a sequence is refused, by its row.
+In: a column of the table. Out: one Arrow array. Promise: a row without a sequence raises an error that names the row.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ class SequenceRefused(DataRefused):
 
 
 def checked_sequences(kind: Kind, sequences: pa.Array | pa.ChunkedArray) -> pa.Array:
-    """The column in the type of the table; a row without a sequence is refused."""
+    """The column in the type of the table; raises for a row without a sequence."""
     array = one_array(sequences).cast(table_schema(kind).field("sequence").type)
     if array.null_count:
         raise SequenceRefused(

@@ -2,9 +2,9 @@
 
 In: strings of IUPAC letters. Out: the k-mers that begin at letters 0, stride, 2·stride, ...; dna has all 4^k in
 the order of the alphabet, protein those of the training split in the same order. A k-mer with an ambiguity code, or
-not of the vocabulary, is index 1 and counted; so is a sequence shorter than k. A k-mer is a number with base S, its
-first letter the most significant. `decode` lays the k-mers over each other again: letters that no known k-mer
-covers are N (dna) or X (protein); up to stride − 1 letters at the end that no k-mer reaches are lost.
+not in the vocabulary, is index 1 and counted; so is a sequence shorter than k. A k-mer is a number in base S, its
+first letter the most significant. `decode` overlays the k-mers again: letters that no known k-mer covers are N (dna)
+or X (protein); up to stride − 1 letters at the end that no k-mer reaches are lost.
 """
 
 from __future__ import annotations
@@ -65,7 +65,7 @@ class KmerEncoder(IndexEncoder):
 
     @cached_property
     def _numbers(self) -> Numbers:
-        """Number of each k-mer of the vocabulary, rising."""
+        """Number of each k-mer of the vocabulary, ascending."""
         alphabet, k = alphabet_of(self.kind), self.config.k
         if self.kmers is None:
             return np.arange(len(alphabet.plain) ** k)

@@ -1,4 +1,4 @@
-"""Rows of unequal length as one flat array and its offsets: what every encoder computes on.
+"""Rows of unequal length as one flat array and its offsets, which all encoders use.
 
 In: Arrow strings or lists. Out: NumPy views of their buffers, and back. Promise: no Python loop over rows;
 row r of a `Ragged` is values[offsets[r]:offsets[r + 1]].
@@ -37,7 +37,7 @@ class Ragged:
 
 
 def from_lists(array: pa.ListArray) -> tuple[pa.Array, Numbers]:
-    """Lists without nulls -> their flat values (maybe with nulls) and offsets, for slices too."""
+    """Lists without nulls -> their flat values (possibly with nulls) and offsets, for slices too."""
     offsets = array.offsets.to_numpy().astype(np.int64)
     return array.flatten(), offsets - offsets[0] if len(offsets) else np.zeros(1, np.int64)
 
@@ -74,7 +74,7 @@ def places(starts: Numbers, lengths: Numbers, step: int = 1) -> Numbers:
 
 
 def cut(rows: Ragged, max_length: int, keep: Cut) -> tuple[Ragged, Mask]:
-    """Keep the head, tail or middle of rows longer than `max_length`; which rows were cut."""
+    """Keep the head, tail or middle of rows longer than `max_length`; returns which rows were cut."""
     lengths = rows.lengths
     too_long = lengths > max_length
     if not too_long.any():
@@ -86,7 +86,7 @@ def cut(rows: Ragged, max_length: int, keep: Cut) -> tuple[Ragged, Mask]:
 
 
 def fill_empty(rows: Ragged, value: int) -> Ragged:
-    """Give rows without positions one position, so that a network always has something to read."""
+    """Give empty rows one position, so that a network always has an input."""
     empty = rows.lengths == 0
     if not empty.any():
         return rows
@@ -95,8 +95,8 @@ def fill_empty(rows: Ragged, value: int) -> Ragged:
 
 
 def count_marked(marked: Mask, offsets: Numbers) -> pa.Int32Array:
-    """How many positions of each row are marked."""
-    if not marked.any():  # the usual case, and ten times faster to see than to look for places
+    """Number of marked positions of each row."""
+    if not marked.any():  # the usual case, and ten times faster to check than to search for positions
         return pa.array(np.zeros(len(offsets) - 1, np.int32))
     rows = np.searchsorted(offsets, np.flatnonzero(marked), side="right") - 1
     return pa.array(np.bincount(rows, minlength=len(offsets) - 1).astype(np.int32))

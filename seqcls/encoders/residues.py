@@ -1,8 +1,8 @@
 """DNA and protein, letter by letter -> uint8 indices.
 
-In: strings of IUPAC letters in any case (dna: U is read as T). Out: one byte a letter; ambiguity codes keep an
-index of their own, counted as `unknown`, and the composition says what they are a mixture of. `decode` gives the
-letters in upper case. An empty sequence becomes one N (dna) or X (protein).
+In: strings of IUPAC letters in any case (dna: U is read as T). Out: one byte per letter; ambiguity codes have an index
+of their own and count as `unknown`; the composition says which letters they mix. `decode` gives the letters in upper
+case. An empty sequence becomes one N (dna) or X (protein).
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ def alphabet_of(kind: Kind) -> Alphabet:
 
 
 def letter_indices(alphabet: Alphabet, sequences: pa.StringArray) -> Ragged:
-    """Strings -> uint8 indices; a letter outside the alphabet is refused."""
+    """Strings -> uint8 indices; raises for a letter outside the alphabet."""
     rows = string_bytes(sequences)
-    # Not `index_of_byte[rows.values]`: NumPy would make an index of eight bytes of each letter first.
-    # And a bytearray: `bytes` of this size takes new pages from the system each time.
+    # Not `index_of_byte[rows.values]`: NumPy would first convert each letter to an index of eight bytes.
+    # And a bytearray: `bytes` of this size gets new pages from the system each time.
     indices = np.frombuffer(bytearray(rows.values).translate(alphabet.index_of_byte.tobytes()), np.uint8)
     if indices.size and indices.max() == NOT_A_LETTER:
         place = int(np.argmax(indices == NOT_A_LETTER))

@@ -1,11 +1,11 @@
-"""Time series -> float32, normalised, time after time (time-major, length T·C).
+"""Time series -> float32, normalised, in time order (time-major, length T·C).
 
-In: one list a channel, all of one length T in a row; null or not finite is missing. Out: values with NaN where
-missing, C (with differences 2·C) values a time step. What `max_length` cuts away has no influence on what is kept:
-the cut comes first. normalise = "series" brings each channel of each row to mean 0, deviation 1 over its observed
-values; "channel" and "robust" use the training split. `difference` adds x[t] − x[t − 1] of the stored values, 0 at the
-start, NaN next to a missing value. `decode` undoes "channel", "robust" and "none"; the scale of a row that was
-normalised by itself is gone.
+In: one list per channel, all of one length T within a row; null or not finite is missing. Out: values with NaN where
+missing, C (with differences 2·C) values per time step. What `max_length` cuts off has no influence on the rest: the cut
+comes first. normalise = "series" scales each channel of each row to mean 0 and deviation 1 over its observed values;
+"channel" and "robust" use the training split. `difference` adds x[t] − x[t − 1] of the stored values, 0 at the start,
+NaN next to a missing value. `decode` undoes "channel", "robust" and "none"; a row that was normalised by itself cannot
+be restored.
 """
 
 from __future__ import annotations
@@ -36,10 +36,10 @@ class SeriesEncoder(Encoder):
     config: SeriesEncode
     channels: int
     centre: list[float] | None
-    """Of each channel, in the units of the data; None for normalise = "series" and "none"."""
+    """For each channel, in the units of the data; None for normalise = "series" and "none"."""
     scale: list[float] | None
     sample: dict[str, Any] | None
-    """robust: how many values there were, how many at most were looked at, and the seed of their choice."""
+    """robust: the number of values, the largest sample, and its seed."""
     config_class = SeriesEncode
 
     @classmethod
@@ -100,7 +100,7 @@ class SeriesEncoder(Encoder):
 
 
 class _Learned:
-    """What one pass over the training split gathers."""
+    """What one pass over the training split collects."""
 
     def __init__(self, config: SeriesEncode, channels: int) -> None:
         self.config, self.channels, self.longest, self.missing = config, max(channels, 1), 1, False
@@ -130,7 +130,7 @@ class _Learned:
 
 
 def read_segments(array: pa.ListArray, channels: int) -> Ragged:
-    """Series -> one segment a row and channel (N·C of them), NaN where missing."""
+    """Series -> one segment per row and channel (N·C of them), NaN where missing."""
     found = pc.list_value_length(array).to_numpy(zero_copy_only=False)
     if (found != channels).any():
         row = int(np.argmax(found != channels))
@@ -138,9 +138,7 @@ def read_segments(array: pa.ListArray, channels: int) -> Ragged:
     inner, _ = from_lists(array)
     if inner.null_count:
         row = pc.index(pc.is_null(inner), True).as_py() // channels
-        raise SequenceRefused(
-            "a channel is missing as a whole", row=row, expected="a list of values (or nulls) a channel"
-        )
+        raise SequenceRefused("a whole channel is missing", row=row, expected="a list of values (or nulls) per channel")
     values, offsets = from_lists(inner)
     lengths = np.diff(offsets).reshape(-1, channels)
     wrong = (lengths != lengths[:, :1]).any(axis=1) | (lengths[:, 0] == 0)
@@ -173,7 +171,7 @@ def _to_segments(steps: Numbers, lengths: Numbers, channels: int) -> Ragged:
 
 
 def _places_by_time(lengths: Numbers, channels: int) -> Numbers:
-    """Where value (t, c) of each row stands among the segments: start of the row + c·T + t."""
+    """Position of value (t, c) of each row among the segments: start of the row + c·T + t."""
     offsets = from_lengths(lengths)
     times = places(offsets[:-1] * channels, lengths)  # (sum of T,), of channel 0
     by_time: Numbers = times[:, None] + np.arange(channels) * np.repeat(lengths, lengths)[:, None]

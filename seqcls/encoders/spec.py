@@ -1,4 +1,4 @@
-"""What a network must take: the border between the data side and torch, as plain numbers."""
+"""The inputs of a network as plain numbers: the interface between the data side and torch."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict, model_serializer
 from seqcls.config.model import Positions
 
 BLANK, PART, SIGN, CONNECTOR = range(4)
-"""What a character is: between words, within a word, a word by itself, joining what stands around it."""
+"""The role of a character: between words, within a word, a word by itself, joining its neighbours."""
 
 
 class InputSpec(BaseModel):
@@ -43,6 +43,6 @@ class InputSpec(BaseModel):
 
     @model_serializer(mode="wrap")
     def _as_before(self, dump: Callable[[InputSpec], dict[str, Any]]) -> dict[str, Any]:
-        """Without `word_parts` where there are none: the fingerprints of older encoders stay what they were."""
+        """Without `word_parts` if there are none, so that the fingerprints of older encoders stay the same."""
         facts = dump(self)
         return facts if self.word_parts is not None else {k: v for k, v in facts.items() if k != "word_parts"}

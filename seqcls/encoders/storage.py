@@ -1,7 +1,7 @@
 """encoder.json (and tokenizer.json): an encoder as files, and back.
 
 In: an encoder. Out: text files only. Promise: what is loaded is what was saved, by fingerprint; unknown keys and
-other format versions are refused, nothing in the files is run.
+other format versions are refused; nothing in the files is executed.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ from seqcls.store.artefacts import write_json
 from seqcls.table import Kind
 
 DOCUMENT = "encoder.json"
-_DOCTOR = "`seqcls doctor` lists good versions to go back to"
+_DOCTOR = "`seqcls doctor` lists intact versions to go back to"
 
 ENCODERS: dict[str, type[Encoder]] = {
     "text/words": WordEncoder,
@@ -66,7 +66,7 @@ def fit_encoder(kind: Kind, config: EncodeConfig, batches: Batches, labels: list
 
 
 def save_encoder(encoder: Encoder, folder: Path) -> None:
-    """Write encoder.json, and tokenizer.json where the encoder has one."""
+    """Write encoder.json, and tokenizer.json if the encoder has one."""
     tokenizer = encoder.tokenizer_json()
     if tokenizer is not None:
         (folder / TOKENIZER).write_bytes(tokenizer.encode())
@@ -80,11 +80,11 @@ def load_encoder(folder: Path) -> Encoder:
     if document.get("format") != FORMAT:
         raise DataRefused(
             f"format {document.get('format')!r}", where=str(path), expected=f"format {FORMAT}",
-            next_step="use the seqcls that wrote it, or train again",
+            next_step="use the seqcls version that wrote it, or train again",
         )  # fmt: skip
     if document.get("fingerprint") != fingerprint_of(document):
         raise Corrupted(
-            "the content does not have the fingerprint that it names",
+            "the content does not match its fingerprint",
             where=str(path),
             expected=str(document.get("fingerprint")),
             next_step=_DOCTOR,
@@ -97,10 +97,10 @@ def load_encoder(folder: Path) -> Encoder:
         return encoder_class.from_json(document, folder)
     except (ValidationError, KeyError) as error:
         raise DataRefused(
-            f"not an encoder that this version knows ({_faults(error)})",
+            f"not an encoder of this version ({_faults(error)})",
             where=str(path),
             expected=f"the keys {', '.join(_Document.model_fields)}",
-            next_step="use the seqcls that wrote it, or train again",
+            next_step="use the seqcls version that wrote it, or train again",
         ) from None
 
 

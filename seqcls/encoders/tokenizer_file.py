@@ -1,8 +1,8 @@
-"""tokenizer.json: read only where it is one that seqcls writes.
+"""tokenizer.json: read only if it has the form that seqcls writes.
 
-In: the file, and how many indices the network takes. Out: a `Tokenizer`. Promise: every part but the vocabulary and the
-merges equals what a tokenizer of ours has, before the library sees any of it: padding, other models, patterns and
-normalisers are refused here, where the library would take all memory, or end the process.
+In: the file, and the number of indices of the network. Out: a `Tokenizer`. Promise: every part except the vocabulary
+and the merges equals that of our own tokenizers, before the library sees any of it: padding, other models, patterns and
+normalisers are refused here, because with them the library can use up all memory or end the process.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ LEARNED = ("vocab", "merges")
 
 
 def blank_tokenizer() -> Tokenizer:
-    """Byte-level BPE that has learned nothing."""
+    """An untrained byte-level BPE tokenizer."""
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
     tokenizer.decoder = decoders.ByteLevel()
@@ -27,7 +27,7 @@ def blank_tokenizer() -> Tokenizer:
 
 
 def read_tokenizer(path: Path, entries: int) -> Tokenizer:
-    """A tokenizer as `BytePairEncoder.fit` made it, with so many entries."""
+    """A tokenizer made by `BytePairEncoder.fit`, with this number of entries."""
     try:
         text = path.read_text(encoding="utf-8")
         document = json.loads(text)
@@ -37,15 +37,15 @@ def read_tokenizer(path: Path, entries: int) -> Tokenizer:
     _check_vocabulary(document["model"], entries, path)
     try:
         return Tokenizer.from_str(text)
-    except Exception as error:  # the library raises nothing more special
-        raise _refused(f"not read by the tokenizers library ({first_line(error)})", path) from None
+    except Exception as error:  # the library raises nothing more specific
+        raise _refused(f"the tokenizers library cannot read it ({first_line(error)})", path) from None
 
 
 def _check_parts(document: Any, path: Path) -> None:
-    """All but what was learned, as we write it; what an earlier version of the library did not write may be missing."""
+    """Parts that are not learned must equal ours; parts that earlier library versions did not write may be missing."""
     ours = json.loads(blank_tokenizer().to_str())
     if not isinstance(document, dict) or not isinstance(document.get("model"), dict):
-        raise _refused("no tokenizer: it has no part `model`", path)
+        raise _refused("not a tokenizer: it has no part `model`", path)
     model = {name: part for name, part in document["model"].items() if name not in LEARNED}
     parts = {name: part for name, part in document.items() if name != "model"} | {"model": model}
     ours["model"] = {name: part for name, part in ours["model"].items() if name not in LEARNED}
@@ -53,13 +53,13 @@ def _check_parts(document: Any, path: Path) -> None:
     others |= {f"model.{name}": part for name, part in model.items() if part != ours["model"].get(name, ...)}
     if others:
         listed = "; ".join(f"{one_line(name)}: {one_line(json.dumps(part))[:80]}" for name, part in others.items())
-        raise _refused(f"another tokenizer than seqcls trains ({listed[:400]})", path)
+        raise _refused(f"not a tokenizer that seqcls trains ({listed[:400]})", path)
     if missing := [name for name in ("pre_tokenizer", "decoder") if name not in document]:
         raise _refused(f"no {missing[0]}", path)
 
 
 def _check_vocabulary(model: dict[str, Any], entries: int, path: Path) -> None:
-    """Indices from 0 on, each once: of any other the network has no vector. Merges are left to the library."""
+    """Indices from 0, each once: the network has no vector for any other. The library checks the merges."""
     vocabulary, merges = model.get("vocab"), model.get("merges")
     if not isinstance(vocabulary, dict) or not isinstance(merges, list):
         raise _refused("no vocabulary, or no merges", path)
@@ -69,6 +69,6 @@ def _check_vocabulary(model: dict[str, Any], entries: int, path: Path) -> None:
 
 def _refused(found: str, path: Path) -> DataRefused:
     return DataRefused(
-        found, where=str(path), expected="a tokenizer as seqcls writes it",
-        next_step="use the seqcls that wrote it, or train again",
+        found, where=str(path), expected="a tokenizer in the form that seqcls writes",
+        next_step="use the seqcls version that wrote it, or train again",
     )  # fmt: skip

@@ -1,7 +1,7 @@
-"""A vocabulary: entries by how often the training split has them, then by alphabet.
+"""A vocabulary: entries by frequency in the training split, then alphabetically.
 
-In: batches of entries. Out: index 0 padding, 1 unknown, 2.. the entries. Promise: the same training rows in
-any order and any batches give the same vocabulary.
+In: batches of entries. Out: index 0 padding, 1 unknown, 2.. the entries. Promise: the order and the batches of the
+training rows do not change the vocabulary.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ import pyarrow.compute as pc
 from seqcls.encoders.base import FIRST, PADDING, UNKNOWN
 
 _STAND_INS = ["", "\N{REPLACEMENT CHARACTER}"]
-"""What padding and unknown decode to."""
+"""The text that padding and unknown decode to."""
 
 
 @dataclass(frozen=True)
@@ -46,7 +46,7 @@ class Vocabulary:
 
 
 class EntryCounter:
-    """Counts entries batch by batch; memory grows with the different entries only."""
+    """Counts entries batch by batch; memory grows with the number of different entries only."""
 
     def __init__(self) -> None:
         self._counts: Counter[str] = Counter()
@@ -58,12 +58,12 @@ class EntryCounter:
         )
 
     def vocabulary(self, size: int, min_count: int) -> Vocabulary:
-        """The most frequent entries, `size` with padding and unknown included."""
+        """The most frequent entries; `size` includes padding and unknown."""
         return Vocabulary(most_frequent(self._counts, size, min_count))
 
 
 def most_frequent(counts: Counter[str], size: int, min_count: int) -> list[str]:
-    """Entries by falling count, then by alphabet (code points)."""
+    """Entries by descending count, then by code points."""
     frequent = [(-count, entry) for entry, count in counts.items() if count >= min_count and entry]
     return [entry for _, entry in sorted(frequent)[: size - FIRST]]
 

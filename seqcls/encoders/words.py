@@ -1,14 +1,14 @@
 """Words and tokens -> indices into a vocabulary.
 
-Words of a text, by Arrow's RE2 (a batch is a few vectorised calls: three times as many rows a second as
-`tokenizers` with a WordLevel model, on the same text and processor): lower case if asked, Unicode NFC; then, at
-each place, the first that fits of
+Words of a text, by Arrow's RE2 (a batch is a few vectorised calls: three times as many rows per second as `tokenizers`
+with a WordLevel model, on the same text and processor): lower case if that is set, Unicode NFC; then, at each position,
+the first that matches of
   1. a number with inner points or commas: 3.14  1,000
   2. letters, digits, _ with their marks, joined by inner apostrophes: don't  l'été  n't  3d
   3. a Treebank clitic after a blank or a sign: 's 'd 'm 't 're 've 'll
   4. any other character with its marks: , ( € emoji
-Blanks, control, format and private characters divide and vanish. Scripts without blanks become long words:
-choose characters or bpe for them. `decode` joins the words by blanks; encoding that again gives the same.
+Blanks, control, format and private characters separate words and are dropped. Scripts without blanks become long words:
+choose characters or bpe for them. `decode` joins the words with blanks; encoding the result again gives the same.
 An empty token counts as unknown.
 """
 
@@ -41,7 +41,7 @@ _TOKEN = (
 
 
 def split_words(texts: pa.StringArray, lowercase: bool) -> pa.ListArray:
-    """Texts -> lists of words; a text without any becomes one empty word (which no vocabulary has)."""
+    """Texts -> lists of words; a text without words becomes one empty word (which no vocabulary has)."""
     texts = pc.utf8_lower(texts) if lowercase else texts
     texts = _compose(pc.replace_substring_regex(texts, pattern=_NOISE, replacement=" "))
     # \0 needs no groups: ten times faster in RE2 than capturing the word as \1.
@@ -52,8 +52,8 @@ def split_words(texts: pa.StringArray, lowercase: bool) -> pa.ListArray:
 def _compose(texts: pa.StringArray) -> pa.StringArray:
     """Unicode NFC of texts without line breaks.
 
-    Not Arrow's utf8_normalize: up to 25 it gives NFD for "NFC" (apache/arrow issue 51225), and an upgrade that
-    fixes it would change the words under a vocabulary that is already fitted.
+    Not Arrow's utf8_normalize: up to version 25 it gives NFD for "NFC" (apache/arrow issue 51225), and an upgrade that
+    fixes this would change the words of a vocabulary that is already fitted.
     """
     if not pc.any(pc.match_substring_regex(texts, pattern=r"[^\x00-\x7f]")).as_py():
         return texts
@@ -62,7 +62,7 @@ def _compose(texts: pa.StringArray) -> pa.StringArray:
 
 @dataclass(frozen=True)
 class VocabularyEncoder(IndexEncoder):
-    """Rows that split into entries, each with its index in a vocabulary."""
+    """Encoders that split rows into entries, each with an index in a vocabulary."""
 
     vocabulary: Vocabulary
 
@@ -116,7 +116,7 @@ class WordEncoder(VocabularyEncoder):
 
 @dataclass(frozen=True)
 class TokenEncoder(VocabularyEncoder):
-    """tokens: each token is an entry as it stands."""
+    """tokens: each token is an entry, unchanged."""
 
     config: TokenEncode
     config_class = TokenEncode

@@ -1,5 +1,5 @@
 """Engines: ways to compute the logits of one model, behind one interface. `registry.ENGINES` names them.
 
-In: `LoadedModel`. Out: `Engine`, Batch -> logits (B, K) float32. Promise: every engine is built, at each opening, from
-our own verified weights; no file of an engine is written or read. Which one scores is decided by `race`.
+In: `LoadedModel`. Out: `Engine`, Batch -> logits (B, K) float32. Promise: every engine is built from our own verified
+weights each time it is opened; no engine file is written or read. `race` decides which one scores.
 """

@@ -1,8 +1,8 @@
-"""A network as OpenVINO takes it: traced once on a few rows, with any number of rows and positions.
+"""Convert a network for OpenVINO: traced once on a few rows, for any number of rows and positions.
 
-In: a network and its input spec. Out: an OpenVINO model and the names of its inputs. Promise: nothing is written or
-read; nobody is told. Python's decisions (is a batch without padding?) are taken once, for rows of unequal length: the
-road with masks, which gives the same numbers for rows of equal length.
+In: a network and its input spec. Out: an OpenVINO model and the names of its inputs. Promise: nothing is written, read
+or sent. Decisions in Python (does the batch have padding?) are taken once, for rows of unequal length: that is the
+branch with masks, which gives the same numbers for rows of equal length.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from seqcls.data.batch import Batch
 from seqcls.encoders.spec import InputSpec
 
 PROBE_LENGTHS = (1.0, 0.75, 0.5, 0.0)
-"""Of the rows that a conversion is made and checked with: full, shorter, and without any position."""
+"""Lengths of the rows for conversion and checks: full, shorter, and empty."""
 
 
 def is_installed() -> bool:
@@ -30,9 +30,9 @@ def is_installed() -> bool:
 
 
 def import_openvino() -> Any:
-    """The package, without its telemetry: where openvino_telemetry is installed, the import alone tells Intel of it.
+    """The package, without its telemetry: if openvino_telemetry is installed, the import alone reports to Intel.
 
-    Its own stub takes the place of that package where importing it fails, so that is what happens here.
+    OpenVINO uses its own stub if importing that package fails, so this makes the import fail.
     """
     if "openvino" not in sys.modules:
         sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
@@ -45,8 +45,8 @@ def import_openvino() -> Any:
 def core() -> Any:
     """The one OpenVINO core of this process.
 
-    Each core sets a stack for signal handlers and puts the one before it back when it ends. Of two that end in the
-    order in which they began, the second puts back what the first has freed: the next Ctrl-C is a segmentation fault.
+    Each core sets a stack for signal handlers and restores the previous one when it ends. If two cores end in the order
+    in which they started, the second restores what the first has freed: the next Ctrl-C is a segmentation fault.
     """
     return import_openvino().Core()
 
@@ -67,13 +67,13 @@ class ByName(nn.Module):
 
 
 def tensors_of(batch: Batch) -> dict[str, Tensor]:
-    """What a network reads of a batch."""
+    """The tensors that a network reads from a batch."""
     parts = {"tokens": batch.tokens, "values": batch.values, "observed": batch.observed, "lengths": batch.lengths}
     return {name: part for name, part in parts.items() if part is not None}
 
 
 def probe(inputs: InputSpec, width: int) -> Batch:
-    """A few random rows of unequal length, padded to `width`; always the same."""
+    """A few random rows of unequal length, padded to `width`; always the same ones."""
     random = np.random.default_rng(width)
     lengths = torch.tensor([round(width * share) for share in PROBE_LENGTHS])
     rows = len(lengths)
@@ -90,9 +90,9 @@ def probe(inputs: InputSpec, width: int) -> Batch:
 
 
 def convert(network: nn.Module, inputs: InputSpec) -> tuple[Any, tuple[str, ...]]:
-    """The network as an OpenVINO model; RuntimeError where it cannot be one.
+    """The network as an OpenVINO model; RuntimeError if it cannot be converted.
 
-    `openvino.convert_model` does the same with a report to Intel, so its parts are called here.
+    `openvino.convert_model` does the same but reports to Intel, so its parts are called here.
     """
     import_openvino()
     from openvino.frontend import FrontEndManager
@@ -101,7 +101,7 @@ def convert(network: nn.Module, inputs: InputSpec) -> tuple[Any, tuple[str, ...]
     given = tensors_of(probe(inputs, inputs.max_length))
     names, example = tuple(given), tuple(given.values())
     with warnings.catch_warnings(), torch.no_grad():
-        # Decisions taken once are meant (see above); torch.jit is deprecated, but OpenVINO's only road for any length.
+        # Decisions are taken once on purpose (see above); torch.jit is deprecated, but the only way for any length.
         warnings.simplefilter("ignore", torch.jit.TracerWarning)  # type: ignore[attr-defined]
         warnings.simplefilter("ignore", DeprecationWarning)
         traced = torch.jit.trace(ByName(network, names).eval(), example, check_trace=False)  # type: ignore[no-untyped-call]

@@ -1,9 +1,9 @@
-"""Deferral: near ties, which an engine in lower precision may decide otherwise, are computed again by the reference.
+"""Deferral: the reference recomputes near ties, where an engine in lower precision may choose another class.
 
-In: an engine, maybe a `Deferral`, a split. Out: logits (N, K) of every row. Promise: as long as the engine moves no
-probability by more than half of `margin`, every row has the label that the reference gives it, since the two best
-classes of a row change places only where their probabilities move by as much as they are apart. A cascade of two that
-defers by the margin of the first: Jitkrittum et al. 2023, "When does confidence-based cascade deferral suffice?".
+In: an engine, an optional `Deferral`, a split. Out: logits (N, K) of every row. Promise: if the engine changes no
+probability by more than half of `margin`, every row gets the label of the reference: the predicted class changes only
+if the top two probabilities shift by at least the gap between them. A two-model cascade that defers by the margin of
+the first: Jitkrittum et al. 2023, "When does confidence-based cascade deferral suffice?".
 """
 
 from __future__ import annotations
@@ -22,17 +22,17 @@ from seqcls.models.package import LoadedModel
 
 @dataclass(frozen=True)
 class Deferral:
-    """Which rows are whose."""
+    """Which rows the reference recomputes."""
 
     reference: Engine
     margin: float
-    """Between the two best probabilities; rows with no more than that are the reference's."""
+    """Gap between the top two probabilities up to which the reference recomputes a row."""
 
 
 def run_engine(
     engine: Engine, loaded: LoadedModel, split: EncodedSplit, batch_size: int, deferral: Deferral | None = None
 ) -> Logits:
-    """(N, K); the near ties of the whole split share batches, a few rows of each batch would take as long as many."""
+    """(N, K); near ties of the whole split share batches, because a batch of a few rows takes as long as a full one."""
     classes = len(loaded.labels)
     logits = run_batches(engine.run, split, loaded.inputs, classes, batch_size)
     if deferral is None:
@@ -44,6 +44,6 @@ def run_engine(
 
 
 def near_ties(logits: Logits, temperature: float, margin: float) -> Integers:
-    """Rows whose two best probabilities are no more than `margin` apart; a row without numbers is none of them."""
+    """Rows whose top two probabilities differ by at most `margin`; rows that are not finite are excluded."""
     best = np.partition(softmax(logits, temperature), -2)[:, -2:]
     return np.flatnonzero(best[:, 1] - best[:, 0] <= margin)

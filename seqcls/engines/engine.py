@@ -1,4 +1,4 @@
-"""What an engine is, and what it says where it cannot be one.
+"""The interface of an engine, and the error of one that cannot be used.
 
 In: `Batch`. Out: logits (B, K) float32; a whole split goes through `run_batches(engine.run, ...)` of models/logits.py.
 """
@@ -17,14 +17,14 @@ class Engine(Protocol):
 
     @property
     def name(self) -> str:
-        """As `score.engine` and the scores have it."""
+        """As in `score.engine` and in the scores."""
 
     @property
     def leaves_room(self) -> bool:
-        """Whether another thread finds a processor free while this one computes."""
+        """Whether a processor is free for another thread while this engine computes."""
 
     def run(self, batch: Batch) -> Logits:
-        """(B, K); the batch is not changed."""
+        """Logits (B, K); the batch is not changed."""
 
 
 class EngineUnavailable(ConfigRefused):

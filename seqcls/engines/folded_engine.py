@@ -1,8 +1,8 @@
-"""PyTorch in float32 with the embedding folded into the recurrence, and rows instead of products shared by threads.
+"""PyTorch in float32 with the embedding folded into the recurrence, and threads that share rows instead of products.
 
-In: `LoadedModel` of a network whose recurrence reads tokens. Out: an engine. Promise: PyTorch's answers up to rounding.
-A step of a recurrence is some small operations; torch's threads share each of them and meet after each, which takes
-them about as long as the work. Here each thread takes its own rows of a batch through all steps.
+In: `LoadedModel` of a network whose recurrence reads tokens. Out: an engine. Promise: PyTorch's results up to rounding.
+A recurrence step is a few small operations; torch's threads share each of them and synchronise after each, which takes
+about as long as the work. Here each thread processes its own rows of a batch through all steps.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from seqcls.processors.allowed import processors
 
 NAME = "torch-folded"
 MOST_BYTES = 1 << 28
-"""Of the tables: beyond the caches of any processor they are read from memory, and gain nothing."""
+"""Largest size of the tables: larger ones do not fit in any processor cache and gain nothing."""
 PROCESSOR = torch.device("cpu")
 
 
 @dataclass(frozen=True)
 class FoldedEngine:
-    """A folded network, and a thread of its own for each part of a batch."""
+    """A folded network, with one thread for each part of a batch."""
 
     network: nn.Module
     threads: int
@@ -40,7 +40,7 @@ class FoldedEngine:
 
     @property
     def leaves_room(self) -> bool:
-        """Its threads take turns with whoever else runs Python."""
+        """False: its threads share the processors with other Python threads."""
         return self.threads < processors()
 
     def run(self, batch: Batch) -> Logits:
@@ -56,7 +56,7 @@ class FoldedEngine:
 
 
 def open_folded(loaded: LoadedModel) -> FoldedEngine:
-    """Refused for networks without a recurrence over tokens, on a GPU, and for very large vocabularies."""
+    """Raises for networks without a recurrence over tokens, on a GPU, and for very large vocabularies."""
     if not foldable(loaded.model):
         raise unavailable(NAME, f"{loaded.config.family} has no recurrence that reads tokens")
     if device_of(loaded.model).type != "cpu":
@@ -68,7 +68,7 @@ def open_folded(loaded: LoadedModel) -> FoldedEngine:
 
 
 def _lanes(threads: int) -> ThreadPoolExecutor:
-    """Threads whose operations stay in them; other threads have as many as before."""
+    """Threads that run their operations single-threaded; other threads keep their settings."""
     started = Barrier(threads)
 
     def begin() -> None:
@@ -80,7 +80,7 @@ def _lanes(threads: int) -> ThreadPoolExecutor:
     try:
         list(lanes.map(lambda _: None, range(threads)))
     except RuntimeError as error:
-        started.abort()  # those that have begun would wait for the others for ever, and the process for them
+        started.abort()  # the threads that have started would wait for ever, and the process for them
         raise unavailable(NAME, f"{threads} threads cannot be started ({first_line(error, 100)})") from error
     finally:
         torch.set_num_threads(threads)

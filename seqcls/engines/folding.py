@@ -1,9 +1,9 @@
-"""Folding: a network whose recurrence reads tokens, without the product of each token's vector and the input weights.
+"""Folding: precompute the product of each token's vector and the input weights of the first recurrent layer.
 
-In: a network in scoring. Out: a copy whose first recurrent layer looks that product up, in a table made once with a
-line for each entry of the vocabulary. Promise: the same logits up to rounding, at any length and padding. Half of what
-a layer as wide as its vectors computes is this product, and it depends on the token alone: what Devlin et al. 2014,
-"Fast and robust neural network joint models for statistical machine translation", call pre-computing the hidden layer.
+In: a network for scoring. Out: a copy whose first recurrent layer looks this product up in a table with one row for
+each entry of the vocabulary. Promise: the same logits up to rounding, at any length and padding. In a layer as wide as
+its vectors this product is half of the work, and it depends only on the token; Devlin et al. 2014, "Fast and robust
+neural network joint models for statistical machine translation", call it pre-computing the hidden layer.
 Equations of the cells: the documentation of nn.RNN, nn.LSTM and nn.GRU.
 """
 
@@ -31,7 +31,7 @@ def foldable(network: nn.Module) -> list[Network]:
 
 
 def table_bytes(network: nn.Module) -> int:
-    """What the tables of a folded network take."""
+    """Bytes of the tables of a folded network."""
     return sum(
         4 * len(part.inputs.vectors()) * layer.get_parameter("weight_ih_l0").shape[0]
         for part in foldable(network)
@@ -41,7 +41,7 @@ def table_bytes(network: nn.Module) -> int:
 
 @torch.inference_mode()
 def fold(network: nn.Module) -> nn.Module:
-    """The copy; parts that cannot be folded stay as they are."""
+    """The folded copy; parts that cannot be folded are unchanged."""
     folded = copy.deepcopy(network)
     for part in foldable(folded):
         body, vectors = part.body, part.inputs.vectors()
@@ -54,7 +54,7 @@ def fold(network: nn.Module) -> nn.Module:
 
 
 class JustTokens(nn.Module):
-    """Stands for an `InputLayer`: (B, T) tokens as vectors of one number each."""
+    """Replaces an `InputLayer`: (B, T) tokens as vectors of one number each."""
 
     def forward(self, batch: Batch) -> Tensor:
         """(B, T, 1)."""
@@ -63,19 +63,19 @@ class JustTokens(nn.Module):
 
 
 class FoldedLayer(nn.Module):
-    """Stands for one layer of `nn.RNN`, `nn.LSTM` or `nn.GRU`: (B, T, 1) tokens -> (B, T, H), and nothing besides."""
+    """Replaces one layer of `nn.RNN`, `nn.LSTM` or `nn.GRU`: (B, T, 1) tokens -> (B, T, H), without the last state."""
 
     def __init__(self, layer: nn.RNNBase, vectors: Tensor) -> None:
         super().__init__()
         weights = [layer.get_parameter(f"{name}_l0").detach() for name in ("weight_ih", "weight_hh")]
         biases = [layer.get_parameter(f"{name}_l0").detach() for name in ("bias_ih", "bias_hh")]
-        if layer.mode == "LSTM":  # input, forget, output, cell: what goes through a sigmoid lies side by side
+        if layer.mode == "LSTM":  # input, forget, output, cell: gates with a sigmoid are adjacent
             weights, biases = ([_output_third(one) for one in each] for each in (weights, biases))
         into, again = weights
         self.steps = {"LSTM": _lstm, "GRU": _gru}.get(layer.mode, _rnn)
         self.table = torch.addmm(biases[0], vectors, into.t())  # (V, G * H)
         self.again, self.bias = again.t().contiguous(), biases[1]  # (H, G * H), (G * H,)
-        if layer.mode != "GRU":  # which keeps apart what its reset gate closes
+        if layer.mode != "GRU":  # the reset gate acts on this part only
             self.table += self.bias
 
     def forward(self, x: Tensor) -> tuple[Tensor, None]:
@@ -130,19 +130,19 @@ def _rnn(tokens: Steps, table: Tensor, again: Tensor, _: Tensor, states: Steps) 
 
 
 def _start(tokens: Steps, table: Tensor, again: Tensor) -> tuple[Tensor, Tensor, Tensor]:
-    """Room for the gates (B, G * H), and two states of zeros (B, H)."""
+    """Buffers for the gates (B, G * H), and two zero states (B, H)."""
     rows = len(tokens[0]) if tokens else 0
     return table.new_empty(rows, table.shape[1]), again.new_zeros(rows, len(again)), again.new_zeros(rows, len(again))
 
 
 def _output_third(weight: Tensor) -> Tensor:
-    """Gates of an LSTM as torch has them (input, forget, cell, output) with the output before the cell."""
+    """Reorder the gates of an LSTM from torch's order (input, forget, cell, output) to output before cell."""
     let_in, kept, new, out = weight.chunk(4)
     return torch.cat([let_in, kept, out, new])
 
 
 def _first_layers(part: Network) -> list[nn.Module]:
-    """Forwards, and backwards where there is one."""
+    """The forward direction, and the backward one if there is one."""
     body = part.body
     assert isinstance(body, Recurrence)
     return [layers[0] for layers in (body.forwards, body.backwards) if len(layers)]

@@ -1,6 +1,6 @@
-"""What decides how fast engines are: the processor, and the versions of what computes. A race counts where it was run.
+"""What decides the speed of engines: the processor and library versions. A race counts only where it was run.
 
-In: nothing. Out: `Machine`. Promise: equal machines compare equal, also in another process; threads are no part of it.
+In: nothing. Out: `Machine`. Promise: equal machines compare equal, also across processes; threads are not included.
 """
 
 from __future__ import annotations
@@ -15,23 +15,23 @@ from seqcls.version import __version__
 
 
 class Machine(BaseModel):
-    """As torch and the installed packages describe it."""
+    """The machine as torch and the installed packages describe it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     processor: str
-    """With what ONEDNN_MAX_CPU_ISA leaves of it, where it does."""
+    """Instruction set, limited by ONEDNN_MAX_CPU_ISA if that is set."""
     architecture: str
     cores: int
     bf16: tuple[str, ...]
-    """Which instructions for bfloat16 it has."""
+    """Its instructions for bfloat16."""
     seqcls: str
     torch: str
     openvino: str
-    """Empty where it is not installed."""
+    """Empty if it is not installed."""
 
     def differences(self, other: Machine) -> list[str]:
-        """What is not the same here and there, in words."""
+        """The differences between two machines, in words."""
         pairs = {name: (getattr(self, name), getattr(other, name)) for name in type(self).model_fields}
         return [f"{name} {_said(here)}, then {_said(there)}" for name, (here, there) in pairs.items() if here != there]
 

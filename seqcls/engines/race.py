@@ -1,11 +1,10 @@
-"""The race: which engine gives PyTorch's answers and is the fastest, here and now.
+"""The race: find the fastest engine that gives PyTorch's results on this machine.
 
-In: a model and its validation rows. Out: `Race`, with every figure. Promise: an engine may score only if at least
-99.9 % of the rows keep their label and no probability moves by more than `MOST_MOVED`; one that comes near to that
-defers its near ties to PyTorch, and is judged by what comes of both. Those that may are timed in turn, lap after lap,
-so that what else the machine does meets all of them; the median counts. A race on a busy machine says so, and is run
-again later (seqcls/engines/races.py). An engine that is not clearly faster than
-PyTorch in float32 is not worth other numbers.
+In: a model and its validation rows. Out: `Race`, with all measurements. Promise: an engine may score only if at least
+99.9 % of the rows keep their label and no probability changes by more than `MOST_MOVED`; one that comes close defers
+its near ties to PyTorch and is judged together with it. Engines that may score are timed in turn, lap after lap, so
+that other load on the machine affects all of them; the median counts. A race on a busy machine says so, and is run
+again later (seqcls/engines/races.py). An engine that is not clearly faster than PyTorch in float32 is not chosen.
 """
 
 from __future__ import annotations
@@ -30,42 +29,42 @@ from seqcls.models.package import LoadedModel
 from seqcls.processors.load import Watch, busy_words, is_busy
 
 RULES = 2
-"""Raised when an engine is judged in another way: races of before then do not count any more."""
+"""Bump this when the judging rules change; older races are then ignored."""
 SAME_LABELS = 0.999
 MOST_MOVED = 0.05
-"""In probability, the largest over all rows and classes."""
+"""Largest change of a probability, over all rows and classes."""
 MOST_MOVED_ALONE = 0.1
-"""Before near ties are deferred: rounding moves probabilities most where they are near ties; more is no rounding."""
+"""The same before near ties are deferred: a larger change cannot be rounding."""
 WORTH_IT = 1.1
-"""Times PyTorch's speed: less is within what two races of one engine differ by."""
+"""Times PyTorch's speed: less is within the difference of two races of one engine."""
 MOST_ROWS = 4096
 LAPS = 5
 LAP_SECONDS = 0.25
-"""How long PyTorch needs for a lap, about; a lap has one batch at least."""
+"""Approximate time of a lap with PyTorch; a lap has at least one batch."""
 
 
 class Lane(BaseModel):
-    """What became of one engine."""
+    """The result of one engine."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     engine: EngineName
     rows_per_second: float | None = None
-    """The median lap; None when it was not timed."""
+    """From the median lap; None if it was not timed."""
     opening_seconds: float | None = None
     same_labels: float | None = None
     """Share of the rows."""
     most_moved: float | None = None
     margin: float = 0.0
-    """Rows whose two best probabilities are closer are computed again by PyTorch in float32; 0: none are."""
+    """Rows whose top two probabilities are closer are recomputed by PyTorch in float32; 0: none."""
     deferred: float = 0.0
-    """Share of the rows that were."""
+    """Share of the rows that were recomputed."""
     refused: str = ""
-    """Why it may not score; empty when it may."""
+    """Why it may not score; empty if it may."""
 
 
 class Race(BaseModel):
-    """All lanes, and who won."""
+    """All lanes, and the winner."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -79,16 +78,16 @@ class Race(BaseModel):
     machine: Machine
     lanes: tuple[Lane, ...]
     waited: float | None = None
-    """Share of the time of the laps in which threads were ready and had no processor; None: unknown."""
+    """Share of the lap time in which threads were ready but had no processor; None: unknown."""
 
     @property
     def margin(self) -> float:
-        """Of the engine that was chosen."""
+        """Margin of the chosen engine."""
         return next(lane.margin for lane in self.lanes if lane.engine == self.chosen)
 
     @property
     def was_busy(self) -> bool:
-        """Whether something else wanted the processors too: another engine may be the fastest when it does not."""
+        """Whether other programs used the processors too: on a quiet machine another engine may be the fastest."""
         return is_busy(self.waited)
 
 
@@ -98,7 +97,7 @@ Runner = tuple[Engine, Deferral | None]
 def run_race(
     loaded: LoadedModel, valid: EncodedSplit, batch_size: int, engines: Mapping[EngineName, Opener] = ENGINES
 ) -> Race:
-    """Open, compare, time, choose."""
+    """Open, compare and time the engines, and choose one."""
     rows = evenly(valid, MOST_ROWS)
     engine, opening = _open(engines[REFERENCE], loaded)
     reference, wanted = engine, run_engine(engine, loaded, rows, batch_size)
@@ -126,14 +125,14 @@ def run_race(
 
 
 def evenly(split: EncodedSplit, most: int) -> EncodedSplit:
-    """At most `most` rows, spread over the whole split."""
+    """At most `most` rows, evenly from the whole split."""
     if len(split) <= most:
         return split
     return split.take(np.linspace(0, len(split) - 1, most).astype(np.int64))
 
 
 def judge(name: EngineName, wanted: Logits, found: Logits, temperature: float, opening: float) -> Lane:
-    """An engine by itself; if that is refused and is not far off, with its near ties left to the reference."""
+    """An engine by itself; if it fails by little, with its near ties deferred to the reference."""
     lane = compare(name, wanted, found, temperature, opening)
     if not lane.refused or lane.most_moved is None or lane.most_moved > MOST_MOVED_ALONE:
         return lane
@@ -146,7 +145,7 @@ def judge(name: EngineName, wanted: Logits, found: Logits, temperature: float, o
 
 
 def compare(name: EngineName, wanted: Logits, found: Logits, temperature: float, opening: float) -> Lane:
-    """Labels and probabilities (N, K) of an engine against those of the reference."""
+    """Compare labels and probabilities (N, K) of an engine with those of the reference."""
     right, ours = softmax(wanted, temperature), softmax(found, temperature)
     known = np.isfinite(right).all(axis=1)
     if not np.array_equal(known, np.isfinite(ours).all(axis=1)):
@@ -160,7 +159,7 @@ def compare(name: EngineName, wanted: Logits, found: Logits, temperature: float,
 
 
 def choose(lanes: list[Lane]) -> tuple[EngineName, str]:
-    """The fastest of those that may score, and why it is."""
+    """The fastest of those that may score, and why."""
     speeds = {lane.engine: lane.rows_per_second for lane in lanes if lane.rows_per_second is not None}
     best = max(speeds, key=lambda name: speeds[name])
     times = speeds[best] / speeds[REFERENCE]
@@ -184,7 +183,7 @@ def _open(opener: Opener, loaded: LoadedModel) -> tuple[Engine, float]:
 def _time(
     running: dict[EngineName, Runner], loaded: LoadedModel, rows: EncodedSplit, batch_size: int
 ) -> tuple[dict[EngineName, float], int]:
-    """Median rows/s of each engine, and the rows of a lap. Every engine has computed all rows before: it is warm."""
+    """Median rows/s of each engine, and the rows of a lap. Every engine is warm: it has computed all rows before."""
     began = time.perf_counter()
     run_engine(running[REFERENCE][0], loaded, evenly(rows, batch_size), batch_size)
     batches = max(round(LAP_SECONDS / (time.perf_counter() - began)), 1)

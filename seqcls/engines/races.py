@@ -1,10 +1,9 @@
-"""Races of a workspace: run once for each model and machine, kept beside the version, looked up at scoring.
+"""Races of a workspace: run once per model and machine, stored beside the version, looked up for scoring.
 
-In: a version. Out: `Race`, or `Choice`: the engine that is to score and, in a line, why. Promise: the model artefact
-stays as it is; a race is an artefact of its own (`race.json`, and `race.md` for people) that is never changed; it
-counts only for the model, the machine and the engines that it was run with; without one, PyTorch in float32 scores.
-One that was run while the machine was busy counts until a quieter moment: promotion, or a scoring run whose threads
-have not waited for processors so far, races again.
+In: a version. Out: `Race`, or `Choice`: the engine that scores and, in one line, why. Promise: the model artefact is
+not changed; a race is a separate artefact (`race.json`, and `race.md` for people) that is never changed; it counts only
+for its model, machine and engines; without a race, PyTorch in float32 scores. A race on a busy machine counts until a
+quieter moment: promotion, or a scoring run whose threads have not waited for processors so far, races again.
 """
 
 from __future__ import annotations
@@ -31,21 +30,21 @@ from seqcls.workspace import Workspace
 
 KIND = "race"
 FEWEST_ROWS = 256
-"""Validation rows: with fewer a lap is no whole batch, and one row in a thousand could not be seen."""
+"""Validation rows: with fewer, a lap is not a full batch, and one changed row in a thousand could not be detected."""
 AGAIN = "`seqcls promote CONFIG --version N` races here"
 BUSY_NOTE = "{} scores: {} was raced while the machine was busy; the next scoring run on a quiet machine races again"
 
 
 def ensure_race(workspace: Workspace, version: ModelVersion) -> Race | None:
-    """The race of a version on this machine, run now if there is none, or if the machine was busy when it was run;
-    None where none is wanted or possible."""
+    """The race of a version on this machine, run now if there is none, or if the machine was busy then;
+    None if none is wanted or possible."""
     if workspace.pipeline.score.engine != "auto":
         return None
     known, _ = find_race(workspace, version, this_machine())
     if known is not None and not known.was_busy:
         return known
     encoded = workspace.store.find_whole("encoded", version.inputs["encoded"])
-    if encoded is None:  # cleared away or damaged; `seqcls train` makes it again
+    if encoded is None:  # removed or damaged; `seqcls train` makes it again
         return known
     valid = EncodedSplit.open(encoded, "valid")
     if len(valid) < FEWEST_ROWS:
@@ -57,17 +56,17 @@ def ensure_race(workspace: Workspace, version: ModelVersion) -> Race | None:
 
 
 class Choice(NamedTuple):
-    """What is to score."""
+    """The engine that scores."""
 
     engine: EngineName
     note: str = ""
-    """Why, where it is not what a race chose here."""
+    """Why, if a race on this machine did not choose it."""
     margin: float = 0.0
     """Of `Deferral`; 0: no row is deferred."""
 
 
 def choose_engine(workspace: Workspace, version: ModelVersion) -> Choice:
-    """What is to score with `auto`."""
+    """The engine that scores with `auto`."""
     here = this_machine()
     race, damage = find_race(workspace, version, here)
     if race is not None and race.was_busy and not is_busy(waited_so_far()):
@@ -80,12 +79,12 @@ def choose_engine(workspace: Workspace, version: ModelVersion) -> Choice:
     if not elsewhere:
         return Choice(REFERENCE)
     changed = "; ".join(here.differences(elsewhere[-1].machine))
-    when = f"on another machine ({changed})" if changed else "before there were the engines and rules of now"
+    when = f"on another machine ({changed})" if changed else "with earlier engines or rules"
     return Choice(REFERENCE, f"{REFERENCE} scores: {version.name} was raced {when}; {AGAIN}")
 
 
 def find_race(workspace: Workspace, version: ModelVersion, machine: Machine) -> tuple[Race | None, str]:
-    """The race of a version on a machine; or what is wrong with its record, which is then set aside."""
+    """The race of a version on a machine; or what is wrong with its record, which is then skipped."""
     found = find_stage(workspace.ledger, _key(version, machine))
     if found is None:
         return None, ""
@@ -100,7 +99,7 @@ def find_race(workspace: Workspace, version: ModelVersion, machine: Machine) -> 
 
 
 def list_races(workspace: Workspace, version: ModelVersion) -> list[Race]:
-    """Every whole race of a version, on any machine, oldest first; a damaged record is set aside, as by `find_race`."""
+    """Every intact race of a version, on any machine, oldest first; a damaged record is skipped, as in `find_race`."""
     races = []
     for digest, facts in list_stage(workspace.ledger, KIND):
         ref = workspace.store.find(KIND, digest) if facts["model"] == version.model_digest else None
@@ -114,19 +113,19 @@ def list_races(workspace: Workspace, version: ModelVersion) -> list[Race]:
 
 
 def read_race(ref: Ref) -> Race:
-    """A verified record; Corrupted where it is none."""
+    """A verified record; raises Corrupted if it is damaged."""
     verify(ref)
     try:
         return Race.model_validate_json((ref.folder / "race.json").read_bytes())
     except (OSError, ValidationError) as error:
         raise Corrupted(
-            f"not a race ({str(error).splitlines()[0]})", where=ref.path, expected="race.json as this seqcls writes it",
+            f"not a race ({str(error).splitlines()[0]})", where=ref.path, expected="race.json as seqcls writes it",
             next_step=AGAIN,
         ) from error  # fmt: skip
 
 
 def race_line(race: Race) -> str:
-    """The result in a line."""
+    """The result in one line."""
     speeds = [f"{lane.engine} {lane.rows_per_second:,.0f}" for lane in race.lanes if lane.rows_per_second is not None]
     return f"scored by {race.chosen}: {race.why} (rows/s: {', '.join(speeds)})"
 
@@ -147,7 +146,7 @@ def _shown(value: float | None, form: str, unit: str = "") -> str:
 
 
 def _record(workspace: Workspace, version: ModelVersion, race: Race) -> None:
-    """Write the artefact, then the row that names it."""
+    """Write the artefact, then the ledger row that names it."""
     with workspace.store.write(KIND) as (draft, done):
         write_json(draft.folder / "race.json", race.model_dump(mode="json"))
         (draft.folder / "race.md").write_text(race_page(version.name, race), encoding="utf-8")
@@ -158,6 +157,6 @@ def _record(workspace: Workspace, version: ModelVersion, race: Race) -> None:
 
 
 def _key(version: ModelVersion, machine: Machine) -> str:
-    """A race of other engines, or by other rules, is another race."""
+    """The key of a race: other engines or rules give another key."""
     facts = {"engines": list(ENGINES), "rules": RULES, **machine.model_dump(mode="json")}
     return content_key(KIND, version.model_digest, json.dumps(facts, sort_keys=True))

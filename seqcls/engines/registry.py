@@ -1,7 +1,7 @@
 """Engines: ways to compute the logits of one model, behind one interface. `ENGINES` names them.
 
-In: `LoadedModel`. Out: `Engine`, Batch -> logits (B, K) float32. Promise: every engine is built, at each opening, from
-our own verified weights; no file of an engine is written or read. Which one scores is decided by `race`.
+In: `LoadedModel`. Out: `Engine`, Batch -> logits (B, K) float32. Promise: every engine is built from our own verified
+weights each time it is opened; no engine file is written or read. `race` decides which one scores.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ ENGINES: dict[EngineName, Opener] = {
     "openvino": open_openvino,
     "openvino-bf16": open_openvino_bf16,
 }
-"""The first one is the reference, and what scores where nothing else was found to be as good and faster."""
+"""The first one is the reference, and the default if no other is as accurate and faster."""
 
 REFERENCE: EngineName = "torch"
 assert tuple(ENGINES) == get_args(EngineName)

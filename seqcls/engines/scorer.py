@@ -25,9 +25,9 @@ if TYPE_CHECKING:
 
 Flags = dict[str, npt.NDArray[np.bool_]]
 """Name of a flag -> (N,) whether a row has it."""
-MANY_UNKNOWN = 0.2  # share of positions without an entry of their own, above which a row is flagged
+MANY_UNKNOWN = 0.2  # share of unknown positions above which a row is flagged
 BATCHES_AHEAD = 16
-"""Encoded at once. Fewer: more calls; more: a longer wait for the first, and rows of like length further apart."""
+"""Rows encoded at once. Fewer: more calls; more: a longer wait for the first, and less similar lengths in a batch."""
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ class Scorer:
     batch_size: int
     engine: Engine = field(kw_only=True)
     note: str = field(default="", kw_only=True)
-    """Why it is this engine, where that is not what the race of the version says."""
+    """Why this engine scores, if the race of the version chose another."""
     deferral: Deferral | None = field(default=None, kw_only=True)
-    """As the race of the version found that the engine needs it."""
+    """The deferral that the race of the version found necessary."""
 
     @property
     def labels(self) -> list[str]:
@@ -49,7 +49,7 @@ class Scorer:
     def score(self, rows: pa.Table) -> tuple[np.ndarray, Flags]:
         """Rows with a `sequence` column -> probabilities (N, K), NaN where the network gave none; flags of the rows.
 
-        Where the engine leaves room for it, some batches are encoded in a thread while those before are computed.
+        If the engine leaves a processor free, batches are encoded in a thread while earlier ones are computed.
         """
         size = BATCHES_AHEAD * self.batch_size
         pieces = (rows.slice(start, size) for start in range(0, max(rows.num_rows, 1), size))
@@ -83,7 +83,7 @@ class Scorer:
 
 
 def open_scorer(workspace: Workspace, version: ModelVersion, engine: EngineName | None = None) -> Scorer:
-    """Load a version's network and encoder; every digest is compared first. Without `engine`: what the config says."""
+    """Load a version's network and encoder; every digest is verified first. Default `engine`: that of the config."""
     from seqcls.encoders import load_encoder
     from seqcls.engines.deferral import Deferral
     from seqcls.engines.races import Choice, choose_engine

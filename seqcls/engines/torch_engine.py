@@ -1,7 +1,7 @@
 """PyTorch itself: float32, the reference of every other engine, and bfloat16.
 
-bfloat16 has float32's range and 8 bits of precision; matrix products and recurrent cells are computed in it where the
-processor has instructions for them, sums and the rest stay float32 (torch.autocast; Kalamkar et al. 2019, "A study of
+bfloat16 has float32's range and 8 bits of precision; matrix products and recurrent cells are computed in it if the
+processor has instructions for it, sums and the rest in float32 (torch.autocast; Kalamkar et al. 2019, "A study of
 BFLOAT16 for deep learning training").
 """
 
@@ -32,8 +32,8 @@ class TorchEngine:
 
     @property
     def leaves_room(self) -> bool:
-        """OpenMP's threads hold their processors while they wait for each other: beside as many as there are
-        processors, encoding costs more than it saves (docs/evidence/benchmarks.md)."""
+        """OpenMP's threads keep their processors while they wait for each other: if there are as many as processors,
+        encoding in parallel costs more than it saves (docs/evidence/benchmarks.md)."""
         return self.device.type != "cpu" or torch.get_num_threads() < processors()
 
     def run(self, batch: Batch) -> Logits:
@@ -46,7 +46,7 @@ def open_torch(loaded: LoadedModel) -> TorchEngine:
 
 
 def open_torch_bf16(loaded: LoadedModel) -> TorchEngine:
-    """Refused where it would be imitated, and for families whose work is no matrix product."""
+    """Raises if bfloat16 would only be emulated, and for families that do not use matrix products."""
     if loaded.config.trained == "fit":
         raise unavailable("torch-bf16", f"{loaded.config.family} counts and compares, which bfloat16 does not speed up")
     engine = _open("torch-bf16", loaded, lower=True)
