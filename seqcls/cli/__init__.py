@@ -1,4 +1,4 @@
-"""The `seqcls` command: the same road in one process, no server. Our own errors are one message, no traceback."""
+"""The `seqcls` command: all stages in one process, without a server. Our own errors are one message, no traceback."""
 
 from __future__ import annotations
 
@@ -19,11 +19,11 @@ from seqcls.version import __version__
 
 
 class Parser(argparse.ArgumentParser):
-    """Names the nearest known word beside a wrong one, and says where help is."""
+    """A parser whose errors name the nearest valid word, and where to find help."""
 
     def __init__(self, *args: Any, **options: Any) -> None:
         super().__init__(*args, **options)
-        # What is a value and no option: a series may begin with -0.4,1.2 (argparse knows whole numbers only).
+        # A value, not an option: a series may begin with -0.4,1.2 (argparse recognises plain numbers only).
         self._negative_number_matcher = re.compile(r"-[\d.]")
 
     def error(self, message: str) -> NoReturn:
@@ -49,7 +49,7 @@ def build_parser() -> argparse.ArgumentParser:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Exit codes: 0 done, 2 config, 3 data or gate, 4 a bug of ours, 5 the world failed, 130 interrupted."""
+    """Exit codes: 0 done, 2 config, 3 data or gate, 4 a bug in seqcls, 5 machine or network, 130 interrupted."""
     os.umask(0o077)  # ledgers, rejects and scores may hold health data
     options = build_parser().parse_args(arguments)
     with Interruption():
@@ -58,10 +58,12 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):
-        sys.stdout.reconfigure(errors="backslashreplace")  # a letter that the terminal has not is no reason to stop
+        sys.stdout.reconfigure(
+            errors="backslashreplace"
+        )  # a character that the terminal cannot show is no reason to stop
     try:
         options.run(options)
-        sys.stdout.flush()  # a full disk under the output must not wait for the interpreter's end
+        sys.stdout.flush()  # flush here: a full disk must show before the interpreter exits
     except SeqclsError as error:
         if options.debug:
             raise
@@ -73,7 +75,7 @@ def _run(options: argparse.Namespace) -> int:
     except BrokenPipeError:
         _silence()
         return 0
-    except (OSError, MemoryError) as error:  # from where nothing else can be said of it
+    except (OSError, MemoryError) as error:  # the handlers above cover everything more specific
         if options.debug:
             raise
         _silence()
@@ -83,7 +85,7 @@ def _run(options: argparse.Namespace) -> int:
 
 
 def _silence() -> None:
-    """Where standard output cannot be written any more, what Python still holds of it must not fail at its end."""
+    """If standard output is closed or full, Python must not fail at exit when it flushes the rest."""
     with suppress(OSError):
         sys.stdout.flush()
         return
@@ -94,5 +96,5 @@ def _from_the_world(error: OSError | MemoryError, command: str) -> WorldFailed:
     if isinstance(error, OSError):
         found, place, step = error.strerror or str(error), str(error.filename or f"seqcls {command}"), remedy(error)
     else:
-        found, place, step = "the memory does not suffice", f"seqcls {command}", "give the run more memory"
+        found, place, step = "not enough memory", f"seqcls {command}", "give the run more memory"
     return WorldFailed(found, where=place, next_step=f"{step}, then run the same command again")

@@ -1,4 +1,4 @@
-"""`seqcls lineage`, `doctor`, `gc`: where something comes from, whether all is whole, what may go."""
+"""`seqcls lineage`, `doctor`, `gc`: trace a row or score, check the store, remove what is not needed."""
 
 from __future__ import annotations
 
@@ -14,22 +14,26 @@ from seqcls.workspace import open_workspace
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    lineage = commands.add_parser("lineage", help="from a row back to its raw file, and from a score to what made it")
+    lineage = commands.add_parser(
+        "lineage", help="trace a row to its raw file, and a score to the model and data behind it"
+    )
     lineage.add_argument("config", type=Path)
     lineage.add_argument("id", help="the id of a row that was scored, rejected or trained on")
     lineage.add_argument("--json", action="store_true")
     lineage.set_defaults(run=_lineage)
 
-    doctor = commands.add_parser("doctor", help="is everything here, whole, and in versions that work?")
+    doctor = commands.add_parser("doctor", help="check the installation and the store: is everything there and intact?")
     doctor.add_argument("config", type=Path, nargs="?")
     doctor.add_argument("--repair", action="store_true", help="rebuild a lost or damaged ledger from the artefacts")
     doctor.set_defaults(run=_doctor)
 
     clean = commands.add_parser("gc", help="delete artefacts that no version, score or open input needs")
     clean.add_argument("config", type=Path)
-    clean.add_argument("--keep", type=_positive, help="keep the newest N versions (and champions, and what has scored)")
-    clean.add_argument("--age", type=float, default=1.0, help="leave what is younger, in days (default 1)")
-    clean.add_argument("--dry-run", action="store_true", help="say what would go, delete nothing")
+    clean.add_argument(
+        "--keep", type=_positive, help="keep the newest N versions (and all champions and versions that scored)"
+    )
+    clean.add_argument("--age", type=float, default=1.0, help="keep what is younger than this many days (default 1)")
+    clean.add_argument("--dry-run", action="store_true", help="list what would be deleted, delete nothing")
     clean.set_defaults(run=_clean)
 
 
@@ -47,7 +51,7 @@ def _lineage(options: argparse.Namespace) -> None:
             say(f"{key:<16} {one_line(value)}")
         say("")
     if damage:
-        raise join_damage(damage, f"all others were looked through: {len(found)} found", str(options.config))
+        raise join_damage(damage, f"all others were searched: {len(found)} found", str(options.config))
 
 
 def _doctor(options: argparse.Namespace) -> None:
@@ -70,7 +74,7 @@ def _doctor(options: argparse.Namespace) -> None:
             expected="all well",
             next_step="the lines marked NO say what to do",
         )
-    say(f"{len(findings)} checks, all well")
+    say(f"{len(findings)} checks, all passed")
 
 
 def _repair(options: argparse.Namespace) -> None:
@@ -80,7 +84,7 @@ def _repair(options: argparse.Namespace) -> None:
         raise ConfigRefused(
             "--repair without a pipeline file",
             where="command line",
-            expected="the file whose store is to be repaired",
+            expected="the pipeline file whose store is to be repaired",
             next_step="`seqcls doctor CONFIG --repair`",
         )
     from seqcls.scoring.repairing import repair_artefacts

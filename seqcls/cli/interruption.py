@@ -1,4 +1,4 @@
-"""Told to stop: the first SIGINT or SIGTERM ends the run wherever it falls; those after it change nothing."""
+"""Interruption: the first SIGINT or SIGTERM ends the run at any point; later ones are ignored."""
 
 from __future__ import annotations
 
@@ -9,22 +9,22 @@ import time
 from types import FrameType, TracebackType
 
 STOP = (signal.SIGINT, signal.SIGTERM)
-AGAIN = 0.02  # seconds until an interrupt that was swallowed is raised once more
+AGAIN = 0.02  # seconds until a swallowed interrupt is raised again
 
 
 class Interruption:
     """`with Interruption():` a signal raises KeyboardInterrupt once, in the main thread.
 
-    Python cannot raise out of a finaliser (`__del__`, a generator that is thrown away): it prints the KeyboardInterrupt
-    and goes on, and the wish to stop is lost. Here it is not printed, and raised again a moment later. A second signal
-    must not break into the clean-up that the first one began. A signal that the parent told us to ignore (`nohup`, a
-    shell's background job) stays ignored.
+    Python cannot raise out of a finaliser (`__del__`, a generator that is discarded): it prints the KeyboardInterrupt
+    and continues, and the signal is lost. Here it is not printed, and raised again a moment later. A second signal must
+    not interrupt the clean-up that the first one started. A signal that the parent process ignores (`nohup`, a
+    background job of a shell) stays ignored.
     """
 
     def __init__(self) -> None:
-        self._asked = 0  # the number of the signal, once one has come
+        self._asked = 0  # the number of the signal, once one has arrived
         self._raised = False
-        self._swallowing = False  # inside the hook below, where an interrupt would be lost once more
+        self._swallowing = False  # inside the hook below, where an interrupt would be lost again
 
     def __enter__(self) -> Interruption:
         self._before = {number: signal.getsignal(number) for number in STOP}
@@ -38,7 +38,7 @@ class Interruption:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         for number, handler in self._before.items():
-            signal.signal(number, signal.SIG_IGN if self._asked else handler)  # asked: the process is ending already
+            signal.signal(number, signal.SIG_IGN if self._asked else handler)  # the process is ending already
         sys.unraisablehook = self._hook
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:

@@ -15,24 +15,24 @@ COLUMNS = ("version", "registered", "accuracy", "balanced accuracy", "macro-F1",
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    models = commands.add_parser("models", help="versions, their figures, who is champion")
+    models = commands.add_parser("models", help="list versions, their metrics, and the champion")
     models.add_argument("config", type=Path)
     models.set_defaults(run=_models)
 
-    promote = commands.add_parser("promote", help="make a version champion, if the gate agrees")
+    promote = commands.add_parser("promote", help="make a version champion, if it passes the promotion gate")
     promote.add_argument("config", type=Path)
     promote.add_argument("--version", type=version_number, help="such as 2 or v2 (default: the newest)")
-    promote.add_argument("--force", action="store_true", help="go against the gate; needs --why")
-    promote.add_argument("--why", default="", help="reason, kept in the ledger")
+    promote.add_argument("--force", action="store_true", help="promote even if the gate says no; needs --why")
+    promote.add_argument("--why", default="", help="reason, stored in the ledger")
     promote.set_defaults(run=_promote)
 
-    rollback = commands.add_parser("rollback", help="go back to the champion before this one, or to one by its number")
+    rollback = commands.add_parser("rollback", help="return to the previous champion, or to an earlier one by number")
     rollback.add_argument("config", type=Path)
     rollback.add_argument(
         "--to", "--version", type=version_number, metavar="VERSION",
-        help="an earlier champion, such as v1; needed for one that was rolled back itself",
+        help="an earlier champion, such as v1; needed for a version that was itself rolled back",
     )  # fmt: skip
-    rollback.add_argument("--why", default="rollback", help="reason, kept in the ledger")
+    rollback.add_argument("--why", default="rollback", help="reason, stored in the ledger")
     rollback.set_defaults(run=_rollback)
 
 
@@ -73,8 +73,8 @@ def _promote(options: argparse.Namespace) -> None:
         raise ConfigRefused(
             "--force needs --why",
             where="command line",
-            expected="the reason for going against the gate",
-            next_step="add --why TEXT: it is kept with the move",
+            expected="the reason for overriding the gate",
+            next_step="add --why TEXT: it is stored in the ledger",
         )
     from seqcls.engines.races import ensure_race, race_line
 
@@ -84,7 +84,7 @@ def _promote(options: argparse.Namespace) -> None:
         result = require_promoted(
             promote(workspace, version, force=options.force, why=options.why or "promoted by hand")
         )
-        race = ensure_race(workspace, version)  # of a champion of before, or on a machine of now
+        race = ensure_race(workspace, version)  # of an earlier champion, or on this machine
     for check in result.decision.checks:
         say(f"  {'yes' if check.passed else 'no '}  {check.rule}: {check.found} (expected {check.expected})")
     if race is not None:
@@ -101,7 +101,7 @@ def _rollback(options: argparse.Namespace) -> None:
     if before == after:
         say(f"{after.name} is champion already")
         return
-    say(f"champion was {before.name}, is {after.name} now; scoring uses it from its next chunk on")
+    say(f"the champion was {before.name} and is now {after.name}; scoring uses it from the next chunk on")
     again = f"goes on to v{further}" if further else "finds nothing to go back to"
     say(f"Next: another rollback {again}; `seqcls rollback {options.config} --to v{before.version}` undoes this one")
 

@@ -1,4 +1,4 @@
-"""`seqcls check`: what would happen. Reads and validates every row for real, trains nothing."""
+"""`seqcls check`: what training would do. Reads and validates every row, trains nothing."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def _first_rows(table: Ref, rows: int) -> list[str]:
 
 
 def _shorten(sequence: object) -> str:
-    """Text as it stands, tokens with blanks between, a series as its size and the start of each channel."""
+    """Text unchanged, tokens separated by blanks, a series as its size and the start of each channel."""
     if isinstance(sequence, list) and sequence and isinstance(sequence[0], list):
         size = f"{plural(len(sequence), 'channel')} of {plural(len(sequence[0]), 'point')}: "
         text = size + "; ".join(
@@ -70,7 +70,7 @@ def _shorten(sequence: object) -> str:
 
 
 def _splits(counts: dict[str, dict[str, int]]) -> list[str]:
-    """One line a split, in the order in which they are used."""
+    """One line per split, in the order in which they are used."""
     lines = []
     for name in (name for name in SPLITS if name in counts):
         classes = counts[name]
@@ -109,7 +109,7 @@ def _training(pipeline: Pipeline, encoder: Encoder) -> list[str]:
         names = ", ".join(preset.name for preset in presets_for(pipeline))
         return [
             f"  network: auto, {classes} classes; would try {names}",
-            f"  within {pipeline.train.budget}, then ask the gate",
+            f"  within {pipeline.train.budget}, then check the gate",
         ]
     with enough_memory("network", "choose a smaller network in [model]"):
         parameters = sum(p.numel() for p in build_model(pipeline.model, encoder.inputs, classes).parameters())
@@ -117,5 +117,5 @@ def _training(pipeline: Pipeline, encoder: Encoder) -> list[str]:
     training = "fit in one go" if pipeline.model.trained == "fit" else epochs
     return [
         f"  network: {pipeline.model.family}, {parameters:,} parameters, {classes} classes",
-        f"  would {training}, then ask the gate",
+        f"  would {training}, then check the gate",
     ]

@@ -1,4 +1,4 @@
-"""Progress in a terminal: one line a stage, a bar for long work; silent when output is JSON or no terminal."""
+"""Progress in a terminal: one line per stage, a bar for long work; silent for JSON output or without a terminal."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ SCORING = ("discover", "validate", "score", "publish")
 
 
 class _StandardError(Console):
-    """Rich ends the process where nobody reads its output any more (`seqcls score ... 2>&1 | head`)."""
+    """Rich would end the process if the reader of its output is gone (`seqcls score ... 2>&1 | head`)."""
 
     def __init__(self, quiet: bool) -> None:
         super().__init__(stderr=True, highlight=False, quiet=quiet)
@@ -40,7 +40,7 @@ class TerminalListener(Listener):
         self._spinner: Status | None = None
 
     def stage(self, name: str, outcome: str) -> None:
-        """A line; in a terminal, the stage that comes next is shown as running."""
+        """One line; in a terminal, the next stage is then shown as running."""
         self._stop()
         line = Text.assemble("  ", (f"{name:<10}", "bold"), f" {printable(outcome)}")
         self.console.print(line, soft_wrap=True)
@@ -54,7 +54,7 @@ class TerminalListener(Listener):
         self.console.print(Text(f"  {'':<10} {printable(line)}"), soft_wrap=True)
 
     def progress(self, at: Progress) -> None:
-        """A bar with the share that is done, what is left of the time, and the detail."""
+        """A bar with the share that is done, the remaining time, and the detail."""
         if self.quiet or not self.console.is_terminal:
             return
         if self._bar is None:

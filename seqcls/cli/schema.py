@@ -30,13 +30,13 @@ def _init(options: argparse.Namespace) -> None:
         options.file.with_name(SCHEMA_FILE).write_text(schema_text(), "utf-8")  # that of this version
     except FileExistsError:
         raise ConfigRefused(
-            "the file is there already", where=str(options.file), next_step="choose another name, or remove it first"
+            "the file exists already", where=str(options.file), next_step="choose another name, or remove it first"
         ) from None
     except OSError as error:
         raise ConfigRefused(
             f"cannot write ({error.strerror})",
             where=str(error.filename or options.file),
-            expected="a place for a new file",
+            expected="a folder that can be written to",
             next_step="choose another folder, or fix its permissions",
         ) from None
     say(f"wrote {options.file}\nNext: put the names of your files into [source], then `seqcls check {options.file}`")

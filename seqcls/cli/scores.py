@@ -1,4 +1,4 @@
-"""`seqcls scores`: what was scored, by which version, and which scores count."""
+"""`seqcls scores`: what was scored, by which version, and which scores are current."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    scores = commands.add_parser("scores", help="what was scored, by which version, and which scores count")
+    scores = commands.add_parser("scores", help="list what was scored, by which version, and which scores are current")
     scores.add_argument("config", type=Path)
-    scores.add_argument("--current", action="store_true", help="only the scores that count")
+    scores.add_argument("--current", action="store_true", help="only current scores")
     scores.add_argument(
-        "--write", type=Path, metavar="FILE", help="write the rows that count into one .parquet or .csv"
+        "--write", type=Path, metavar="FILE", help="write the current scores into one .parquet or .csv file"
     )
     scores.add_argument("--json", action="store_true", help="one line of JSON instead of a table")
     scores.set_defaults(run=_scores)
@@ -49,7 +49,7 @@ def _scores(options: argparse.Namespace) -> None:
 
 
 def _write(workspace: Workspace, options: argparse.Namespace) -> None:
-    """What is whole is written; what is not is named, and fails the command."""
+    """Write what is intact; name what is not, and fail."""
     from seqcls.scoring.export import write_current_scores
     from seqcls.scoring.stored import join_damage
 

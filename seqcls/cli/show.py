@@ -1,7 +1,7 @@
-"""Text for people on standard output: plain when piped; in a terminal the headings and the next step stand out.
+"""Text for people on standard output: plain when piped; in a terminal, headings and the next step are highlighted.
 
-Promise: a value from outside (an id, a class, a file name) is shown and does nothing else: what a terminal would obey
-is written as an escape, and nothing is read as markup. Every command prints through here; `--json` has its own escapes.
+Promise: a value from outside (an id, a class, a file name) is only shown: control sequences are escaped, and nothing is
+read as markup. Every command prints through here; `--json` has its own escapes.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ STYLES = (
 
 
 def show(text: str, console: Console | None = None) -> None:
-    """Print the lines; nothing but colours is added, and no line is broken, so that paths can be copied."""
+    """Print the lines; only colours are added, and no line is wrapped, so that paths can be copied."""
     console = console or Console(highlight=False, soft_wrap=True)
     for line in text.split("\n"):
         painted = Text(printable(line))
@@ -48,7 +48,7 @@ def say(text: str) -> None:
 def show_table(
     title: str, columns: Sequence[str], rows: Iterable[Sequence[object]], numbers: Sequence[str] = ()
 ) -> None:
-    """A table whose cells are text as it stands; `numbers` are the columns set to the right."""
+    """A table whose cells are plain text; `numbers` are the right-aligned columns."""
     table = Table(title=Text(one_line(title)))
     for column in columns:
         table.add_column(column, justify="right" if column in numbers else "left")
@@ -64,7 +64,7 @@ def last_words(make: Callable[[], str]) -> None:
 
 
 def version_number(text: str) -> int:
-    """A version of an option: 2 and v2 are the same."""
+    """A version as an option value: 2 and v2 are the same."""
     number = text.removeprefix("v")
     if not (number.isascii() and number.isdecimal()) or len(number) > 9:
         raise argparse.ArgumentTypeError(f"{text!r}; expected a version such as v2")
@@ -72,7 +72,7 @@ def version_number(text: str) -> int:
 
 
 def at_least_one(text: str) -> int:
-    """A whole number of an option, 1 or more."""
+    """A whole number as an option value, 1 or more."""
     if not text.isdecimal() or int(text) < 1:
         raise argparse.ArgumentTypeError(f"{text!r}; expected a whole number, 1 or more")
     return int(text)

@@ -18,33 +18,37 @@ if TYPE_CHECKING:
     from seqcls.scoring.request import ScoreRequest
 
 FLAGS = {
-    "abstained": "abstained: score.abstain_below or score.abstain_precision asks for more confidence than this",
-    "many_unknown": "many_unknown: the model has seen few of these words or letters in training; trust it less",
+    "abstained": "abstained: the confidence is below score.abstain_below or score.abstain_precision",
+    "many_unknown": "many_unknown: the model saw few of these words or letters in training; trust the result less",
     "truncated": "truncated: longer than [encode].max_length; the model saw only a part",
 }
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
-    check = commands.add_parser("check", help="read and validate everything, train nothing: what would happen?")
+    check = commands.add_parser(
+        "check", help="read and validate everything, show what training would do, train nothing"
+    )
     check.add_argument("config", type=Path)
     check.add_argument("--rows", type=at_least_one, default=3, help="rows shown (default 3)")
     check.set_defaults(run=_check)
 
-    train = commands.add_parser("train", help="raw files in, a promoted model out")
+    train = commands.add_parser("train", help="train a model from raw files, and promote it if it passes the gate")
     train.add_argument("config", type=Path)
     train.add_argument("--json", action="store_true", help="one line of JSON instead of text")
     train.set_defaults(run=_train)
 
-    score = commands.add_parser("score", help="score new files with the champion, or old ones again")
+    score = commands.add_parser("score", help="score new files with the champion, or score old ones again")
     score.add_argument("config", type=Path)
     score.add_argument("--since", type=_day, metavar="DAY", help="first day (YYYY-MM-DD; the date in a file's name, "
-                       "else that of its last change)")  # fmt: skip
-    score.add_argument("--until", type=_day, metavar="DAY", help="last day, included")
-    score.add_argument("--rescore", action="store_true", help="score again what was scored before; old scores are kept")
+                       "otherwise its last change)")  # fmt: skip
+    score.add_argument("--until", type=_day, metavar="DAY", help="last day, inclusive")
     score.add_argument(
-        "--model", metavar="VERSION", help="re-score with this version, such as 2 or v2, not the champion"
+        "--rescore", action="store_true", help="score again what was already scored; old scores are kept"
     )
-    score.add_argument("--dry-run", action="store_true", help="say what would be scored, do nothing")
+    score.add_argument(
+        "--model", metavar="VERSION", help="score again with this version, such as 2 or v2, instead of the champion"
+    )
+    score.add_argument("--dry-run", action="store_true", help="list what would be scored, do nothing")
     score.add_argument("--json", action="store_true", help="one line of JSON instead of text")
     score.set_defaults(run=_score)
 
@@ -137,7 +141,7 @@ def _show_answer(answer: dict[str, Any]) -> str:
     probabilities = answer["probabilities"]
     label = answer["label"]
     if label is None:
-        label = f"no label, which takes a confidence of {answer['least_confidence']:.6g}"
+        label = f"no label: that needs a confidence of {answer['least_confidence']:.6g}"
     lines = [f"{one_line(label)}  ({answer['confidence']:.3f}, {answer['model']})"]
     lines += [
         f"  {value:.3f}  {one_line(name)}" for name, value in sorted(probabilities.items(), key=lambda item: -item[1])

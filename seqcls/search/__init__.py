@@ -1,1 +1,1 @@
-"""`family = "auto"`: presets are tried within a budget, the best is trained. `search` is the recipe."""
+"""`family = "auto"`: try presets within a budget and train the best one. `search` is the entry point."""

@@ -1,7 +1,7 @@
 """What the steps of a search share: its folder, its finished trials, its clock, its listener.
 
-In: a candidate, folds, an epoch. Out: the candidate with new trials. Promise: what stops a candidate is written down as
-its state and stops no other; only the linear baseline must be judged, whatever the clock says.
+In: a candidate, folds, an epoch. Out: the candidate with new trials. Promise: an error of one candidate is recorded as
+its state and does not stop the others; only the linear baseline is always judged, whatever the clock says.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class TrialListener(Listener):
 
 
 def try_candidate(bench: Bench, candidate: Candidate, judging: Judging, epochs: int) -> None:
-    """A candidate on every fold, up to some epoch; what stops it is written down, unless it is the baseline."""
+    """Train a candidate on every fold, up to some epoch; an error is recorded, unless it is the baseline."""
     trials = []
     try:
         for number, fold in enumerate(judging.folds, start=1):

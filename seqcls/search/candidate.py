@@ -1,7 +1,7 @@
-"""A candidate of a search: its pipeline, what it has reached, and how it compares.
+"""A candidate of a search: its pipeline, its results, and how it compares with others.
 
 In: trials. Out: score, log loss, predictions on the scored rows. Promise: all candidates are judged on the same rows,
-each row scored once a repeat, with the figure that promotion compares (`promote.compare`).
+each row scored once per repeat, with the metric that promotion compares (`promote.compare`).
 """
 
 from __future__ import annotations
@@ -34,12 +34,12 @@ class Candidate:
     pipeline: Pipeline
     state: str = "not tried"
     trials: tuple[Trial, ...] = ()
-    """The newest, one a fold, in the order of the folds."""
+    """The newest trials, one per fold, in the order of the folds."""
     seconds: float = 0.0
     rows: int = 0
-    """Training rows of all trials, counted each time."""
+    """Training rows of all trials, counted once per epoch."""
     scores: list[float] = field(default_factory=list)
-    """One a repeat."""
+    """One per repeat."""
     log_loss: float = np.inf
 
     @property
@@ -55,7 +55,7 @@ class Candidate:
         return 1 if self.pipeline.model.trained == "fit" else self.pipeline.train.epochs
 
     def take(self, trials: list[Trial], judging: Judging, metric: Figure) -> None:
-        """New trials, one a fold: count their time, judge by them."""
+        """Add new trials, one per fold: count their time and compute the score."""
         known = {trial.facts.key for trial in self.trials}
         fresh = [trial.facts for trial in trials if trial.facts.key not in known]
         self.seconds += sum(facts.seconds for facts in fresh)
@@ -86,7 +86,7 @@ class Candidate:
         ]
 
     def describe(self, judging: Judging, metric: Figure, best: Candidate) -> Tried:
-        """The line of the record."""
+        """The candidate's line in the record."""
         judged = bool(self.scores)
         return Tried(
             name=self.name,
@@ -112,7 +112,7 @@ class Candidate:
 
 
 def make_candidate(preset: Preset, pipeline: Pipeline, epochs: int | None = None) -> Candidate:
-    """A preset in the place of `auto`, with the epochs that the plan gives it."""
+    """The pipeline with a preset instead of `auto`, and the epochs of the plan."""
     own = pipeline_of(preset, pipeline)
     if epochs is not None and not preset.is_fitted:
         own = own.model_copy(update={"train": own.train.model_copy(update={"epochs": epochs})})
@@ -120,7 +120,7 @@ def make_candidate(preset: Preset, pipeline: Pipeline, epochs: int | None = None
 
 
 def pin(pipeline: Pipeline, *, split: bool = False) -> str:
-    """[model], [train], [encode] and maybe [split] as TOML: what differs from the defaults."""
+    """[model], [train], [encode] and possibly [split] as TOML: what differs from the defaults."""
     lines: list[str] = []
     sections = {"model": pipeline.model, "train": pipeline.train, **({"split": pipeline.split} if split else {})}
     for name, section in sections.items():

@@ -1,7 +1,7 @@
 """The time that a search has spent, over all its processes, and when it must stop.
 
-In: a folder, a budget in seconds. Out: `Clock`. Promise: what a killed process had spent is known to the next one to
-within WRITE_SECONDS, so a search that is killed and goes on keeps its budget; time between processes does not count.
+In: a folder, a budget in seconds. Out: `Clock`. Promise: the next process knows the time that a killed one spent, to
+within WRITE_SECONDS, so a search that is killed and resumed keeps its budget; time between processes does not count.
 """
 
 from __future__ import annotations
@@ -16,11 +16,11 @@ WRITE_SECONDS = 0.5
 
 
 class TimeIsUp(Exception):
-    """The deadline passed within a trial; it goes on from its checkpoint if there ever is time."""
+    """The deadline passed within a trial; it resumes from its checkpoint if there is time later."""
 
 
 class Clock:
-    """`spent` grows while the process works; `check` is called a few times a second from within trials."""
+    """`spent` grows while the process works; trials call `check` a few times per second."""
 
     def __init__(self, path: Path, budget: float) -> None:
         self.path, self.budget, self.deadline = path, budget, budget
@@ -33,22 +33,22 @@ class Clock:
 
     @property
     def left(self) -> float:
-        """Seconds to the deadline; 0 when it is past."""
+        """Seconds until the deadline; 0 after it."""
         return max(self.deadline - self.spent, 0.0)
 
     def reserve(self, seconds: float) -> None:
-        """Keep so much of the budget for the training of what is chosen."""
+        """Reserve this part of the budget for training the chosen model."""
         self.deadline = max(self.budget - seconds, 0.0)
 
     def check(self) -> None:
-        """Write the time down now and then; raise once the deadline is past."""
+        """Save the time now and then; raise after the deadline."""
         if time.perf_counter() - self.written >= WRITE_SECONDS:
             self.write()
         if not self.left:
             raise TimeIsUp
 
     def write(self) -> None:
-        """Replace the file; one that a crash of the machine cut short counts as no time spent."""
+        """Replace the file; a file that a machine crash has truncated counts as no time spent."""
         self.written = time.perf_counter()
         replace_text(self.path, json.dumps({"seconds": self.spent}))
 

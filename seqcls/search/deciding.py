@@ -1,8 +1,8 @@
-"""Which candidate is chosen, and the record that says why.
+"""Choose a candidate, and record why.
 
-In: candidates that were tried. Out: `Search`. Promise: the highest score on the same rows wins, whatever the family; of
-equals the one with the lower log loss. That a difference is within noise is said, not acted upon: who wants the simpler
-model can pin it.
+In: candidates that were tried. Out: `Search`. Promise: the highest score on the same rows wins, whatever the family;
+ties go to the lower log loss. The record says if a difference is within noise, but the choice ignores that: if you
+prefer the simpler model, set it in [model].
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from seqcls.search.halving import rank
 
 
 def decide(bench: Bench, candidates: list[Candidate], judging: Judging) -> Search:
-    """The best score of all that were judged."""
+    """The candidate with the best score."""
     metric = bench.pipeline.promote.compare
     judged = sorted((one for one in candidates if one.scores), key=rank)
     others = [one for one in candidates if not one.scores]
@@ -44,14 +44,14 @@ def decide(bench: Bench, candidates: list[Candidate], judging: Judging) -> Searc
 
 
 def time_for_whole(bench: Bench, chosen: Candidate) -> bool:
-    """Whether what is left of the budget lasts for a training without validation rows; one fit must be made anyway."""
+    """Whether the remaining budget is enough for a training without validation rows; one fit is needed anyway."""
     fits = chosen.preset.model.fits_without_validation(chosen.trials[0].facts.train_rows)
     fit = max(trial.facts.seconds for trial in chosen.trials)
     return fits == 1 or fit * fits <= bench.clock.budget - bench.clock.spent
 
 
 def _why(best: Candidate, judged: list[Candidate], judging: Judging, bench: Bench) -> str:
-    """In one sentence: the score, the next one, and whether the difference is more than noise."""
+    """In one sentence: the score, the runner-up, and whether the difference is more than noise."""
     metric = bench.pipeline.promote.compare
     text = f"{metric} {best.score:.4f}, the highest of {len(judged)}"
     rivals = [*judged[1:2], *(one for one in judged[2:] if one.preset.linear)]

@@ -1,7 +1,7 @@
-"""The rows of a search, encoded once or in several ways: words for the networks, characters for the bag of n-grams.
+"""The rows of a search, encoded in one or several ways: words for the networks, characters for the bag of n-grams.
 
 In: `encoded` artefacts of the same `checked` and `splits`. Out: the one that a candidate reads. Promise: they hold the
-same rows in the same order, so that candidates of different encodings are judged on the same rows.
+same rows in the same order, so that candidates with different encodings are compared on the same rows.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ from seqcls.table import Split
 
 @dataclass(frozen=True)
 class Encodings:
-    """`own` is what [encode] says; `beside` what presets bring where that is left out, by its digest."""
+    """`own` is the encoding of [encode]; `beside` holds the encodings of presets, by key, if [encode] is left out."""
 
     own: Ref
     beside: Mapping[str, Ref] = field(default_factory=dict)
 
     def of(self, encode: EncodeConfig) -> Ref:
-        """The artefact that holds this encoding."""
+        """The artefact with this encoding."""
         return self.beside.get(content_key(encode), self.own)
 
     def __iter__(self) -> Iterator[tuple[str, Ref]]:

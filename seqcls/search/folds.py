@@ -1,12 +1,12 @@
-"""Rows to judge candidates by: the validation split, or folds of training and validation rows where these are few.
+"""Rows to judge candidates by: the validation split, or folds of training and validation rows if there are few.
 
 In: an `encoded` artefact. Out: `Fold`s, each an `encoded` artefact and the name of the split that is scored. Promise:
-the test split is never read. In a fold, rows are scored that neither the weights nor the stopping has seen; rows of
-one class are spread evenly; equal sequences stay together. Encoders stay those of the training split: they
-count words and scales, and never see a label.
+the test split is never read. The scored rows of a fold are used neither for the weights nor for early stopping; rows of
+one class are spread evenly; equal sequences stay together. Encoders are those of the training split: they see words
+and scales, never labels.
 
-Why SMALL: with 2,000 training rows the default validation split has about 290, on which an accuracy of 0.85 has a
-standard error of 0.021: wider than what tells good candidates apart. Folds score all 2,290 rows, with 0.007.
+Why SMALL: with 2,000 training rows the default validation split has about 290 rows, on which an accuracy of 0.85 has a
+standard error of 0.021: more than the difference of good candidates. Folds score all 2,290 rows, with 0.007.
 """
 
 from __future__ import annotations
@@ -29,10 +29,10 @@ from seqcls.store.parquet import read_parquet, shards, write_parquet
 from seqcls.table import Split
 
 SMALL = 2_000
-"""Training rows below which folds are made."""
+"""Number of training rows below which folds are used."""
 FOLDS, FEW_FOLDS, FEW_FOLDS_FROM = 5, 3, 1_000
 TWICE_BELOW = 150
-"""Rows below which all is done twice, with other folds, if there is time."""
+"""Number of rows below which everything is repeated with other folds, if there is time."""
 COLUMNS = ["id", "label", "sequence"]
 
 
@@ -43,21 +43,21 @@ class Fold:
     encoded: Encodings
     scored: Split
     rows: Integers
-    """Positions of the scored rows among all training and validation rows, training first."""
+    """Positions of the scored rows among all training and validation rows, training rows first."""
     repeat: int = 0
     """Folds of one repeat score every row once."""
 
 
 @dataclass(frozen=True)
 class Judging:
-    """How candidates are judged, and why so."""
+    """How candidates are judged, and why."""
 
     folds: tuple[Fold, ...]
     labels: Integers
-    """Of all training and validation rows, training first."""
+    """Labels of all training and validation rows, training rows first."""
     why: str
     rows: int
-    """Training rows of the split that the chosen model is trained on."""
+    """Number of training rows of the chosen model."""
 
     @property
     def crossed(self) -> bool:
@@ -73,7 +73,7 @@ def judge_by_validation(encoded: Encodings, why: str) -> Judging:
 
 
 def worth_folding(encoded: Ref, pipeline: Pipeline) -> tuple[bool, str]:
-    """Whether folds are made, and why or why not."""
+    """Whether folds are used, and why or why not."""
     rows = len(_labels(encoded, "train"))
     if pipeline.apart:
         return False, f"{pipeline.apart}, and folds would mix them"
@@ -84,7 +84,7 @@ def worth_folding(encoded: Ref, pipeline: Pipeline) -> tuple[bool, str]:
 
 @dataclass(frozen=True)
 class Cut:
-    """Into how many folds, and how often."""
+    """The number of folds, and of repeats."""
 
     parts: int
     repeats: int
@@ -95,7 +95,7 @@ class Cut:
 
 
 def possible_cuts(encoded: Ref) -> list[Cut]:
-    """The most telling first; each next one takes less time."""
+    """The most accurate scheme first; each later one takes less time."""
     rows = sum(len(_labels(encoded, split)) for split in ("train", "valid"))
     cuts = [Cut(FOLDS, 2)] if rows < TWICE_BELOW else []
     cuts += [Cut(FOLDS, 1)] if rows < FEW_FOLDS_FROM else []
@@ -109,7 +109,9 @@ def make_folds(encoded: Encodings, store: ArtefactStore, seed: int, cut: Cut, wh
     labels = table["label"].to_numpy().astype(np.int64)
     sequences = unpacked(table["sequence"]).combine_chunks()
     groups = same_sequences(sequences.values.to_numpy(zero_copy_only=False), sequences.offsets.to_numpy())
-    stopping = max(round(len(labels) / max(len(labels) - train_rows, 1)), 4)  # one part in so many stops the training
+    stopping = max(
+        round(len(labels) / max(len(labels) - train_rows, 1)), 4
+    )  # one in this number of rows is used for early stopping
     folds = []
     for repeat in range(cut.repeats):
         part = assign_folds(labels, groups, cut.parts, seed + repeat)
@@ -125,7 +127,7 @@ def make_folds(encoded: Encodings, store: ArtefactStore, seed: int, cut: Cut, wh
 
 
 def _read_tables(encoded: Encodings) -> dict[str, pa.Table]:
-    """Training and validation rows of each encoding, by its key; row for row the same ones."""
+    """Training and validation rows of each encoding, by its key; the same rows in the same order."""
     tables = {}
     for key, ref in encoded:
         parts = [read_parquet(shards(ref.folder / split), COLUMNS) for split in ("train", "valid")]

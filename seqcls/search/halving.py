@@ -1,7 +1,7 @@
-"""Successive halving: every candidate for some epochs, the best third of them for more, the best for all.
+"""Successive halving: all candidates for a few epochs, the best third for more, the best one for all epochs.
 
-In: candidates, a plan. Out: the same candidates, with trials and states. Promise: who goes on is decided by scores at
-the same rung alone; time that early stopping has saved lets more than a third go on. Jamieson and Talwalkar 2016.
+In: candidates, a plan. Out: the same candidates, with trials and states. Promise: only scores at the same rung decide
+which candidates continue; time saved by early stopping lets more than a third continue. Jamieson and Talwalkar 2016.
 """
 
 from __future__ import annotations
@@ -15,11 +15,13 @@ from seqcls.search.plan import ETA, Costs, Plan, rung_epochs
 
 
 def halve(bench: Bench, running: list[Candidate], plan: Plan, judging: Judging, costs: list[Costs]) -> None:
-    """Rung by rung; `costs` are those of one fold."""
+    """Run all rungs; `costs` are those of one fold."""
     for number, rung in enumerate(plan.rungs):
         is_last = number + 1 == len(plan.rungs)
         if is_last and not judging.crossed:
-            bench.clock.reserve(bench.fitting)  # this is the training of what is chosen: it has the rest of the budget
+            bench.clock.reserve(
+                bench.fitting
+            )  # this is the training of the chosen model: it may use the rest of the budget
         for candidate in running:
             try_candidate(bench, candidate, judging, rung_epochs(plan.epochs[candidate.name], rung))
         running = sorted((one for one in running if one.state == "running"), key=rank)
@@ -34,7 +36,7 @@ def halve(bench: Bench, running: list[Candidate], plan: Plan, judging: Judging, 
 def survivors(
     bench: Bench, ranked: list[Candidate], plan: Plan, rung: float, judging: Judging, costs: list[Costs]
 ) -> int:
-    """How many go on: a third, or more if all that is still to do for more fits into the time that is left."""
+    """How many candidates continue: a third, or more if their remaining work fits into the remaining time."""
     keep = math.ceil(len(ranked) / ETA)
     needed = 0.0
     seconds = {cost.name: cost.seconds for cost in costs}
@@ -47,5 +49,5 @@ def survivors(
 
 
 def rank(candidate: Candidate) -> tuple[float, float]:
-    """The best first; of equals the one that is surer of what is right."""
+    """The best first; ties go to the lower log loss."""
     return -(candidate.score or 0.0), candidate.log_loss

@@ -1,7 +1,7 @@
-"""What a search measures before it begins: speeds, and by which rows to judge; and the plan that follows from them.
+"""What a search determines first: the speed of each candidate, the rows to judge by, and the plan.
 
-In: candidates. Out: seconds an epoch, `Judging`, `Plan`. Promise: each is written down at once, so that a search that
-goes on after a kill does what it had planned, though the clock would give other numbers now.
+In: candidates. Out: seconds per epoch, `Judging`, `Plan`. Promise: each is saved at once, so that a search that resumes
+after a kill follows the same plan, although the clock would give other numbers now.
 """
 
 from __future__ import annotations
@@ -18,15 +18,15 @@ from seqcls.search.trial import read_json, run_trial
 from seqcls.store.durable import replace_text
 
 MOST_SHARE = 0.9
-"""Of the time that is left: what is planned on folds must fit into it, since folds cost time of their own."""
+"""Share of the remaining time that the plan for folds may use, since making folds takes time too."""
 ENOUGH = 3
-"""Networks that folds must leave time for, or all if there are fewer: then rather fewer folds."""
+"""Number of networks (or all) that folds must leave time for; otherwise there are fewer folds."""
 PROBE_SECONDS, PROBES = 2.0, 30
-"""Measuring a candidate's speed takes at most so long, and all of them together a thirtieth of the budget."""
+"""Seconds to measure a candidate's speed, at most; all of them together take a thirtieth of the budget."""
 
 
 def measure_speeds(bench: Bench, encoded: Encodings, candidates: list[Candidate]) -> list[Costs]:
-    """Seconds and steps an epoch of each candidate that is trained in epochs; measured once a search."""
+    """Seconds and steps per epoch of each candidate that is trained in epochs; measured once per search."""
     path = bench.root / "speed.json"
     known = read_json(path)
     speeds = {} if known is None else {name: (float(one[0]), int(one[1])) for name, one in known.items()}
@@ -46,7 +46,7 @@ def measure_speeds(bench: Bench, encoded: Encodings, candidates: list[Candidate]
 
 
 def choose_judging(bench: Bench, encoded: Encodings, candidates: list[Candidate], costs: list[Costs]) -> Judging:
-    """The most telling folds that there is time for, where rows are few; else the validation split."""
+    """The most accurate folds that there is time for, if there are few rows; otherwise the validation split."""
     path = bench.root / "judging.json"
     known = read_json(path)
     if known is None:
@@ -62,7 +62,7 @@ def choose_judging(bench: Bench, encoded: Encodings, candidates: list[Candidate]
 
 
 def _affordable(bench: Bench, encoded: Encodings, candidates: list[Candidate], costs: list[Costs]) -> Cut | None:
-    """By the measured speeds; what the baseline takes is tried on the whole training split."""
+    """The plan by the measured speeds; the time of the baseline is measured on the whole training split."""
     fitted = [one for one in candidates if one.preset.is_fitted]
     whole = judge_by_validation(encoded, "").folds[0]
     trials = [
@@ -78,7 +78,7 @@ def _affordable(bench: Bench, encoded: Encodings, candidates: list[Candidate], c
 
 
 def plan_epochs(bench: Bench, judging: Judging, costs: list[Costs]) -> Plan:
-    """Made once a search, with the time that fitting has left."""
+    """Made once per search, with the time that is left after fitting."""
     path = bench.root / "plan.json"
     if path.is_file():
         plan = Plan.model_validate_json(path.read_bytes())

@@ -1,10 +1,10 @@
-"""How far a budget goes: epochs for each candidate, who is tried, in how many rungs.
+"""How to spend a budget: epochs per candidate, which candidates are tried, and the number of rungs.
 
-In: seconds an epoch of each candidate, measured; the seconds that are left. Out: `Plan`. Promise: by the measured
-rates the plan fits; where it cannot, the last of the list are left out and named, not started and thrown away.
-Successive halving: Jamieson and Talwalkar 2016; eta = 3 as Li et al. 2018 (Hyperband) recommend. What is halved is the
-number of candidates, what grows is the number of epochs; one schedule of the learning rate spans all rungs, so that
-going on from a checkpoint is what an undisturbed training would have done.
+In: the measured seconds per epoch of each candidate; the seconds that are left. Out: `Plan`. Promise: by the measured
+speeds the plan fits; if it cannot, the last candidates of the list are left out and named, not started and discarded.
+Successive halving: Jamieson and Talwalkar 2016; eta = 3 as recommended by Li et al. 2018 (Hyperband). The number of
+candidates falls while the number of epochs grows; one learning rate schedule spans all rungs, so that resuming from a
+checkpoint gives the same result as an uninterrupted training.
 """
 
 from __future__ import annotations
@@ -24,40 +24,40 @@ from seqcls.training.seeding import choose_device, reproducible, threads_of
 
 ETA = 3
 RUNGS = ((1 / ETA**2, 1 / ETA, 1.0), (1 / ETA, 1.0), (1.0,))
-"""Shares of a candidate's epochs that the rungs reach: the first of these ways whose first rung is long enough."""
+"""Shares of a candidate's epochs at each rung: the first of these schedules whose first rung is long enough."""
 FIRST_STEPS, ALL_STEPS = 100, 300
-"""Fewest steps of the first rung, and of a whole training that is shorter than its preset asks for: fewer would compare
-how fast candidates start. Where time is short there are then rather fewer candidates."""
+"""Fewest steps of the first rung, and of a training that is shorter than its preset: fewer would only compare how fast
+candidates start. If time is short, there are fewer candidates instead."""
 SHARES = tuple(share / 20 for share in range(20, 0, -1))
 
 
 @dataclass(frozen=True)
 class Costs:
-    """What a candidate needs on one fold."""
+    """The cost of a candidate on one fold."""
 
     name: str
     epochs: int
-    """Most, by its preset."""
+    """At most, from its preset."""
     seconds: float
-    """Of one epoch, validation included."""
+    """Of one epoch, including validation."""
     steps: int
     """Of one epoch."""
 
 
 class Plan(BaseModel):
-    """Kept in the search's folder: a search that goes on keeps its plan, though the clock would give another now."""
+    """Stored in the search's folder: a resumed search keeps its plan, although the clock would give another one now."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     epochs: dict[str, int]
-    """Of a whole training of each candidate that is tried, in the order of the list."""
+    """Epochs of a whole training of each candidate, in the order of the list."""
     rungs: tuple[float, ...]
     left_out: dict[str, str]
     """Name -> why there is no time for it."""
 
 
 def make_plan(costs: Sequence[Costs], folds: int, seconds: float, after: float) -> Plan:
-    """`after` is the training of what is chosen, as a share of a whole training on one fold; 0 where it goes on."""
+    """`after`: the training of the chosen model, as a share of a whole training on one fold; 0 if it only continues."""
     tried = list(costs)
     while tried:
         whole = {cost.name: cost.epochs for cost in tried}
@@ -74,7 +74,7 @@ def make_plan(costs: Sequence[Costs], folds: int, seconds: float, after: float) 
 
 
 def _rungs(tried: Sequence[Costs], epochs: dict[str, int]) -> tuple[float, ...]:
-    """As many rungs as the first of them has steps to tell candidates apart."""
+    """As many rungs as possible with enough steps in the first one."""
     for rungs in RUNGS:
         if all(rung_epochs(epochs[cost.name], rungs[0]) * cost.steps >= FIRST_STEPS for cost in tried):
             return rungs
@@ -84,7 +84,7 @@ def _rungs(tried: Sequence[Costs], epochs: dict[str, int]) -> tuple[float, ...]:
 def planned_seconds(
     tried: Sequence[Costs], epochs: dict[str, int], rungs: Sequence[float], folds: int, after: float
 ) -> float:
-    """Time of a whole search; who survives is not known, so later rungs count with the mean over all candidates."""
+    """Time of a whole search; the survivors are not known, so later rungs count with the mean over all candidates."""
     total, before, share_left = 0.0, 0.0, 1.0
     for rung in rungs:
         every = [
@@ -99,12 +99,12 @@ def planned_seconds(
 
 
 def rung_epochs(epochs: int, rung: float) -> int:
-    """Epochs that a rung reaches: at least one."""
+    """Epochs at the end of a rung: at least one."""
     return max(math.ceil(epochs * rung - 1e-9), 1)
 
 
 def seconds_an_epoch(pipeline: Pipeline, encoded: Ref, store: ArtefactStore, most_seconds: float) -> tuple[float, int]:
-    """(seconds, steps) of an epoch, measured on some steps of a network that is thrown away, the first not counted."""
+    """(seconds, steps) of an epoch, measured on a few steps of a temporary network, without the first step."""
     device = choose_device()
     with reproducible(pipeline.seed, threads_of(pipeline.train), device):
         run = Run(encoded, pipeline, device, checkpoints.folder_of(store, encoded, pipeline) / "probe")
@@ -114,7 +114,7 @@ def seconds_an_epoch(pipeline: Pipeline, encoded: Ref, store: ArtefactStore, mos
         for number, batch in enumerate(run.train_batches.iterate(0)):
             loss = run.objective(run.model(batch.to(device)), batch.labels.to(device))
             run.optimiser.step(loss / len(batch), number)
-            loss.item()  # waits for a GPU
+            loss.item()  # waits for the GPU
             rows += len(batch)
             if number == 0:
                 first, counted = time.perf_counter(), rows
@@ -123,7 +123,7 @@ def seconds_an_epoch(pipeline: Pipeline, encoded: Ref, store: ArtefactStore, mos
         now = time.perf_counter()
         timed = rows - counted
         each = (now - first) / timed if timed else (now - began) / max(rows, 1)
-    # Measuring goes forward only: about a third of the work of a training row.
+    # Validation is a forward pass only: about a third of the work of a training row.
     return each * (len(run.train_batches.split) + len(run.valid_batches.split) / 3), run.train_batches.steps
 
 

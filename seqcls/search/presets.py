@@ -1,9 +1,9 @@
-"""What `family = "auto"` tries: a short list for each kind, the surest first. Adding a candidate is one line here.
+"""What `family = "auto"` tries: a short list for each kind, the most reliable first. A new candidate is one line here.
 
-In: a pipeline. Out: presets, and for each the pipeline that trains it. Promise: each list begins with the
-linear baseline; a key of [train] that the pipeline file sets stays as it is set, a preset fills in the others.
-Sizes are those that did well on the sets of results.md or in the papers named there, narrowed to what two cores
-train in minutes. The list is in the order of the trials: what the budget does not reach stands at its end.
+In: a pipeline. Out: presets, and for each the pipeline that trains it. Promise: each list begins with the linear
+baseline; keys of [train] that the pipeline file sets are kept, a preset fills in the others. Sizes are those that did
+well on the data sets of results.md or in the papers named there, limited to what two cores train in minutes. Candidates
+are tried in this order: those that the budget does not reach are at the end.
 """
 
 from __future__ import annotations
@@ -32,17 +32,17 @@ from seqcls.table import Kind
 
 @dataclass(frozen=True)
 class Preset:
-    """One candidate; `train` fills keys of [train] that the pipeline file leaves open."""
+    """One candidate; `train` sets keys of [train] that the pipeline file does not set."""
 
     name: str
     model: BuiltFamily
     train: dict[str, Any] = field(default_factory=dict)
     encode: dict[str, Any] = field(default_factory=dict)
-    """[encode] of this candidate, where the kind has such keys and the file leaves [encode] out; empty: that of all."""
+    """[encode] of this candidate, if the kind has such keys and the file has no [encode]; empty: the common one."""
     whole: bool = False
-    """Once chosen, it learns the validation rows too: it tells from training rows alone how good it is."""
+    """If chosen, it also learns the validation rows: it estimates its quality from training rows alone."""
     linear: bool = False
-    """The baseline: features that are not learnt, and one linear layer. It is always tried."""
+    """The baseline: fixed features and one linear layer. It is always tried."""
 
     @property
     def is_fitted(self) -> bool:
@@ -53,11 +53,11 @@ _SERIES = {"epochs": 100, "batch_size": 16, "patience": 20}
 _WORDS = {"epochs": 20, "batch_size": 50, "patience": 4}
 _LETTERS = {"epochs": 40, "batch_size": 32, "patience": 8}
 
-# For series the linear baseline is ROCKET: a linear classifier on features that are not learnt, as TF-IDF is for text.
-# The summary features beside each evaluation need the raw rows and are weaker on every set of docs/evidence/results.md.
+# For series the linear baseline is ROCKET: a linear classifier on fixed features, like TF-IDF for text. The summary
+# features of evaluations need the raw rows and are weaker on every data set of docs/evidence/results.md.
 _SERIES_PRESETS = (
     Preset("rocket", RocketModel(), whole=True, linear=True),
-    Preset("rocket-level", RocketModel(), encode={"normalise": "none"}, whole=True),  # how high a series lies counts
+    Preset("rocket-level", RocketModel(), encode={"normalise": "none"}, whole=True),  # the level of a series matters
     Preset("cnn", CnnModel(filters=[64, 128, 128], kernel=7, normalise="batch", dropout=0.3), _SERIES),
     Preset(
         "fcn",
@@ -81,12 +81,12 @@ _GRU = _LSTM.model_copy(update={"family": "gru", "embedding": 64})
 _CHARACTERS = {"unit": "characters"}
 _WORDS_PRESETS = (
     Preset("ngrams", NgramsModel(), encode=_CHARACTERS, whole=True, linear=True),
-    # Questions begin with what they ask.
+    # The first words of a question say what it asks for.
     Preset("ngrams-opening", NgramsModel(words=3, opening=3), encode=_CHARACTERS, whole=True),
     Preset("lstm", _LSTM, _WORDS),
     Preset("cnn", CnnModel(embedding=128, filters=[128], dropout=0.5, embedding_dropout=0.3), _WORDS),
     Preset(
-        "bag",  # one filter a word, mean over the words: order does not count
+        "bag",  # one filter per word, mean over the words: order does not matter
         CnnModel(
             embedding=64, filters=[128], kernel=1, pool=1, normalise="batch", pooling="mean", embedding_dropout=0.3
         ),
@@ -102,7 +102,7 @@ _LETTERS_PRESETS = (
     Preset("hybrid", HybridModel(embedding=32, filters=[64], kernel=9, dropout=0.3), _LETTERS),
     Preset("cnn", CnnModel(embedding=32, filters=[64, 64], kernel=9, normalise="batch", dropout=0.4), _LETTERS),
     Preset(
-        "cnn-place",  # where a motif stands counts
+        "cnn-place",  # the position of a motif matters
         CnnModel(embedding=16, filters=[64], kernel=9, normalise="batch", pooling="flatten", dense=64, dropout=0.5),
         _LETTERS,
     ),
@@ -120,7 +120,7 @@ PRESETS: dict[Kind, tuple[Preset, ...]] = {
 
 
 def presets_for(pipeline: Pipeline) -> list[Preset]:
-    """What is tried for a pipeline, the linear baseline first; `model.candidates` narrows the rest of the list."""
+    """The presets for a pipeline, the linear baseline first; `model.candidates` restricts the others."""
     assert isinstance(pipeline.model, AutoModel)
     known = PRESETS["text" if getattr(pipeline.encode, "unit", "") == "kmers" else pipeline.kind]
     wanted = pipeline.model.candidates
@@ -139,12 +139,12 @@ def presets_for(pipeline: Pipeline) -> list[Preset]:
 
 
 def _is_known(preset: Preset, before: list[Preset], pipeline: Pipeline) -> bool:
-    """Whether it would train what an earlier one trains: some differ in [encode] alone, which the file may set."""
+    """Whether it equals an earlier candidate: some differ in [encode] only, which the file may set."""
     return any(pipeline_of(preset, pipeline) == pipeline_of(one, pipeline) for one in before)
 
 
 def pipeline_of(preset: Preset, pipeline: Pipeline) -> Pipeline:
-    """The pipeline with a preset in the place of `auto`: what a file with this [model] and [train] would give."""
+    """The pipeline with a preset instead of `auto`, as from a file with this [model] and [train]."""
     asked = {name: getattr(pipeline.train, name) for name in pipeline.train.model_fields_set & preset.model.train_keys}
     train = TrainConfig(**{**preset.train, **asked})
     encode = encoding_of(preset, pipeline)
@@ -152,7 +152,7 @@ def pipeline_of(preset: Preset, pipeline: Pipeline) -> Pipeline:
 
 
 def encoding_of(preset: Preset, pipeline: Pipeline) -> EncodeConfig:
-    """[encode] of a candidate: its own only where nobody has chosen one."""
+    """[encode] of a candidate: its own only if the file has none."""
     known = type(pipeline.encode).model_fields.keys() >= preset.encode.keys()
     if pipeline.encode.model_fields_set or not preset.encode or not known:
         return pipeline.encode
@@ -160,14 +160,14 @@ def encoding_of(preset: Preset, pipeline: Pipeline) -> EncodeConfig:
 
 
 def encodings_beside(pipeline: Pipeline) -> list[Pipeline]:
-    """A pipeline for each encoding that a search needs besides the pipeline's own."""
+    """A pipeline for each encoding that a search needs in addition to the pipeline's own."""
     found = [pipeline_of(preset, pipeline) for preset in presets_for(pipeline)]
     others = {content_key(one.encode): one for one in found if one.encode != pipeline.encode}
     return list(others.values())
 
 
 def with_validation_rows(preset: Preset, pipeline: Pipeline) -> Pipeline:
-    """The pipeline of what was chosen, its validation rows in training; as it is where something else needs them."""
+    """The chosen pipeline with its validation rows used for training; unchanged if something else needs them."""
     needed = pipeline.train.calibrate or pipeline.score.abstain_precision is not None
     if not preset.whole or needed or pipeline.apart:
         return pipeline

@@ -1,11 +1,10 @@
-"""`family = "auto"`: try presets within a budget, say what was tried, train the best.
+"""`family = "auto"`: try presets within a budget, record what was tried, train the best.
 
-In: an `encoded` artefact, the same rows in other encodings that presets bring, a pipeline with `model.family = "auto"`.
-Out: a `model` artefact like any other, with search.json beside the weights. Promise: of the test split no more is read
-than the ids of its rows; the linear baseline is always judged; finished trials are committed in STORE/search/KEY, so a
-search that is killed goes on, with its plan and what was left of its budget; the clock decides how far the search goes,
-but the chosen model is trained by `train` and nothing else, so the sections that the record prints give the same
-weights without a search.
+In: an `encoded` artefact, the same rows in the encodings of presets, a pipeline with `model.family = "auto"`. Out: a
+`model` artefact like any other, with search.json beside the weights. Promise: only the row ids of the test split are
+read; the linear baseline is always judged; finished trials are committed in STORE/search/KEY, so a killed search
+resumes with its plan and its remaining budget; the clock decides how far the search goes, but `train` alone trains the
+chosen model, so the config sections in the record give the same weights without a search.
 """
 
 from __future__ import annotations
@@ -37,16 +36,16 @@ from seqcls.training.alone import TrainResult
 from seqcls.training.train import train
 
 EncodeFor = Callable[[Pipeline], Ref]
-"""Pipeline -> the `encoded` artefact of the same checked rows as its [split] and [encode] say."""
+"""Pipeline -> the `encoded` artefact of the same checked rows, by its [split] and [encode]."""
 VERSION = 5
-"""Raised when a change of the code changes what a search does: one that was begun before is not gone on with."""
+"""Bump this when a change of the code changes what a search does; older unfinished searches are then ignored."""
 
 
 def train_best(
     encoded: Ref, pipeline: Pipeline, store: ArtefactStore, encode_for: EncodeFor, *,
     listener: Listener = SILENT,
 ) -> TrainResult:  # fmt: skip
-    """Search, then train what was chosen; the caller calls `clear` once the model is recorded."""
+    """Search, then train the chosen model; the caller calls `clear` once the model is recorded."""
     found = search(encoded, pipeline, store, encode_for, listener=listener)
     chosen = chosen_pipeline(found, pipeline)
     _take_over_checkpoints(encoded, pipeline, chosen, store)
@@ -59,7 +58,7 @@ def search(
     encoded: Ref, pipeline: Pipeline, store: ArtefactStore, encode_for: EncodeFor, *,
     listener: Listener = SILENT,
 ) -> Search:  # fmt: skip
-    """Try the candidates of a pipeline; what was decided once is read back."""
+    """Try the candidates of a pipeline; a decision that was made already is read back."""
     root = folder_of(encoded, pipeline, store)
     known = read_search(root)
     if known is not None:
@@ -88,7 +87,7 @@ def search(
 
 
 def folder_of(encoded: Ref, pipeline: Pipeline, store: ArtefactStore) -> Path:
-    """STORE/search/KEY: the key is the SHA-256 over all that decides what is tried."""
+    """STORE/search/KEY: the key is the SHA-256 of everything that decides what is tried."""
     key = content_key(
         pipeline.model, pipeline.train, pipeline.seed, pipeline.promote.compare, str(VERSION), encoded.digest
     )
@@ -96,7 +95,7 @@ def folder_of(encoded: Ref, pipeline: Pipeline, store: ArtefactStore) -> Path:
 
 
 def chosen_pipeline(found: Search, pipeline: Pipeline) -> Pipeline:
-    """The pipeline that trains what a search chose."""
+    """The pipeline that trains the chosen model."""
     preset = next(preset for preset in presets_for(pipeline) if preset.name == found.chosen)
     epochs = next(one.most_epochs for one in found.candidates if one.name == found.chosen)
     chosen = make_candidate(preset, pipeline, epochs).pipeline
@@ -104,7 +103,7 @@ def chosen_pipeline(found: Search, pipeline: Pipeline) -> Pipeline:
 
 
 def _with_whole(found: Search, best: Candidate, bench: Bench, encoded: Ref, encode_for: EncodeFor) -> Search:
-    """Whether what was chosen learns the validation rows as well; never at the price of other test rows."""
+    """Whether the chosen model also learns the validation rows; never if that would change the test rows."""
     whole = found.model_copy(update={"whole": True})
     chosen = chosen_pipeline(whole, bench.pipeline)
     if chosen.split == bench.pipeline.split:
@@ -118,12 +117,12 @@ def _with_whole(found: Search, best: Candidate, bench: Bench, encoded: Ref, enco
 
 
 def _explained(found: Search, why: str) -> Search:
-    """With one more reason."""
+    """The result with one more reason."""
     return found.model_copy(update={"why": f"{found.why}; {why}"})
 
 
 def clear(encoded: Ref, pipeline: Pipeline, store: ArtefactStore) -> None:
-    """Remove all that a finished search left: its model is recorded."""
+    """Remove the files of a finished search, whose model is recorded."""
     root = folder_of(encoded, pipeline, store)
     found = read_search(root)
     if found is not None:
@@ -132,7 +131,7 @@ def clear(encoded: Ref, pipeline: Pipeline, store: ArtefactStore) -> None:
 
 
 def _planned(candidate: Candidate, plan: Plan, pipeline: Pipeline) -> Candidate:
-    """A candidate with the epochs of the plan, or with the reason why there is no time for it."""
+    """A candidate with the epochs of the plan, or with the reason why it is left out."""
     if candidate.name not in plan.epochs:
         candidate.state = (
             f"not tried: {plan.left_out[candidate.name]}" if candidate.name in plan.left_out else candidate.state
@@ -142,7 +141,7 @@ def _planned(candidate: Candidate, plan: Plan, pipeline: Pipeline) -> Candidate:
 
 
 def _take_over_checkpoints(encoded: Ref, pipeline: Pipeline, chosen: Pipeline, store: ArtefactStore) -> None:
-    """A training that the search began on the real splits goes on where it stands, instead of starting again."""
+    """A training that the search began on the real splits resumes, instead of starting again."""
     begun = checkpoints.folder_of(ArtefactStore(folder_of(encoded, pipeline, store)), encoded, chosen)
     target = checkpoints.folder_of(store, encoded, chosen)
     if begun.is_dir() and not target.is_dir():

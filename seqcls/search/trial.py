@@ -1,8 +1,8 @@
-"""One candidate on one fold, trained up to some epoch: the unit of a search that is committed and never done twice.
+"""One candidate on one fold, trained up to some epoch: the unit of a search, committed and never repeated.
 
 In: a candidate's pipeline, a fold. Out: `Trial`: logits of the scored rows by the best weights so far, seconds.
-Promise: a trial is an artefact of the search's own store, complete or absent; a later trial with more epochs goes on
-from the checkpoint of the earlier one, with the same bits as a training that was never interrupted.
+Promise: a trial is an artefact of the search's own store, complete or absent; a later trial with more epochs resumes
+from the checkpoint of the earlier one, with the same bits as an uninterrupted training.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ class TrialFacts(BaseModel):
 
     key: str
     epochs: int
-    """Trained so far."""
+    """Epochs trained so far."""
     finished: bool
-    """Whether more epochs would change nothing: all done, or stopped early."""
+    """Whether training is finished: all epochs done, or stopped early."""
     seconds: float
-    """Of this trial alone, without those that it goes on from."""
+    """Of this trial alone, without the earlier ones that it resumes."""
     train_rows: int
-    """Rows that this trial trained on, counted each time."""
+    """Rows that this trial trained on, counted once per epoch."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +67,7 @@ class TrialStore:
         return [(trial.facts.key, trial) for ref in self.store.all() if (trial := self._read(ref)) is not None]
 
     def _read(self, ref: Ref) -> Trial | None:
-        """A trial that is whole; a damaged one is set aside and will be done again."""
+        """An intact trial, or None; a damaged one is removed and will be repeated."""
         if ref.kind != "trial" or not self.store.is_whole(ref):
             return None
         facts = TrialFacts.model_validate_json((ref.folder / FACTS).read_bytes())
@@ -82,7 +82,7 @@ class TrialStore:
 
 
 def trial_key(pipeline: Pipeline, fold: Fold, epochs: int) -> str:
-    """SHA-256 over all that decides the logits."""
+    """SHA-256 of everything that decides the logits."""
     origin = f"{torch.__version__} {choose_device().type} {threads_of(pipeline.train)} {epochs}"
     return content_key(
         pipeline.model, pipeline.train, pipeline.seed, fold.encoded.of(pipeline.encode).digest, fold.scored, origin
@@ -90,7 +90,7 @@ def trial_key(pipeline: Pipeline, fold: Fold, epochs: int) -> str:
 
 
 def run_trial(pipeline: Pipeline, fold: Fold, epochs: int, trials: TrialStore, listener: Listener) -> Trial:
-    """Train up to `epochs` (or the end), score, commit; a trial that is known is not done again."""
+    """Train up to `epochs` (or the end), score, commit; a finished trial is not repeated."""
     key = trial_key(pipeline, fold, epochs)
     if key in trials.known:
         return trials.known[key]
@@ -115,7 +115,7 @@ def run_trial(pipeline: Pipeline, fold: Fold, epochs: int, trials: TrialStore, l
 
 
 def read_json(path: Path) -> dict[str, Any] | None:
-    """A small file of the search, None where it is missing or cut short."""
+    """A small file of the search; None if it is missing or truncated."""
     try:
         data: dict[str, Any] = json.loads(path.read_bytes())
         return data

@@ -60,13 +60,13 @@ def wide(untrained: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 )
 def test_too_little_memory_names_the_batch_size_and_the_rerun_completes(wide: Path, nursery: Nursery) -> None:
     short = nursery.run("train", wide, limits=limit_above(nursery, 40))
-    check_one_message(short, "stage train", "the memory does not suffice", "train.batch_size", "more memory")
+    check_one_message(short, "stage train", "not enough memory", "train.batch_size", "more memory")
     assert count_visible(wide) == Books()
     assert nursery.run("train", wide).status == 0
     assert nursery.run("promote", wide, "--force", "--why", "test").status == 0
     # From about 70 on there is room for the batch.
     short = nursery.run("score", wide, limits=limit_above(nursery, 36))
-    check_one_message(short, "scoring", "the memory does not suffice", "score.batch_size", "more memory")
+    check_one_message(short, "scoring", "not enough memory", "score.batch_size", "more memory")
     assert count_visible(wide) == Books()
     assert nursery.run("score", wide).status == 0
     assert count_final(wide) == Books()
@@ -188,7 +188,7 @@ def test_too_few_threads_are_one_message_and_the_rerun_completes(
     ids=["python", "torch", "cuda", "system", "thread"],
 )
 def test_each_way_to_say_that_memory_ran_out_is_understood(error: Exception) -> None:
-    with pytest.raises(WorldFailed, match="the memory does not suffice") as caught, enough_memory("here", "less"):
+    with pytest.raises(WorldFailed, match="not enough memory") as caught, enough_memory("here", "less"):
         raise error
     assert caught.value.next_step.startswith("less, or give the run more memory")
 
@@ -206,7 +206,7 @@ def test_memory_that_ends_while_a_chunk_is_read_is_one_message_and_the_rerun_com
         patch.setattr("seqcls.scoring.chunks.iterate", read_one)
         assert main(["score", str(config)]) == 5
     shown = capsys.readouterr().err
-    assert "the memory does not suffice (malloc of size 64000000 failed)" in shown
+    assert "not enough memory (malloc of size 64000000 failed)" in shown
     assert "lower score.chunk_rows, or give the run more memory" in shown
     assert "Traceback" not in shown
     assert main(["score", str(config)]) == 0

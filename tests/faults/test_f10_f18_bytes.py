@@ -87,7 +87,7 @@ def test_a_file_that_another_thread_goes_on_writing_is_refused(tmp_path: Path, m
     error = explains_itself(caught.value)
     assert error.where == "data.csv"
     assert error.found.startswith("changed while being read (")
-    assert "ending in .part, rename when it is whole" in error.next_step
+    assert "ending in .part, rename the file when it is complete" in error.next_step
     assert list((tmp_path / "store").glob("artefacts/*/*")) == []
 
 

@@ -171,7 +171,7 @@ def test_a_class_that_only_the_test_split_has_stops_the_run(tmp_path: Path) -> N
     with pytest.raises(DataRefused) as caught:
         encode(arrived.checked, splits, arrived.pipeline, arrived.store)
     error = explains_itself(caught.value)
-    assert error.found == "class 'new' stands in the test split, but not in the training split"
+    assert error.found == "class 'new' is in the test split, but not in the training split"
     assert error.where == "test split"
     assert error.expected == "classes among 'a', 'b'"
 

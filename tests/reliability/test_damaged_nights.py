@@ -168,7 +168,7 @@ def test_a_chunk_without_a_whole_copy_is_scored_again(scored: Path, nursery: Nur
     found = nursery.run("lineage", config, "night-70")
     assert found.status == 5
     assert "incoming/night.csv:71" in found.text, "what is whole is shown"
-    assert "1 chunk of scores cannot be read (all others were looked through: 1 found)" in found.text
+    assert "1 chunk of scores cannot be read (all others were searched: 1 found)" in found.text
     written = nursery.run("scores", config, "--write", config.parent / "all.csv")
     assert written.status == 5
     assert "their rows are left out" in written.text

@@ -28,7 +28,7 @@ def test_check_says_what_would_be_tried(project: Path, capsys: pytest.CaptureFix
     assert main(["check", str(project)]) == 0
     shown = capsys.readouterr().out
     assert "network: auto, 2 classes; would try ngrams, gru" in shown
-    assert "within 40m, then ask the gate" in shown
+    assert "within 40m, then check the gate" in shown
 
 
 def test_training_tells_trial_by_trial_and_ends_with_the_lines_to_pin(

@@ -159,7 +159,9 @@ def test_a_label_that_the_manifest_of_splits_misses_is_a_broken_check(tmp_path: 
     store = ArtefactStore(tmp_path)
     checked, _ = artefacts(store, "text", SMALL)
     splits = write_splits(store, [row[0] for row in SMALL], [None, *(row[2] for row in SMALL[1:])])
-    with pytest.raises(CheckBroken, match=r"splits\.parquet: every row of a split has a label; expected as many rows"):
+    with pytest.raises(
+        CheckBroken, match=r"splits\.parquet: every row of a split has a label; expected the number of rows"
+    ):
         encode(checked, splits, pipeline("text"), store)
 
 

@@ -100,7 +100,7 @@ def test_a_tampered_or_missing_tokenizer_is_refused(tmp_path: Path) -> None:
 def test_other_formats_and_unknown_keys_are_refused_with_the_known_ones(tmp_path: Path) -> None:
     save_encoder(example("dna")[0], tmp_path)
     rewrite(tmp_path, signed=True, format=2)
-    with pytest.raises(DataRefused, match=r"format 2; expected format 1\. Next: use the seqcls that wrote it"):
+    with pytest.raises(DataRefused, match=r"format 2; expected format 1\. Next: use the seqcls version that wrote it"):
         load_encoder(tmp_path)
     rewrite(tmp_path, signed=True, format=1, colour="red")
     with pytest.raises(DataRefused, match=r"colour: Extra inputs are not permitted.*expected the keys format, kind"):
@@ -174,8 +174,8 @@ WORDS = {"type": "WordLevel", "vocab": {"a": 0}, "unk_token": "a"}
     ({"model": WORDS}, r"\(model.type: \"WordLevel\""),
     ({"model": {"vocab": {"a": 2**31}}}, r"1 entries whose indices are not 0 to"),
     ({"model": {"vocab": None}}, "no vocabulary, or no merges"),
-    ({"model": {"merges": [["never", "seen"]]}}, "not read by the tokenizers library"),
-    ({"model": {"merges": [7]}}, "not read by the tokenizers library"),
+    ({"model": {"merges": [["never", "seen"]]}}, "the tokenizers library cannot read it"),
+    ({"model": {"merges": [7]}}, "the tokenizers library cannot read it"),
 ])  # fmt: skip
 def test_a_tokenizer_that_is_none_of_ours_is_refused(parts: dict[str, Any], message: str, tmp_path: Path) -> None:
     forged(tmp_path, **parts)

@@ -209,11 +209,8 @@ def test_a_prediction_without_a_label_says_what_one_takes() -> None:
     answer = {"label": None, "confidence": 0.55, "least_confidence": 0.8, "model": "m@v1", "flags": ["abstained"],
               "probabilities": {"a": 0.55, "b": 0.45}}  # fmt: skip
     shown = _show_answer(answer).splitlines()
-    assert shown[0] == "no label, which takes a confidence of 0.8  (0.550, m@v1)"
-    assert (
-        shown[-1]
-        == "  note: abstained: score.abstain_below or score.abstain_precision asks for more confidence than this"
-    )
+    assert shown[0] == "no label: that needs a confidence of 0.8  (0.550, m@v1)"
+    assert shown[-1] == "  note: abstained: the confidence is below score.abstain_below or score.abstain_precision"
 
 
 def test_check_shows_series_as_channels_and_points_and_splits_in_order(tmp_path: Path) -> None:

@@ -36,8 +36,8 @@ def test_check_tells_epochs_of_families_that_have_them_alone(project: Path) -> N
         project.write_text(project.read_text().replace('"gru"', f'"{family}"'))
         with open_workspace(project) as workspace:
             said[family] = preview(workspace, 3, "pairs.toml").splitlines()
-    assert "  would train for at most 30 epochs, then ask the gate" in said["gru"]
-    assert "  would fit in one go, then ask the gate" in said["ngrams"]
+    assert "  would train for at most 30 epochs, then check the gate" in said["gru"]
+    assert "  would fit in one go, then check the gate" in said["ngrams"]
     assert not [line for line in said["ngrams"] if " epochs" in line]
 
 
