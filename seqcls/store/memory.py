@@ -42,7 +42,7 @@ def enough_memory(doing: str, smaller: str) -> Iterator[None]:
         if not is_lack_of_memory(error):
             raise
         raise NotEnough(
-            f"the memory does not suffice ({first_line(error)})",
+            f"not enough memory ({first_line(error)})",
             where=doing,
             expected="room for one batch and the network",
             next_step=f"{smaller}, or give the run more memory; then run the same command again",
