@@ -1,8 +1,9 @@
-"""checked rows + splits -> encoded Parquet, one folder a split, and the encoder that made it.
+"""checked rows + splits -> encoded Parquet, one folder per split, and the encoder.
 
 In: artefacts `checked` and `splits` (same rows, same order). Out: artefact `encoded`. Promise: the encoder and the
-classes come from the training split only; every row of `checked` is in exactly one split or left out, counted;
-memory does not grow with the rows. The rows are read twice: fit, encode; the classes stand in the manifest of `splits`.
+classes come from the training split only; every row of `checked` is in exactly one split or counted as left out;
+memory does not grow with the rows. The rows are read twice: to fit and to encode; the manifest of `splits` has the
+classes.
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from seqcls.store.parquet import Codec, ShardWriter, iterate, rows_of, shards
 from seqcls.table import SPLITS, EncodedCounts, Split
 
 BYTES_PER_BATCH = 4 * 1024 * 1024
-"""Of sequences: long rows come in smaller batches."""
+"""Of sequences: batches of long rows have fewer rows."""
 SOURCE = ("source_file", "source_row")
 
 
@@ -115,12 +116,12 @@ def _at(refused: SequenceRefused, file: str, row: int) -> DataRefused:
 
 
 class _SplitRows:
-    """The rows of `checked`, each batch with its split; `left_out` is that of the last full pass."""
+    """The rows of `checked`, each batch with its split; `left_out` counts the last full pass."""
 
     def __init__(self, rows: Path, splits: Path) -> None:
         self.parts, self.splits = shards(rows), splits
         self.left_out = 0
-        self._current = np.zeros(0, np.int64)  # which rows were handed out last, for messages
+        self._current = np.zeros(0, np.int64)  # the rows yielded last, for messages
         self._batch_rows = rows_of(self.parts, BYTES_PER_BATCH)
 
     def tables(self, columns: list[str]) -> Iterator[tuple[Split, pa.Table]]:
@@ -145,18 +146,18 @@ class _SplitRows:
                 yield table["sequence"]
 
     def place(self, row: int) -> tuple[str, int]:
-        """File and row of what was handed out last; read when a message needs them, so that no pass carries them."""
+        """File and row of the rows yielded last; read only when a message needs them."""
         wanted = int(self._current[row])
         for table in iterate(self.parts, list(SOURCE)):
             if wanted < table.num_rows:
                 file, number = (table[name][wanted].as_py() for name in SOURCE)
                 return file, number
             wanted -= table.num_rows
-        raise AssertionError("a row that was handed out is in the files")
+        raise AssertionError("a row that was yielded is in the files")
 
 
 class _Books:
-    """What was written, by split."""
+    """The rows written, by split."""
 
     def __init__(self) -> None:
         self.rows, self.truncated, self.unknown, self.positions = (Counter[str]() for _ in range(4))
@@ -176,7 +177,7 @@ class _Books:
 
 
 def _classes(rows: _SplitRows, divided: dict[str, Any]) -> list[str]:
-    """The sorted classes of the training split; no other split may have a class more."""
+    """The sorted classes of the training split; no other split may have more."""
     counts = divided["counts"]
     if sum(sum(of_split.values()) for of_split in counts.values()) + divided["dropped"] != divided["rows"]:
         _refuse_missing_label(rows)
@@ -186,7 +187,7 @@ def _classes(rows: _SplitRows, divided: dict[str, Any]) -> list[str]:
 
 
 def _refuse_missing_label(rows: _SplitRows) -> NoReturn:
-    """Names the first row of a split without a label."""
+    """The error that names the first row of a split without a label."""
     for _, table in rows.tables(["label"]):
         labels = table["label"]
         if labels.null_count:
@@ -200,8 +201,8 @@ def _refuse_missing_label(rows: _SplitRows) -> NoReturn:
     raise CheckBroken(
         "every row of a split has a label",
         where=str(rows.splits),
-        expected="as many rows as its manifest counts by class",
-        next_step="run the split stage again; if it happens twice, report a bug",
+        expected="the number of rows that its manifest counts",
+        next_step="run the split stage again; if that does not help, report a bug",
     )
 
 
@@ -211,7 +212,7 @@ def _check_classes(found: Mapping[Split, set[str]]) -> None:
         only = sorted(found[split] - found["train"])
         if only:
             raise DataRefused(
-                f"class {', '.join(map(repr, only[:10]))} stands in the {split} split, but not in the training split",
+                f"class {', '.join(map(repr, only[:10]))} is in the {split} split, but not in the training split",
                 where=f"{split} split",
                 expected=f"classes among {', '.join(map(repr, train[:20]))}",
                 next_step="give the training split rows of each class, or name the classes in rules.label_set",
@@ -219,6 +220,6 @@ def _check_classes(found: Mapping[Split, set[str]]) -> None:
     if len(train) < 2:
         raise DataRefused(
             f"the training split has {len(train)} class{'es' * (len(train) != 1)}", where="train split",
-            expected="at least 2 to tell apart",
-            next_step="look at the splits that `seqcls check` lists, and at source.label",
+            expected="at least 2 classes",
+            next_step="check source.label, and the splits that `seqcls check` lists",
         )  # fmt: skip

@@ -28,7 +28,7 @@ LETTERS_PER_BATCH = 8_000_000
 
 
 class _Guard(io.RawIOBase):
-    """dnaio holds a whole record in memory: refuse a record far beyond `max_row_bytes` before it is gathered."""
+    """dnaio holds a whole record in memory: refuse a record far beyond `max_row_bytes` before it is read whole."""
 
     def __init__(self, reading: Reading, stream: SourceStream) -> None:
         self._reading, self._stream = reading, stream
@@ -55,7 +55,7 @@ class _Guard(io.RawIOBase):
         return count
 
     def _plain(self, data: bytes) -> bytes:
-        """Without a byte order mark; lines end in LF where the first ones end in CR alone."""
+        """Without a byte order mark; CR is replaced by LF if the first lines end in CR alone."""
         if self._is_first:
             self._is_first = False
             data = data.removeprefix(codecs.BOM_UTF8)
@@ -67,9 +67,9 @@ def read_fasta(reading: Reading) -> Iterator[SourceBatch]:
     """Batches of a FASTA or FASTQ file."""
     if reading.labelled and reading.label_place == "none":
         raise reading.refuse(
-            "nothing says which class a sequence has",
+            "the class of a sequence is not defined",
             expected="source.labels (by file) or source.label_pattern (by header)",
-            next_step='for one class a file write labels = { "AMP.*.fa" = "amp" }',
+            next_step='for one class per file write labels = { "AMP.*.fa" = "amp" }',
         )  # fmt: skip
     headers, sequences, letters, rejects = list[str](), list[str](), 0, list[Reject]()
     rows: list[int] = []
@@ -93,7 +93,7 @@ def read_fasta(reading: Reading) -> Iterator[SourceBatch]:
 
 @contextmanager
 def _records(reading: Reading) -> Iterator[Iterator[Any]]:
-    """dnaio's records; its faults become refusals."""
+    """dnaio's records; its errors become refusals."""
     with open_source(reading) as stream:
         file = io.BufferedReader(_Guard(reading, stream), 1 << 17)
         try:
@@ -102,12 +102,12 @@ def _records(reading: Reading) -> Iterator[Iterator[Any]]:
         except dnaio.FileFormatError as error:
             line = None if error.line is None else error.line + 1
             raise reading.refuse(
-                f"not a sound {reading.source.format} file: {_one_line(error)}", row=line,
+                f"not a valid {reading.source.format} file: {_one_line(error)}", row=line,
                 expected="'>' or '@' headers and sequences", next_step="fetch the file again, or fix that line",
             ) from None  # fmt: skip
-        except ValueError as error:  # bytes that are not ASCII; dnaio says where, not in which line
+        except ValueError as error:  # bytes that are not ASCII; dnaio gives the position, not the line
             raise reading.refuse(
-                f"not a sound {reading.source.format} file: {_one_line(error)}", expected="ASCII letters",
+                f"not a valid {reading.source.format} file: {_one_line(error)}", expected="ASCII characters",
                 next_step="look for accented letters in the headers, or another file under this name",
             ) from None  # fmt: skip
 

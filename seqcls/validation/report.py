@@ -1,7 +1,7 @@
-"""The tally of a table -> its report, with the rules about what is left put to both engines like all others.
+"""The tally of a table -> its report; both engines also check the rules about the rows that are left.
 
-In: the books of the source and the `Tally` of the second pass. Out: `CheckReport`. Promise: every rule that was asked
-for is in it, also those that nothing broke.
+In: the row counts of the source and the `Tally` of the second pass. Out: `CheckReport`. Promise: every requested rule
+is in it, including those that no row breaks.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from seqcls.validation.sieve import Tally
 def build_report(
     books: TableCounts, classes: tuple[str, ...], rules: list[Rule], asked: Asked, tally: Tally
 ) -> CheckReport:
-    """`books` are those of the table, `classes` those found in it."""
+    """`books` are the row counts of the table, `classes` the classes found in it."""
     left: dict[str, int] = {}
     judged = [
         _result(
