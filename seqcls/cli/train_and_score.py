@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 FLAGS = {
     "abstained": "abstained: the confidence is below score.abstain_below or score.abstain_precision",
-    "many_unknown": "many_unknown: the model saw few of these words or letters in training; trust the result less",
+    "many_unknown": "many_unknown: the model saw few of these words or letters in training; trust it less",
     "truncated": "truncated: longer than [encode].max_length; the model saw only a part",
 }
 
