@@ -24,7 +24,7 @@ class ScoreParams(RunParams):
 
     rescore: bool = Field(
         default=False,
-        description="Score again what was scored before, with the champion of now; old scores are kept",
+        description="Score again what was already scored, with the current champion; old scores are kept",
     )
     since: date | None = Field(
         default=None, description="First day: the date in a file's name, else the day of its last change"

@@ -40,7 +40,7 @@ def plan(config: str, request: ScoreRequest) -> Plan:
 
 @task(**STAGE, timeout_seconds=6 * HOUR)
 def validate_new(config: str, discovery: scoring_run.Discovery) -> scoring_run.Prepared:
-    """Ingest and validate each new file; of those of before, see that their rows are still there."""
+    """Ingest and validate each new file; check that the rows of earlier files are still there."""
     with open_workspace(config) as workspace:
         prepared = scoring_run.prepare(workspace, discovery)
         _show_stopped(workspace.pipeline.name, prepared)

@@ -28,7 +28,7 @@ class InputSpec(BaseModel):
     complement: tuple[int, ...] | None = None
     """(V,): index of the complementary base; given when both strands are read."""
     word_parts: tuple[int, ...] | None = None
-    """(V,): what each character is, `BLANK` to `CONNECTOR` (text by characters); absent in encoders of before."""
+    """(V,): what each character is, `BLANK` to `CONNECTOR` (text by characters); absent in older encoders."""
     channels: int = 0
     """C, differences included (values)."""
     missing: bool = False

@@ -84,7 +84,7 @@ def choose_engine(workspace: Workspace, version: ModelVersion) -> Choice:
 
 
 def find_race(workspace: Workspace, version: ModelVersion, machine: Machine) -> tuple[Race | None, str]:
-    """The race of a version on a machine; or what is wrong with its record, which is then skipped."""
+    """The race of a version on a machine; or what is wrong with its record, which is then set aside."""
     found = find_stage(workspace.ledger, _key(version, machine))
     if found is None:
         return None, ""
@@ -99,7 +99,7 @@ def find_race(workspace: Workspace, version: ModelVersion, machine: Machine) -> 
 
 
 def list_races(workspace: Workspace, version: ModelVersion) -> list[Race]:
-    """Every intact race of a version, on any machine, oldest first; a damaged record is skipped, as in `find_race`."""
+    """Every intact race of a version, on any machine, oldest first; a damaged one is set aside."""
     races = []
     for digest, facts in list_stage(workspace.ledger, KIND):
         ref = workspace.store.find(KIND, digest) if facts["model"] == version.model_digest else None

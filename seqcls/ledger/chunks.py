@@ -205,7 +205,9 @@ def list_inputs(database: Database, pipeline: str, rescored_with: int | None = 0
 def superseded(database: Database, pipeline: str, digest: str, rescored_with: int) -> dict[str, list[Any]]:
     """What this scoring takes the place of: earlier contents of its names, other versions' scores of its content."""
     before, own = sightings.alias(), sightings.alias()
-    by_time = and_(before.c.number == own.c.number, before.c.seen_at < own.c.seen_at)  # of before there were numbers
+    by_time = and_(
+        before.c.number == own.c.number, before.c.seen_at < own.c.seen_at
+    )  # rows written before there were numbers
     earlier = select(before.c.input_digest).where(
         own.c.pipeline == pipeline, own.c.input_digest == digest, before.c.pipeline == pipeline,
         before.c.name == own.c.name, or_(before.c.number < own.c.number, by_time),

@@ -2,7 +2,7 @@
 
 In: a chunk as it was read, and the rows that it is to be cut from. Promise: only the chunk that was seen is forgotten,
 never one that was scored again meanwhile; every scoring that it was a part of is open again. Its token goes up: a
-runner of before cannot commit it.
+runner with an old claim cannot commit it.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ def forget_chunk(database: Database, chunk: Row[Any], checked_digest: str) -> bo
 
 
 def fix_rows(database: Database, row: Row[Any], checked_digest: str) -> None:
-    """The rows of an open scoring are these now: those of before are gone, and no chunk was cut from others."""
+    """Replace the rows of an open scoring: the earlier rows are gone, and no chunk was cut from others."""
     here = _scoring(row, row.rescored_with)
     database.transact(lambda connection: fix_rows_of(connection, here, checked_digest))
 

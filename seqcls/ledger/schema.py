@@ -8,7 +8,7 @@ SCHEMA_VERSION = 3
 metadata = MetaData()
 
 # What comes first and what later is said by numbers: clocks are set back, and differ between machines. 0 stands in rows
-# of before schema 3: these come before all others, among themselves by their times.
+# from before schema 3: these come before all others, ordered by time among themselves.
 
 
 def _number(name: str) -> Column[int]:
@@ -130,7 +130,7 @@ set_aside = Table(
     Column("name", Text, primary_key=True),
     Column("input_digest", String(64), primary_key=True),
     Column("told_at", Float, nullable=False),
-    _number("number"),  # that of the sighting that was told of
+    _number("number"),  # that of the reported sighting
 )
 
 # A chunk of an input: the unit of scoring. `token` fences a runner whose lease has run out.

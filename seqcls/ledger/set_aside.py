@@ -1,7 +1,7 @@
 """Files that cannot be used and that a failed run has named: `score.unusable = "set_aside"`.
 
-In: names and contents. Out: since when each is set aside. Promise: a name counts as told of for the content that it was
-told of alone: the same bytes under a new name, or put back after others, are news again.
+In: names and contents. Out: since when each is set aside. Promise: a name is remembered together with its content: the
+same bytes under a new name, or put back after others, count as new.
 """
 
 from __future__ import annotations

@@ -34,7 +34,7 @@ def add_chunks(connection: Connection, evidence: Evidence, pipeline: str, output
         books = {part: meta[part] for part in ("rows_in", "scored", "rejected", "abstained", "run_id")}
         which = {"pipeline": name, "input_digest": digest, "rescored_with": rescored_with, "chunk": number}
         mine = and_(*(chunks.c[column] == value for column, value in which.items()))
-        connection.execute(delete(chunks).where(mine))  # a claim of before, whose holder did commit; or it gives way
+        connection.execute(delete(chunks).where(mine))  # an earlier claim, whose holder did commit; or it gives way
         connection.execute(
             insert(chunks).values(
                 **which, state="done", token=1, lease_until=0.0, owner="rebuilt",
@@ -55,7 +55,7 @@ def _done_chunks(connection: Connection) -> dict[tuple[str, str, int, int], Row[
 
 
 def _gives_way(row: Row[Any], ref: Ref, manifest: dict[str, Any], published: bool) -> bool:
-    """Whether a committed chunk was scored again by an older ledger, and not published, since the scores of before
+    """Whether a committed chunk was scored again by an older ledger, and not published, since the earlier scores
     stand in its place: those are what readers have. Only if both were cut from the same rows in the same way."""
     cut = (manifest["inputs"]["checked"], manifest["meta"]["input"]["chunk_rows"])
     is_other = row.scores_digest != ref.digest

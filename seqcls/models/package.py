@@ -49,7 +49,7 @@ class ModelManifest(BaseModel):
     threads_choice: str = ""
     """Earlier versions: what a trial of threads had found."""
     processes: int = 1
-    """That trained together (`train.processes`); 1 in artefacts of before."""
+    """That trained together (`train.processes`); 1 in older artefacts."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """What products of the training were computed in; the weights are float32."""
     precision_choice: str = ""
@@ -60,7 +60,7 @@ class ModelManifest(BaseModel):
     best_epoch: int
     weights_sha256: str
     temperature: float = 1.0
-    """What logits are divided by before the softmax (`train.calibrate`); 1 in artefacts of before."""
+    """What logits are divided by before the softmax (`train.calibrate`); 1 in older artefacts."""
 
 
 @dataclass(frozen=True)

@@ -19,7 +19,7 @@ class ScoreRequest(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, use_attribute_docstrings=True)
 
     rescore: bool = False
-    """Score again what was scored before, with the champion of now: old scores are kept, new ones stand beside them."""
+    """Score again what was already scored, with the current champion: old scores are kept beside the new ones."""
     since: date | None = None
     """First day (YYYY-MM-DD): the date in a file's name, else the day of its last change."""
     until: date | None = None

@@ -1,4 +1,4 @@
-"""Scoring again what was scored before, with a version of now: the same chunks, once for each version.
+"""Score again what was already scored, with a current version: the same chunks, once per version.
 
 In: the inputs of the ledger. Out: `Discovery` and `Prepared`, as for new files. Promise: an input is scored once by a
 version, chunk by chunk, and a killed run is gone on with; what the version had scored at first counts; the scores of

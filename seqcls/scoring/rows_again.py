@@ -58,8 +58,8 @@ def rows_of(
             return ref
     raise DataRefused(
         "was scored in part, and reading it again gives other rows now", where=row.name,
-        expected="the rows of before (the rules or the release of seqcls changed since)",
-        next_step=f"finish with the rules of before, or put a backup of STORE/artefacts/checked/{wanted} in its place",
+        expected="the earlier rows (the rules or the release of seqcls changed since)",
+        next_step=f"finish with the earlier rules, or put a backup of STORE/artefacts/checked/{wanted} in its place",
     )  # fmt: skip
 
 

@@ -67,7 +67,7 @@ class TrialStore:
         return [(trial.facts.key, trial) for ref in self.store.all() if (trial := self._read(ref)) is not None]
 
     def _read(self, ref: Ref) -> Trial | None:
-        """An intact trial, or None; a damaged one is removed and will be repeated."""
+        """An intact trial, or None; a damaged one is set aside and will be repeated."""
         if ref.kind != "trial" or not self.store.is_whole(ref):
             return None
         facts = TrialFacts.model_validate_json((ref.folder / FACTS).read_bytes())

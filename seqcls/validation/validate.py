@@ -1,4 +1,4 @@
-"""table -> checked: rows that break a rule are set aside with their reasons; a breach of the budget stops the run.
+"""table -> checked: rows that break a rule are rejected with their reasons; a breach of the budget stops the run.
 
 In: a `table` artefact and the [rules]. Out: a `checked` artefact: the rows kept, all rejects, checks.json. Promises:
 rows in = rows kept + rejects; every rule asked for is in the report; our masks and Great Expectations count the same;
