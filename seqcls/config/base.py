@@ -16,6 +16,10 @@ class Section(BaseModel):
         allow_inf_nan=False,  # nan is neither above nor below anything: a bound that checks nothing
     )  # fmt: skip
 
+    def key_text(self) -> str:
+        """What a key of an artefact is made of."""
+        return self.model_dump_json()
+
 
 def _local(value: str) -> str:
     if "://" in value or "::" in value or value.lower().startswith(("file:", "http:", "https:", "ftp:", "data:")):

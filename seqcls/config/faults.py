@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import difflib
+import json
 from collections.abc import Iterator
 from types import UnionType
 from typing import Annotated, Any, Union, get_args, get_origin
@@ -22,8 +23,8 @@ def describe_fault(fault: Any, data: dict[str, Any]) -> str:
     """A sentence about one of pydantic's faults; sections that do not fit together give a line each."""
     place = _place(fault["loc"], data)
     found = fault.get("input")
-    if isinstance(found, str) and (place, found) in REMOVED:
-        return f"{place}: {REMOVED[place, found]}"
+    if removed := REMOVED.get(place, REMOVED.get(f'{place} = "{found}"')):
+        return f"{place} = {json.dumps(found)}: {removed}"
     match fault["type"]:
         case "extra_forbidden":
             parent, _, key = place.rpartition(".")

@@ -149,5 +149,5 @@ AnyPipeline = Annotated[
 
 def content_key(*parts: Section | str | int) -> str:
     """SHA-256 over sections of the config: what a stage depends on, and nothing else."""
-    text = "\n".join(part.model_dump_json() if isinstance(part, Section) else repr(part) for part in parts)
+    text = "\n".join(part.key_text() if isinstance(part, Section) else repr(part) for part in parts)
     return hashlib.sha256(text.encode()).hexdigest()

@@ -11,15 +11,14 @@ from seqcls.config.source import ScoreSourceConfig
 
 Number = Annotated[float, Field(strict=False)]
 REMOVED = {
-    (
-        "train.threads",
-        "auto",
-    ): '"auto" was removed, since its trial showed no gain; leave train.threads out (all '
-    "processors that this process may use) or set a number",
-    ("train.precision", "auto"): '"auto" was removed; set "bfloat16", which is used where the processor or GPU has '
-    "instructions for it, or leave it out",
+    "train.processes": "was removed; leave it out, and start the processes with "
+    "`torchrun --nproc-per-node N -m seqcls train CONFIG`",
+    'train.threads = "auto"': "was removed, since its trial showed no gain; leave train.threads out (all processors "
+    "that this process may use) or set a number",
+    'train.precision = "auto"': 'was removed; set "bfloat16", which is used where the processor or GPU has '
+    "instructions for it, or leave train.precision out",
 }
-"""Settings that earlier versions had: (place, value) -> what to write instead."""
+"""Settings and values that earlier versions had -> what to write instead."""
 EngineName = Literal["torch", "torch-folded", "torch-bf16", "openvino", "openvino-bf16"]
 
 
@@ -93,8 +92,10 @@ class TrainConfig(Section):
     """CPU threads per process; 0: all that it may use. The same number gives the same result, bit for bit."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """bfloat16: matrix products in bfloat16, if the CPU or GPU has instructions for it; faster for lstm and cnn."""
-    processes: Positive = 1
-    """Processes that share each batch; same result as one, up to rounding. With GPUs, one process per GPU."""
+
+    def key_text(self) -> str:
+        """Keys of earlier versions held a setting more: what they made is found again."""
+        return self.model_dump_json().removesuffix("}") + ',"processes":1}'
 
     @model_validator(mode="after")
     def _corrected_once(self) -> TrainConfig:

@@ -1,32 +1,37 @@
-"""The processes that train one network together: which rows of a batch are mine, and what we tell each other.
+"""The processes that train one network together: their rows of a batch, and what they exchange.
 
 In: batches that every process walks in the same order. Out: this process's rows of them, and sums over all processes.
 Promise: every process takes the same decisions, since it takes them from the same numbers, or rank 0 takes them; only
-numbers pass between processes, never objects (which would be pickles). A process alone is a team of one, and does
-exactly what it would do without a team. Synchronous data parallelism: Goyal et al. 2017, section 2.1; the exchange of
-gradients is PyTorch's (Li et al. 2020, "PyTorch Distributed"), set up by Lightning Fabric (seqcls/training/joining.py).
+numbers pass between processes, never objects (which would be pickles). A process alone is a group of one, and does
+exactly what it would do without a group. Synchronous data parallelism: Goyal et al. 2017, section 2.1; the exchange of
+gradients is PyTorch's (Li et al. 2020, "PyTorch Distributed").
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable, Iterable
+import inspect
+from collections.abc import Iterable
+from dataclasses import replace
+from typing import Any
 
 import torch
 import torch.distributed as collective
 from torch import Tensor, nn
+from torch.nn.parallel import DistributedDataParallel
 
 from seqcls.data.batch import Batch
 from seqcls.errors import CheckBroken, ConfigRefused
 
-Wrap = Callable[[nn.Module], nn.Module]
+IGNORED = -100
+"""The label of a row without a loss: `F.cross_entropy` counts it nowhere."""
 
 
-class Team:
+class ProcessGroup:
     """`rank` counts from 0; what is exchanged lies in the processor's memory, also where the network is on a GPU."""
 
-    def __init__(self, rank: int = 0, size: int = 1, device: torch.device | None = None, wrap: Wrap | None = None):
-        self.rank, self.size, self.device, self._wrap = rank, size, device, wrap
+    def __init__(self, rank: int = 0, size: int = 1, device: torch.device | None = None) -> None:
+        self.rank, self.size, self.device = rank, size, device
 
     @property
     def is_first(self) -> bool:
@@ -34,18 +39,23 @@ class Team:
         return self.rank == 0
 
     def wrap(self, model: nn.Module) -> nn.Module:
-        """A network whose backward pass gives every process the mean of the gradients of all."""
-        return model if self._wrap is None else self._wrap(model)
-
-    def has_rows(self, batch: Batch) -> bool:
-        """Whether any row of a batch is this process's; of a small last batch there may be none."""
-        return self.rank < len(batch)
+        """A network whose backward pass gives every process the sum of the gradients of all."""
+        if self.size == 1:
+            return model
+        devices = None if self.device is None or self.device.type == "cpu" else [self.device]
+        options: dict[str, Any] = {syncing_buffers(): False}
+        wrapped = DistributedDataParallel(model, device_ids=devices, **options)
+        wrapped.register_comm_hook(None, lambda _, bucket: summed(bucket.buffer()))  # no hook with annotations is taken
+        return wrapped
 
     def share(self, batch: Batch) -> Batch:
-        """Rows rank, rank + size, ... of a batch; without any its first row, for which no loss may be counted."""
+        """Rows rank, rank + size, ... of a batch; where these are none, its first row with a label that is ignored."""
         if self.size == 1:
             return batch
-        return batch.part(self.rank, self.size) if self.has_rows(batch) else batch.part(0, len(batch))
+        if self.rank < len(batch):
+            return batch.part(self.rank, self.size)
+        row = batch.part(0, len(batch))
+        return replace(row, labels=torch.full_like(row.labels, IGNORED))
 
     def total(self, numbers: Tensor) -> Tensor:
         """The sum over the processes, number by number; the same bits for each."""
@@ -95,25 +105,28 @@ class Team:
             buffer.copy_(held)
 
     def check_same_start(self, facts: str) -> None:
-        """Before the first step: every process goes on from the same checkpoint, with the same number of threads."""
+        """Before the first step: every process goes on from the same checkpoint, with the same number of threads.
+
+        Raises `ConfigRefused` where one does not.
+        """
         if other := self._other(facts):
             number, theirs, first = other
             raise ConfigRefused(
                 f"process 1 begins at {first}, process {number} at {theirs}",
-                where="train.processes",
+                where="the launched processes",
                 expected="the same store, PyTorch, kind of device and number of threads for every process",
                 next_step="set train.threads, and give every machine the same store and environment",
             )
 
     def check_same_weights(self, weights: Iterable[bytes]) -> None:
-        """At the end: the same weights everywhere, or a bug, since all took the same steps."""
-        if other := self._other(hashlib.sha256(b"".join(weights)).hexdigest()):
+        """At the end: the same weights everywhere, or a bug (`CheckBroken`), since all took the same steps."""
+        if self.size > 1 and (other := self._other(hashlib.sha256(b"".join(weights)).hexdigest())):
             number, theirs, first = other
             raise CheckBroken(
                 f"weights {first[:12]} in process 1, {theirs[:12]} in process {number}",
-                where="train.processes",
+                where="the launched processes",
                 expected="the same weights, since every process took the same steps",
-                next_step="report it with the config; train.processes = 1 trains without it",
+                next_step="report it with the config; without torchrun one process trains",
             )
 
     def _other(self, mine: str) -> tuple[int, str, str] | None:
@@ -122,4 +135,18 @@ class Team:
         return next(((number, text, first) for number, text in enumerate(others, start=2) if text != first), None)
 
 
-ALONE = Team()
+ALONE = ProcessGroup()
+
+
+def summed(gradients: Tensor) -> torch.futures.Future[Tensor]:
+    """For DDP, which by itself takes the mean: losses are divided by the rows of the whole batch already."""
+    work = collective.all_reduce(gradients, async_op=True)
+    assert work is not None
+    found: torch.futures.Future[Tensor] = work.get_future().then(lambda done: done.value()[0])
+    return found
+
+
+def syncing_buffers() -> str:
+    """DDP's option that sends buffers round before each step, which `take_buffers` does once an epoch."""
+    known = inspect.signature(DistributedDataParallel.__init__).parameters
+    return "forward_sync_buffers" if "forward_sync_buffers" in known else "broadcast_buffers"  # before PyTorch 2.13

@@ -1,23 +1,19 @@
-"""Where a process stands among those that train together, and whether a launcher has put it there.
+"""Which of several processes this one is, as torchrun (or another launcher) says.
 
-In: the environment (RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER_ADDR, as torchrun and most launchers set
-them). Out: `Place`, or None for a process that nobody placed. Promise: looks, and starts nothing.
+In: the environment (RANK, WORLD_SIZE, LOCAL_RANK, LOCAL_WORLD_SIZE, MASTER_ADDR). Out: `Ranks`, or None for a process
+that was started alone. Promise: looks, and starts nothing.
 """
 
 from __future__ import annotations
 
-import importlib.util
 import os
 from dataclasses import dataclass
 
-from seqcls.config.train import TrainConfig
 from seqcls.errors import ConfigRefused
-
-INSTALL = "pip install 'seqcls[distributed]'"
 
 
 @dataclass(frozen=True)
-class Place:
+class Ranks:
     rank: int
     """From 0, over all machines."""
     size: int
@@ -27,37 +23,29 @@ class Place:
     local_size: int
 
 
-def launched_place() -> Place | None:
-    """The place that a launcher gave this process; None without one, or where it launched one process."""
+def launched_ranks() -> Ranks | None:
+    """What a launcher gave this process; None without one, or where it launched one process."""
     names = ("RANK", "WORLD_SIZE", "MASTER_ADDR")
     if any(name not in os.environ for name in names) or os.environ["WORLD_SIZE"] == "1":
         return None
-    size = _number("WORLD_SIZE")
-    return Place(_number("RANK"), size, _number("LOCAL_RANK", "0"), _number("LOCAL_WORLD_SIZE", "1"))
+    return Ranks(_number("RANK"), _number("WORLD_SIZE"), _number("LOCAL_RANK", "0"), _number("LOCAL_WORLD_SIZE", "1"))
 
 
-def local_processes(config: TrainConfig) -> int:
+def local_processes() -> int:
     """Processes of a training that share this machine's processors."""
-    place = launched_place()
-    return config.processes if place is None else place.local_size
+    ranks = launched_ranks()
+    return 1 if ranks is None else ranks.local_size
 
 
-def check_processes(config: TrainConfig) -> None:
-    """The number of processes is that of the launcher, if there is one, and Fabric is there if it is needed."""
-    place = launched_place()
-    if place is not None and place.size != config.processes:
+def refuse_launcher(family: str) -> None:
+    """For families that are not trained in steps, which alone can be shared by processes."""
+    ranks = launched_ranks()
+    if ranks is not None:
         raise ConfigRefused(
-            f"{config.processes}, but a launcher started {place.size} processes (WORLD_SIZE)",
-            where="train.processes",
-            expected="as many as were launched",
-            next_step=f"set train.processes = {place.size}, or run without the launcher",
-        )
-    if config.processes > 1 and importlib.util.find_spec("lightning_fabric") is None:
-        raise ConfigRefused(
-            f"{config.processes}, but Lightning Fabric is not installed",
-            where="train.processes",
-            expected="the package lightning-fabric, which sets up the exchange of gradients",
-            next_step=f"{INSTALL}, or set train.processes = 1",
+            f'{ranks.size} processes were launched (WORLD_SIZE), but family = "{family}" trains in one',
+            where="model.family",
+            expected="a family that is trained in steps, or one process",
+            next_step="run `seqcls train` without torchrun",
         )
 
 

@@ -20,8 +20,9 @@ import numpy.typing as npt
 from scipy.sparse import csr_array
 
 from seqcls.arrays import Floats, Integers
+from seqcls.data.class_counts import count_figures
 from seqcls.errors import CheckBroken
-from seqcls.evaluation.metrics import Record, check_predictions, count_figures
+from seqcls.evaluation.metrics import Record, check_predictions
 
 RESAMPLES = 1000
 PERCENTILES = (2.5, 97.5)

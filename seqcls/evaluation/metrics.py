@@ -5,9 +5,7 @@ defined for every test set: a single class, classes without rows, K = 2 or 10,00
 size grow with rows and classes, never with the square of the classes: the confusion matrix is kept as its filled cells.
 
 Which definition, where books differ:
-accuracy, balanced_accuracy, macro_f1, mcc come from the counts of the classes, by `count_figures`, which the
-intervals use too. balanced_accuracy is the mean recall over the classes that have rows. macro_f1 runs over the
-classes that have rows or predictions, as scikit-learn does. mcc for K classes: Gorodkin 2004, eq. 8.
+accuracy, balanced_accuracy, macro_f1, mcc: seqcls/data/class_counts.py.
 auroc is one-vs-rest, unweighted mean over the classes that have rows and are not all rows.
 log_loss cuts probabilities at float32's epsilon, the resolution of the network's softmax.
 ece: Guo et al. 2017, eq. 3, on 15 bins of equal width. brier: Brier 1950, the sum over classes, in [0, 2].
@@ -20,6 +18,7 @@ import numpy.typing as npt
 from pydantic import BaseModel, ConfigDict
 
 from seqcls.arrays import Floats, Integers
+from seqcls.data.class_counts import count_classes, count_figures, divide
 from seqcls.errors import CheckBroken
 
 CALIBRATION_BINS = 15
@@ -146,39 +145,11 @@ def confusion_cells(labels: Integers, predicted: Integers, classes: int) -> list
     return list(zip((cells // classes).tolist(), (cells % classes).tolist(), rows.tolist(), strict=True))
 
 
-def count_classes(labels: Integers, predicted: Integers, classes: int) -> tuple[Floats, Floats, Floats]:
-    """(N,), (N,) -> rows of each class that are right, that there are, that were predicted; (K,) each."""
-    right = np.bincount(labels[labels == predicted], minlength=classes)
-    support, answers = (np.bincount(column, minlength=classes) for column in (labels, predicted))
-    return right.astype(np.float64), support.astype(np.float64), answers.astype(np.float64)
-
-
-def count_figures(right: Floats, support: Floats, predicted: Floats) -> dict[str, npt.NDArray[np.float64]]:
-    """(..., K) each -> accuracy, balanced_accuracy, macro_f1, mcc, each (...): one table or a thousand resamples."""
-    rows = support.sum(axis=-1)
-    correct = right.sum(axis=-1)
-    recall = _divide(right, support)
-    f1 = _divide(2 * right, support + predicted)
-    covariance = correct * rows - (support * predicted).sum(axis=-1)
-    spread = (rows**2 - (predicted**2).sum(axis=-1)) * (rows**2 - (support**2).sum(axis=-1))
-    return {
-        "accuracy": correct / rows,
-        "balanced_accuracy": recall.sum(axis=-1) / (support > 0).sum(axis=-1),
-        "macro_f1": f1.sum(axis=-1) / (support + predicted > 0).sum(axis=-1),
-        "mcc": _divide(covariance, np.sqrt(spread)),
-    }
-
-
-def _divide(upper: Floats, lower: Floats) -> npt.NDArray[np.float64]:
-    """upper / lower, and 0 where lower is 0."""
-    return np.divide(upper, lower, out=np.zeros(np.shape(upper)), where=np.asarray(lower) > 0)
-
-
 def _class_metrics(
     counts: tuple[Floats, Floats, Floats], areas: list[float | None], names: list[str]
 ) -> list[ClassMetrics]:
     right, support, predicted = counts
-    precision, recall, f1 = _divide(right, predicted), _divide(right, support), _divide(2 * right, support + predicted)
+    precision, recall, f1 = divide(right, predicted), divide(right, support), divide(2 * right, support + predicted)
     return [
         ClassMetrics(
             name=name,

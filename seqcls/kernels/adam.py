@@ -4,15 +4,20 @@ without importing torch's compiler, which it does when it is made: a second and 
 
 In: weights by name, which of them decay. Out: `step(rate)` from the gradients that the weights hold. Promise: weights
 without a gradient stay as they are; a weight's state ("step", "exp_avg", "exp_avg_sq", as torch names them) begins
-with its first gradient. AdamW: Loshchilov and Hutter 2019, algorithm 2.
+with its first gradient. The kernel is not part of PyTorch's documented interface: where it is missing, or with
+SEQCLS_PLAIN=1, the same algorithm runs line by line. AdamW: Loshchilov and Hutter 2019, algorithm 2.
 """
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping, Set
+from dataclasses import dataclass
 
 import torch
 from torch import Tensor
+
+from seqcls.kernels.switch import is_plain
 
 FIRST_BETA, SECOND_BETA, EPSILON = 0.9, 0.999, 1e-8  # of Kingma and Ba 2015, algorithm 1
 
@@ -34,29 +39,19 @@ class AdamW:
 
     @torch.no_grad()
     def step(self, rate: float) -> None:
-        """One step: all weights of a group in one call."""
+        """One step: all weights of a group in one call, where PyTorch has the kernel."""
+        by_kernel = hasattr(torch, "_fused_adamw_") and not is_plain()
         for decay, group in self.groups:
-            names = [name for name in group if self.weights[name].grad is not None]
-            if not names:
+            parts = [
+                Part(weight, weight.grad, self._state_of(name))
+                for name in group
+                if (weight := self.weights[name]).grad is not None
+            ]
+            if by_kernel and parts:
+                step_by_kernel(parts, rate, decay)
                 continue
-            states = [self._state_of(name) for name in names]
-            counts = [state["step"] for state in states]
-            torch._foreach_add_(counts, 1)
-            torch._fused_adamw_(
-                [self.weights[name] for name in names],
-                [grad for name in names if (grad := self.weights[name].grad) is not None],
-                [state["exp_avg"] for state in states],
-                [state["exp_avg_sq"] for state in states],
-                [],
-                counts,
-                lr=rate,
-                beta1=FIRST_BETA,
-                beta2=SECOND_BETA,
-                weight_decay=decay,
-                eps=EPSILON,
-                amsgrad=False,
-                maximize=False,
-            )
+            for part in parts:
+                step_by_hand(part, rate, decay)
 
     def _state_of(self, name: str) -> State:
         weight = self.weights[name]
@@ -67,3 +62,43 @@ class AdamW:
                 "exp_avg_sq": torch.zeros_like(weight),
             }
         return self.state[name]
+
+
+@dataclass(frozen=True)
+class Part:
+    """A weight that is stepped."""
+
+    weight: Tensor
+    gradient: Tensor
+    state: State
+
+
+def step_by_kernel(parts: list[Part], rate: float, decay: float) -> None:
+    """All in one call."""
+    counts = [part.state["step"] for part in parts]
+    torch._foreach_add_(counts, 1)
+    torch._fused_adamw_(
+        [part.weight for part in parts],
+        [part.gradient for part in parts],
+        [part.state["exp_avg"] for part in parts],
+        [part.state["exp_avg_sq"] for part in parts],
+        [],
+        counts,
+        lr=rate,
+        beta1=FIRST_BETA,
+        beta2=SECOND_BETA,
+        weight_decay=decay,
+        eps=EPSILON,
+        amsgrad=False,
+        maximize=False,
+    )
+
+
+def step_by_hand(part: Part, rate: float, decay: float) -> None:
+    """Algorithm 2 line by line: the same up to rounding, by public functions alone."""
+    count = part.state["step"].add_(1).item()
+    mean, square = part.state["exp_avg"], part.state["exp_avg_sq"]
+    mean.lerp_(part.gradient, 1 - FIRST_BETA)
+    square.mul_(SECOND_BETA).addcmul_(part.gradient, part.gradient, value=1 - SECOND_BETA)
+    spread = square.sqrt().div_(math.sqrt(1 - SECOND_BETA**count)).add_(EPSILON)
+    part.weight.mul_(1 - rate * decay).addcdiv_(mean, spread, value=-rate / (1 - FIRST_BETA**count))

@@ -14,6 +14,8 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from seqcls.kernels.switch import is_plain
+
 WORTH = 2**18
 """Weights of a layer that is worth it: the calls of a small one cost more than its products."""
 
@@ -31,7 +33,13 @@ class Dense(nn.Linear):
     def _is_faster(self, x: Tensor) -> bool:
         learns = self.training and torch.is_grad_enabled() and not torch.is_autocast_enabled("cpu")
         plain = x.device.type == "cpu" and x.dtype == self.weight.dtype == torch.float32
-        return learns and plain and self.weight.numel() >= WORTH and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+        return (
+            not is_plain()
+            and learns
+            and plain
+            and self.weight.numel() >= WORTH
+            and hasattr(torch.ops.mkldnn, "_linear_pointwise")
+        )
 
 
 class _Products(torch.autograd.Function):

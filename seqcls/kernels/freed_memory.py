@@ -11,10 +11,13 @@ from __future__ import annotations
 
 import numpy as np
 
+from seqcls.kernels.switch import is_plain
+
 LARGEST = 2**25 - 2**16
 """Bytes: just under the largest block that glibc learns from (32 MiB)."""
 
 
 def keep_freed_memory() -> None:
     """From now on blocks up to `LARGEST` that are freed stay with this process."""
-    np.empty(LARGEST, np.uint8)
+    if not is_plain():
+        np.empty(LARGEST, np.uint8)

@@ -16,12 +16,14 @@ import torch.nn.functional as F
 from torch import Tensor
 from torch.autograd.function import once_differentiable
 
+from seqcls.kernels.switch import is_plain
+
 
 def relu_and_pool(x: Tensor, pool: int) -> Tensor:
     """x (B, T, D); the last positions count too where T is no multiple of `pool`."""
     if pool == 1:
         return F.relu(x)
-    if torch.is_grad_enabled() and x.requires_grad:
+    if torch.is_grad_enabled() and x.requires_grad and not is_plain():
         pooled: Tensor = _ReluAndPool.apply(x, pool)  # type: ignore[no-untyped-call]
         return pooled
     image = F.max_pool2d(x.transpose(1, 2).unsqueeze(2), (1, pool), ceil_mode=True)

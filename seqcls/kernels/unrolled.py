@@ -17,12 +17,16 @@ import torch
 from torch import Tensor, nn
 from torch.autograd.function import once_differentiable
 
+from seqcls.kernels.switch import is_plain
+
 MOST_STATES = 8192
 """Rows times width of a step: above it torch's own cells are as fast (GRU of 64, 256 rows: 0.92 times)."""
 
 
 def is_faster(layer: nn.RNNBase, x: Tensor) -> bool:
     """Whether `unroll` is the faster way to the gradients of this layer on (T, B, D)."""
+    if is_plain():
+        return False
     small = x.shape[1] * layer.hidden_size <= MOST_STATES
     return layer.training and torch.is_grad_enabled() and small and x.device.type == "cpu" and layer.mode != "LSTM"
 

@@ -49,7 +49,7 @@ class ModelManifest(BaseModel):
     threads_choice: str = ""
     """Earlier versions: what a trial of threads had found."""
     processes: int = 1
-    """That trained together (`train.processes`); 1 in older artefacts."""
+    """That trained together, as torchrun started them."""
     precision: Literal["float32", "bfloat16"] = "float32"
     """What products of the training were computed in; the weights are float32."""
     precision_choice: str = ""

@@ -17,8 +17,8 @@ from pydantic_core import to_jsonable_python
 from seqcls.arrays import Integers
 from seqcls.config.encode import TextEncode
 from seqcls.config.pipeline import Pipeline
+from seqcls.data.class_counts import count_classes, count_figures
 from seqcls.evaluation.intervals import Figure, paired_difference
-from seqcls.evaluation.metrics import count_classes, count_figures
 from seqcls.evaluation.probabilities import softmax
 from seqcls.evaluation.tried import Tried
 from seqcls.search.folds import Judging

@@ -23,5 +23,3 @@ class AutoModel(Family):
     def train_faults(self, train: TrainConfig) -> Iterator[str]:
         if train.precision != "float32":
             yield 'train.precision is for one family; family = "auto" compares families in float32: remove it'
-        if train.processes > 1:
-            yield 'train.processes is for one family; family = "auto" compares families in one process: remove it'

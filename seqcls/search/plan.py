@@ -19,7 +19,7 @@ from pydantic import BaseModel, ConfigDict
 from seqcls.config.pipeline import Pipeline
 from seqcls.store.artefacts import ArtefactStore, Ref
 from seqcls.training import checkpoints
-from seqcls.training.epochs import Run
+from seqcls.training.run import Run
 from seqcls.training.seeding import choose_device, reproducible, threads_of
 
 ETA = 3
@@ -108,12 +108,16 @@ def seconds_an_epoch(pipeline: Pipeline, encoded: Ref, store: ArtefactStore, mos
     device = choose_device()
     with reproducible(pipeline.seed, threads_of(pipeline.train), device):
         run = Run(encoded, pipeline, device, checkpoints.folder_of(store, encoded, pipeline) / "probe")
-        run.model.train()
+        learner, data = run.learner, run.data
+        learner.network.train()
         began = first = time.perf_counter()
         rows = counted = 0
-        for number, batch in enumerate(run.train_batches.iterate(0)):
-            loss = run.objective(run.model(batch.to(device)), batch.labels.to(device))
-            run.optimiser.step(loss / len(batch), number)
+        for number, batch in enumerate(data.train.iterate(0)):
+            learner.optimiser.zero_grad()
+            loss = learner.objective(learner.network(batch.to(device)), batch.labels.to(device)) / len(batch)
+            loss.backward()  # type: ignore[no-untyped-call]
+            learner.optimiser.clip()
+            learner.optimiser.step()
             loss.item()  # waits for the GPU
             rows += len(batch)
             if number == 0:
@@ -124,7 +128,7 @@ def seconds_an_epoch(pipeline: Pipeline, encoded: Ref, store: ArtefactStore, mos
         timed = rows - counted
         each = (now - first) / timed if timed else (now - began) / max(rows, 1)
     # Validation is a forward pass only: about a third of the work of a training row.
-    return each * (len(run.train_batches.split) + len(run.valid_batches.split) / 3), run.train_batches.steps
+    return each * (len(data.train.split) + len(data.valid.split) / 3), data.train.steps
 
 
 def _left_out(costs: Sequence[Costs], tried: Sequence[Costs], seconds: float) -> dict[str, str]:

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from seqcls.config.base import duration_seconds
 from seqcls.config.pipeline import Pipeline, content_key
+from seqcls.distributed.ranks import refuse_launcher
 from seqcls.evaluation.tried import FILE, Search, read_search
 from seqcls.listener import SILENT, Listener
 from seqcls.search.bench import Bench, try_candidate
@@ -32,8 +33,7 @@ from seqcls.store.artefacts import ArtefactStore, Ref
 from seqcls.store.durable import replace_text
 from seqcls.store.failpoints import failpoint
 from seqcls.training import checkpoints
-from seqcls.training.alone import TrainResult
-from seqcls.training.train import train
+from seqcls.training.train import TrainResult, train
 
 EncodeFor = Callable[[Pipeline], Ref]
 """Pipeline -> the `encoded` artefact of the same checked rows, by its [split] and [encode]."""
@@ -59,6 +59,7 @@ def search(
     listener: Listener = SILENT,
 ) -> Search:  # fmt: skip
     """Try the candidates of a pipeline; a decision that was made already is read back."""
+    refuse_launcher(pipeline.model.family)
     root = folder_of(encoded, pipeline, store)
     known = read_search(root)
     if known is not None:

@@ -25,9 +25,9 @@ from seqcls.models.package import run_network
 from seqcls.search.folds import Fold
 from seqcls.store.artefacts import ArtefactStore, Ref, write_json
 from seqcls.store.failpoints import failpoint
-from seqcls.training.alone import begin
-from seqcls.training.epochs import VALID_BATCH
+from seqcls.training.run import VALID_BATCH
 from seqcls.training.seeding import choose_device, reproducible, threads_of
+from seqcls.training.train import begin
 
 Logits = npt.NDArray[np.float32]
 FACTS, LOGITS = "trial.json", "logits.npy"
@@ -107,7 +107,7 @@ def run_trial(pipeline: Pipeline, fold: Fold, epochs: int, trials: TrialStore, l
         epochs=run.state.epoch,
         finished=run.finished,
         seconds=time.perf_counter() - began,
-        train_rows=run.rows,
+        train_rows=run.throughput.rows,
     )
     trial = Trial(facts, logits)
     trials.commit(trial)

@@ -24,6 +24,7 @@ from safetensors.torch import load, save
 from torch import Tensor
 
 from seqcls.config.pipeline import Pipeline, content_key
+from seqcls.distributed.ranks import launched_ranks
 from seqcls.errors import WorldFailed
 from seqcls.store.artefacts import ArtefactStore, Ref
 from seqcls.store.durable import make_folder, replace_bytes
@@ -74,6 +75,8 @@ class Checkpoint:
 def folder_of(store: ArtefactStore, encoded: Ref, pipeline: Pipeline) -> Path:
     """STORE/checkpoints/KEY: the key is the SHA-256 over all that decides the weights."""
     facts = f"{encoded.digest} {STAGE_VERSION} {torch.__version__} {choose_device().type} {threads_of(pipeline.train)}"
+    if (ranks := launched_ranks()) is not None:
+        facts += f" {ranks.size}"
     return store.root / "checkpoints" / content_key(pipeline.model, pipeline.train, pipeline.seed, facts)
 
 

@@ -9,7 +9,7 @@ held-out answers, a temperature fitted on them (Guo et al. 2017) turns its decis
 
 from __future__ import annotations
 
-import time
+import math
 from dataclasses import asdict
 
 import numpy as np
@@ -21,6 +21,7 @@ from torch import Tensor
 from seqcls.arrays import Floats, Integers
 from seqcls.config.pipeline import Pipeline
 from seqcls.data.encoded_split import EncodedSplit, read_inputs
+from seqcls.distributed.process_group import ALONE
 from seqcls.errors import DataRefused
 from seqcls.listener import Listener, Progress
 from seqcls.models.building import build_model
@@ -30,11 +31,12 @@ from seqcls.models.package import run_network
 from seqcls.store.artefacts import Ref
 from seqcls.store.failpoints import failpoint
 from seqcls.training.checkpoints import TrainingState
-from seqcls.training.epochs import TICK_SECONDS, VALID_BATCH
 from seqcls.training.imbalance import class_weights
 from seqcls.training.monitor import EpochRecord, figures
 from seqcls.training.precision import Precision
+from seqcls.training.progress import Pace, Throughput
 from seqcls.training.rows import check_rows
+from seqcls.training.run import VALID_BATCH
 from seqcls.training.temperature import fit_temperature
 
 
@@ -54,8 +56,7 @@ class Fit:
         self.weights = self.class_weights()
         self.state, self.precision = TrainingState(), Precision()
         self.best: dict[str, Tensor] = {}
-        self.rows, self.seconds = 0, 0.0
-        self.began = self.ticked = time.perf_counter()
+        self.throughput, self.pace = Throughput(), Pace(math.inf, ALONE.agreed)
 
     def class_weights(self) -> Floats:
         """(K,): what `train.balance = "weights"` gives the classes; 1 otherwise."""
@@ -69,16 +70,17 @@ class Fit:
 
     def next_epoch(self) -> None:
         """Fit, measure, keep."""
-        self.began = time.perf_counter()
+        self.throughput.start()
         with torch.inference_mode():
             found = self.fit()
-        self.rows, self.seconds = len(self.train_rows), time.perf_counter() - self.began
+        self.throughput.stop()
+        self.throughput.rows = len(self.train_rows)
         self.model.eval()
         self.best = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
         self.check_finite()
         record = self.measure(found)
         failpoint("epoch_ended")
-        self.at = TrainingState(epoch=1, best=record.valid_loss, best_epoch=1, history=[record])
+        self.state = TrainingState(epoch=1, best=record.valid_loss, best_epoch=1, history=[record])
         self.report(1.0, f"fitted, loss {record.valid_loss:.4f}")
 
     def fit(self) -> FitRecord:
@@ -125,13 +127,12 @@ class Fit:
     def step(self, share: float) -> None:
         """From within a fit: the share that is done, shown a few times a second."""
         failpoint("step_ended")
-        if time.perf_counter() - self.ticked >= TICK_SECONDS:
-            self.ticked = time.perf_counter()
+        if self.pace.is_due():
+            self.pace.progress_told()
             self.report(share, "being fitted")
 
     def report(self, share: float, what: str) -> None:
-        seconds = self.seconds or time.perf_counter() - self.began
-        speed = share * len(self.train_rows) / max(seconds, 1e-9)
+        speed = share * len(self.train_rows) / max(self.throughput.seconds, 1e-9)
         self.listener.progress(Progress("train", share, 1.0, f"{what}, {speed:.0f} rows/s"))
 
 

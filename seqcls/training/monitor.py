@@ -1,8 +1,9 @@
-"""What is measured while training runs: losses and the figures of the validation split."""
+"""What is measured while training runs: losses, and the figures of the validation split."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, fields
 
 import numpy as np
 import torch
@@ -10,7 +11,8 @@ from pydantic import BaseModel, ConfigDict
 from torch import Tensor
 
 from seqcls.arrays import Integers
-from seqcls.distributed.process_group import ALONE, Team
+from seqcls.data.class_counts import count_classes, count_figures
+from seqcls.distributed.process_group import ALONE
 from seqcls.errors import DataRefused
 
 
@@ -36,25 +38,22 @@ class Figures:
 
 
 def figures(labels: Integers, predictions: Integers, classes: int) -> Figures:
-    """Accuracy; mean recall over classes that occur; mean F1 over classes that occur or are predicted."""
-    hits = np.bincount(labels[labels == predictions], minlength=classes)
-    actual, predicted = np.bincount(labels, minlength=classes), np.bincount(predictions, minlength=classes)
-    either = actual + predicted > 0
-    return Figures(
-        accuracy=float(hits.sum() / len(labels)),
-        balanced_accuracy=float((hits[actual > 0] / actual[actual > 0]).mean()),
-        macro_f1=float((2 * hits[either] / (actual + predicted)[either]).mean()),
-    )
+    """(N,), (N,) -> what is watched of a split."""
+    found = count_figures(*count_classes(labels, predictions, classes))
+    return Figures(*(float(found[field.name]) for field in fields(Figures)))
 
 
 class LossSums:
     """Losses of an epoch, added in the order of the steps, so that a resumed epoch adds up to the same bits.
 
-    They are those of all rows: a team's processes add up what each has of its share.
+    `add_up` makes of the losses of each step in this process those of all that share the step.
     """
 
-    def __init__(self, epoch: int, step: int = 0, total: float = 0.0, rows: int = 0, team: Team = ALONE) -> None:
-        self.epoch, self.step, self.total, self.rows, self.team = epoch, step, total, rows, team
+    def __init__(
+        self, epoch: int, step: int = 0, total: float = 0.0, rows: int = 0,
+        add_up: Callable[[Tensor], Tensor] = ALONE.total,
+    ) -> None:  # fmt: skip
+        self.epoch, self.step, self.total, self.rows, self.add_up = epoch, step, total, rows, add_up
         self._waiting: list[Tensor] = []
 
     @property
@@ -62,15 +61,15 @@ class LossSums:
         return self.total / max(self.rows, 1)
 
     def add(self, loss: Tensor, rows: int) -> None:
-        """`loss` is the sum over this process's rows of a step; not read yet, since reading waits for a GPU."""
+        """`loss` is the sum over a batch; not read yet, since reading waits for a GPU. `rows`: of the whole step."""
         self._waiting.append(loss.detach())
         self.rows += rows
 
     def settle(self) -> None:
-        """Read the waiting losses, which a team does together; NaN or infinity ends the run."""
+        """Read the waiting losses; NaN or infinity ends the run with `DataRefused`."""
         if not self._waiting:
             return
-        for loss in self.team.total(torch.stack(self._waiting).double()).tolist():
+        for loss in self.add_up(torch.stack(self._waiting).double()).tolist():
             self.step += 1
             self.total += loss
             if not np.isfinite(loss):

@@ -1,8 +1,8 @@
 """The objective and the step: AdamW with decay where it belongs, warm-up, cosine, clipping, weights for rare classes.
 
-In: a network and `TrainConfig`. Out: `Optimiser.step(loss)`. Promise: the learning rate is a function of the step's
-number alone, so nothing but AdamW's own moments has to be kept for a resume. AdamW: Loshchilov and Hutter 2019,
-algorithm 2; cosine: Loshchilov and Hutter 2017, equation 5; warm-up: Goyal et al. 2017.
+In: a network and `TrainConfig`. Promise: the learning rate is a function of the step's number alone, so nothing but
+AdamW's own moments has to be kept for a resume. AdamW: Loshchilov and Hutter 2019, algorithm 2; cosine: Loshchilov and
+Hutter 2017, equation 5; warm-up: Goyal et al. 2017.
 """
 
 from __future__ import annotations
@@ -54,21 +54,23 @@ def learning_rate_at(step: int, steps: int, config: TrainConfig) -> float:
 
 
 class Optimiser:
-    """AdamW over the weights of a network: zero_grad, backward, clip, step."""
+    """AdamW over the weights of a network: zero_grad, (backward), clip, step."""
 
     def __init__(self, model: nn.Module, config: TrainConfig, steps: int) -> None:
-        self.config, self.steps = config, steps
+        """`steps` are those of the whole training."""
+        self.config, self.steps, self.done = config, steps, 0
         self.adam = AdamW(dict(model.named_parameters()), _decayed(model), config.weight_decay)
         self.all_weights = list(self.adam.weights.values())
 
-    def step(self, loss: Tensor, number: int) -> None:
-        """One step down the gradient of `loss`; `number` counts the steps of the whole training from 0."""
+    def zero_grad(self) -> None:
         self.adam.zero_grad()
-        loss.backward()  # type: ignore[no-untyped-call]
-        self.shorten()
-        self.adam.step(learning_rate_at(number, self.steps, self.config))
 
-    def shorten(self) -> None:
+    def step(self) -> None:
+        """One step down the gradients that the weights hold, at the rate of this step of the training."""
+        self.adam.step(learning_rate_at(self.done, self.steps, self.config))
+        self.done += 1
+
+    def clip(self) -> None:
         """Gradients whose norm together is above `clip` are scaled down to it (Pascanu et al. 2013, algorithm 1)."""
         if not self.config.clip:
             return
@@ -85,8 +87,9 @@ class Optimiser:
         """AdamW's moments and step counts by weight name."""
         return {f"{name}/{part}": value for name, state in self.adam.state.items() for part, value in state.items()}
 
-    def set_tensors(self, tensors: dict[str, Tensor]) -> None:
-        """Go on with moments from `tensors`."""
+    def set_tensors(self, tensors: dict[str, Tensor], done: int) -> None:
+        """Go on with moments from `tensors` after so many steps."""
+        self.done = done
         for name, weight in self.adam.weights.items():
             parts = {key.rpartition("/")[2]: value for key, value in tensors.items() if key.rpartition("/")[0] == name}
             if parts:

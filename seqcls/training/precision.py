@@ -15,7 +15,7 @@ import torch
 from torch import Tensor, nn
 
 from seqcls.data.batch import Batch
-from seqcls.distributed.process_group import Team
+from seqcls.distributed.process_group import ProcessGroup
 from seqcls.models.instructions import lacks_bf16
 
 Name = Literal["float32", "bfloat16"]
@@ -30,12 +30,12 @@ class Precision:
     """Why bfloat16, which was asked for, cannot be had here."""
 
 
-def usable_precision(asked: Name, device: torch.device, team: Team) -> Precision:
+def usable_precision(asked: Name, device: torch.device, group: ProcessGroup) -> Precision:
     """bfloat16 only where every process has instructions for it: imitated, it is slower than float32."""
     if asked == "float32":
         return Precision()
     why = lacks_bf16(device)
-    if not team.largest(torch.tensor([int(bool(why))])).item():
+    if not group.largest(torch.tensor([int(bool(why))])).item():
         return Precision("bfloat16")
     return Precision("float32", f"float32: {why or 'not every process has instructions for bfloat16'}")
 

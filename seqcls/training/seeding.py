@@ -26,7 +26,7 @@ def choose_device() -> torch.device:
 
 def threads_of(config: TrainConfig) -> int:
     """Threads of a process: those asked for, or its part of the processors."""
-    return config.threads or most_threads(local_processes(config))
+    return config.threads or most_threads(local_processes())
 
 
 def seed_of(seed: int, rank: int) -> int:

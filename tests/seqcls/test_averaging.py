@@ -21,7 +21,7 @@ from seqcls.models.layers import MaskedBatchNorm
 from seqcls.models.package import load_model, predict_logits
 from seqcls.store.artefacts import ArtefactStore, read_manifest
 from seqcls.training.averaging import WeightAverage
-from seqcls.training.epochs import Run
+from seqcls.training.run import Run
 from seqcls.training.seeding import reproducible
 from tests.seqcls.test_checkpoints import EVERY_STEP, run_child
 from tests.seqcls.training_examples import FAMILIES, make_encoded, make_pipeline, train_example
@@ -62,13 +62,13 @@ def started_run(store: Path, model: dict[str, Any], train: dict[str, Any]) -> Ru
 def weights_after_each_step(run: Run) -> list[dict[str, Tensor]]:
     """Train to the end and write down the weights after each step, normalisation included."""
     seen: list[dict[str, Tensor]] = []
-    step = run.optimiser.step
+    step = run.learner.optimiser.step
 
-    def recorded(loss: Tensor, number: int) -> None:
-        step(loss, number)
+    def recorded() -> None:
+        step()
         seen.append({name: tensor.double().clone() for name, tensor in run.model.state_dict().items()})
 
-    run.optimiser.step = recorded  # type: ignore[method-assign]
+    run.learner.optimiser.step = recorded  # type: ignore[method-assign]
     while not run.finished:
         run.next_epoch()
     return seen
@@ -78,10 +78,10 @@ def test_the_weights_that_are_kept_are_the_average_over_all_steps_of_the_trainin
     with reproducible(0, 1, torch.device("cpu")):
         run = started_run(tmp_path, CNN, {**EMA, "epochs": 3, "patience": 3})
         seen = weights_after_each_step(run)
-    assert run.average is not None
-    until = run.state.best_epoch * run.train_batches.steps
+    assert run.learner.average is not None
+    until = run.state.best_epoch * run.data.train.steps
     assert len(seen) == 30
-    half_life = 0.5 * run.train_batches.steps
+    half_life = 0.5 * run.data.train.steps
     counts = 0.5 ** ((until - 1 - np.arange(until)) / half_life)
     counts /= counts.sum()
     for name, kept in run.best.items():
@@ -128,18 +128,18 @@ def test_averaged_statistics_of_normalisation_serve_as_well_as_those_measured_an
         run = started_run(tmp_path, {**CNN, "dropout": 0.0}, {**EMA, "epochs": 6, "patience": 6})
         while not run.finished:
             run.next_epoch()
-    norms = [module for module in run.judged.modules() if isinstance(module, MaskedBatchNorm)]
-    averaged = run.measure()[0]
+    norms = [module for module in run.learner.judged.modules() if isinstance(module, MaskedBatchNorm)]
+    averaged = run.learner.measure(run.data.valid, 0)[0]
     for norm in norms:
         norm.momentum = 1.0  # one pass over all training rows replaces the statistics by those of the rows
-    train = run.train_batches.split
+    train = run.data.train.split
     with torch.no_grad():
-        run.judged.train()(next(Batches(train, run.inputs, len(train), 0, shuffle=False).iterate(0)))
-    assert run.measure()[0] == pytest.approx(averaged, rel=0.05)
+        run.learner.judged.train()(next(Batches(train, run.inputs, len(train), 0, shuffle=False).iterate(0)))
+    assert run.learner.measure(run.data.valid, 0)[0] == pytest.approx(averaged, rel=0.05)
     for norm in norms:
         nn.init.zeros_(norm.running_mean)
         nn.init.ones_(norm.running_var)
-    assert run.measure()[0] > 1.05 * averaged, "as they would be if only weights were averaged"
+    assert run.learner.measure(run.data.valid, 0)[0] > 1.05 * averaged, "as they would be if only weights were averaged"
 
 
 def test_a_killed_training_with_an_average_ends_with_the_artefact_of_an_undisturbed_one(tmp_path: Path) -> None:

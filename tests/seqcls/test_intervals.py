@@ -7,9 +7,10 @@ import time
 import numpy as np
 import pytest
 
+from seqcls.data.class_counts import count_classes, count_figures
 from seqcls.errors import CheckBroken
 from seqcls.evaluation.intervals import bootstrap, paired_difference
-from seqcls.evaluation.metrics import compute_metrics, count_classes, count_figures
+from seqcls.evaluation.metrics import compute_metrics
 
 
 def predictions(rows: int, classes: int, seed: int, right: float = 0.7):

@@ -10,8 +10,9 @@ import sklearn.metrics as reference
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from seqcls.data.class_counts import count_classes, count_figures
 from seqcls.errors import CheckBroken
-from seqcls.evaluation.metrics import compute_metrics, confusion_cells, count_classes, count_figures
+from seqcls.evaluation.metrics import compute_metrics, confusion_cells
 
 
 def random_predictions(rows: int, classes: int, seed: int, skill: float = 1.0):

@@ -20,8 +20,8 @@ from seqcls.models.layers import MaskedBatchNorm
 from seqcls.models.package import ModelManifest, load_model, predict_logits
 from seqcls.store.artefacts import ArtefactStore
 from seqcls.training.checkpoints import TrainingState
-from seqcls.training.epochs import Run
 from seqcls.training.precision import in_precision
+from seqcls.training.run import Run
 from seqcls.training.train import train
 from tests.processor import CPU, SMALL, needs_bf16
 from tests.recorder import Recorder
@@ -125,7 +125,7 @@ def test_a_training_that_moves_to_a_small_processor_goes_on_in_float32(
     Run(encoded, pipeline, CPU, tmp_path / "run").save()
     monkeypatch.setenv(*SMALL)
     again = Run(encoded, pipeline, CPU, tmp_path / "run")
-    assert again.learner is again.model, "products would be in bfloat16"
+    assert again.learner.network is again.model, "products would be in bfloat16"
     assert again.precision.used == "float32"
     assert re.fullmatch("float32: .* no instructions for bfloat16", again.precision.why)
     again.next_epoch()

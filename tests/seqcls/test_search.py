@@ -155,7 +155,7 @@ def test_an_unknown_candidate_is_refused_with_the_nearest(tmp_path: Path) -> Non
 def test_a_candidate_that_cannot_be_trained_is_named_and_stops_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from seqcls.training.epochs import Run
+    from seqcls.training.run import Run
 
     def explode(_run: Run) -> None:
         raise DataRefused("the loss is nan", where="epoch 1, step 1")
