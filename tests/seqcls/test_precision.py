@@ -177,8 +177,8 @@ def test_families_that_do_not_train_in_steps_refuse_a_precision(family: str) -> 
 @pytest.mark.parametrize(
     ("setting", "message"),
     [
-        ({"threads": "auto"}, r'train\.threads: "auto" was removed.*leave train\.threads out .* or set a number'),
-        ({"precision": "auto"}, r'train\.precision: "auto" was removed; set "bfloat16"'),
+        ({"threads": "auto"}, r'train\.threads = "auto": was removed.*leave train\.threads out .* or set a number'),
+        ({"precision": "auto"}, r'train\.precision = "auto": was removed; set "bfloat16"'),
         ({"threads": -1}, r"train\.threads: -1: input should be greater than or equal to 0"),
         ({"threads": True}, r"train\.threads: True: input should be a valid integer"),
     ],
