@@ -224,7 +224,7 @@ def test_drawing_rare_classes_more_often_is_refused_with_what_to_set() -> None:
 def test_a_family_for_series_is_refused_elsewhere() -> None:
     with pytest.raises(ConfigRefused, match=r'model\.family = "rocket" is for series, not for words'):
         series_pipeline(kind="tokens")
-    with pytest.raises(ConfigRefused, match="for sequences of tokens"):
+    with pytest.raises(ConfigRefused, match="is for series, not for words"):
         build_model(RocketModel(), SPECS["tokens"], CLASSES)
 
 
