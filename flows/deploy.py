@@ -1,8 +1,8 @@
-"""`make deploy` and `seqcls deploy FILE`: what a server needs to run our flows. Each may be repeated.
+"""`make deploy` and `seqcls deploy FILE`: set up a server to run our flows. Both may be repeated.
 
 In: a running server (PREFECT_API_URL); a prefect.yaml in this folder, or one pipeline file. Out: the work pool, the
-deployments, the automations that end runs whose process or worker died (flows/zombies.py). Says where the server's own
-settings are not ours.
+deployments, the automations that end runs whose process or worker died (flows/zombies.py). Reports server settings that
+differ from ours.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ FLOWS = (train_flow, score_flow)
 ENTRYPOINTS = tuple(
     f"{package}.{flow.name}.{flow.name}_flow" for package in ("seqcls_flows", "flows") for flow in FLOWS
 )
-"""Also as they were called before the wheel held them: deployments of then still run, from their checkout."""
+"""Also by their names before they were part of the wheel: such deployments still run, from their checkout."""
 START_A_SERVER = "`prefect server start` in another terminal, then `export PREFECT_API_URL=http://127.0.0.1:4200/api`"
 
 
@@ -49,7 +49,7 @@ def main(arguments: list[str]) -> None:
 
 @contextmanager
 def server() -> Iterator[SyncPrefectClient]:
-    """A client of the server that PREFECT_API_URL names; Prefect would start one of its own where none is named."""
+    """A client of the server at PREFECT_API_URL; without that, Prefect would start a server of its own."""
     url = get_current_settings().api.url
     if url is None:
         raise ConfigRefused("PREFECT_API_URL is not set", where="seqcls deploy", next_step=START_A_SERVER)
@@ -83,7 +83,7 @@ def deploy_prefect_yaml(client: SyncPrefectClient) -> Iterator[str]:
 
 
 def deploy_pipeline(client: SyncPrefectClient, config: Path) -> Iterator[str]:
-    """A deployment of each flow for one pipeline, of its name; runs start in this folder, one at a time."""
+    """A deployment of each flow for one pipeline, named after it; runs start in this folder, one at a time."""
     name = load_pipeline(config).pipeline.name
     for flow in FLOWS:
         client.create_deployment(
@@ -105,7 +105,7 @@ def deploy_pipeline(client: SyncPrefectClient, config: Path) -> Iterator[str]:
 
 
 def tag_deployments(client: SyncPrefectClient) -> list[str]:
-    """Put our tag on deployments of our flows that lack it (of an earlier prefect.yaml); their names."""
+    """Add our tag to deployments of our flows that lack it (from an earlier prefect.yaml); returns their names."""
     tagged = []
     for found in client.read_deployments():
         if found.entrypoint in ENTRYPOINTS and TAG not in found.tags:
@@ -115,7 +115,7 @@ def tag_deployments(client: SyncPrefectClient) -> list[str]:
 
 
 def compare_settings(client: SyncPrefectClient) -> list[str]:
-    """A line for each setting of pyproject.toml that the server does not run with: it was started elsewhere."""
+    """A line for each setting of pyproject.toml that the server does not use, because it was started elsewhere."""
     ours = get_current_settings().server.concurrency
     answer = client.request("GET", "/admin/settings")
     answer.raise_for_status()

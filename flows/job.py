@@ -1,7 +1,7 @@
-"""`@job("train")`: a flow of ours. What every one of them does beside its recipe.
+"""`@job("train")`: one of our flows, and what all of them share.
 
-A run of it carries our tag, gives signs of life, keeps the name that a person typed, and when it fails for a reason
-that we know, its page shows one message with what to do instead of the traceback of three libraries.
+A run has our tag, sends heartbeats, and keeps a name that a person typed; if it fails for a known reason, its page
+shows one message with what to do instead of the traceback of three libraries.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ Recipe = Callable[..., dict[str, Any]]
 
 
 class Job(Flow[..., dict[str, Any]]):
-    """A flow whose runs carry our tag also when they are started from a shell, without a deployment."""
+    """A flow whose runs have our tag even if they are started from a shell, without a deployment."""
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
         with tags(TAG):
@@ -34,7 +34,7 @@ class Job(Flow[..., dict[str, Any]]):
 
 
 def job(name: str) -> Callable[[Recipe], Job]:
-    """A recipe, `(params) -> figures of the run`, becomes a flow."""
+    """Turn a function `(params) -> figures of the run` into a flow."""
 
     def make(recipe: Recipe) -> Job:
         @wraps(recipe)
@@ -42,7 +42,7 @@ def job(name: str) -> Callable[[Recipe], Job]:
             log_messages_alone()
             with signs_of_life():
                 try:
-                    with keep_notes(params.config):  # each task opens a workspace of its own
+                    with keep_notes(params.config):  # each task opens its own workspace
                         return recipe(params)
                 except SeqclsError as error:
                     show_failure(pipeline_of(params.config), error)

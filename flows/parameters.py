@@ -1,4 +1,4 @@
-"""What a person fills in to start a run by hand; unknown fields are refused by the server."""
+"""The form to start a run by hand; the server refuses unknown fields."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ class RunParams(BaseModel):
 
 
 class ScoreParams(RunParams):
-    """Of the score flow: without more than a config, all new files are scored."""
+    """Parameters of the score flow: with only a config, all new files are scored."""
 
     rescore: bool = Field(
         default=False,
         description="Score again what was already scored, with the current champion; old scores are kept",
     )
     since: date | None = Field(
-        default=None, description="First day: the date in a file's name, else the day of its last change"
+        default=None, description="First day: the date in a file's name, otherwise the day of its last change"
     )
-    until: date | None = Field(default=None, description="Last day, included")
+    until: date | None = Field(default=None, description="Last day, inclusive")
     model: str | None = Field(
-        default=None, description="Re-score with this version instead of the champion", examples=["v2"]
+        default=None, description="Score again with this version instead of the champion", examples=["v2"]
     )
-    dry_run: bool = Field(default=False, description="Only say what would be scored")
+    dry_run: bool = Field(default=False, description="Only list what would be scored")
 
     @property
     def request(self) -> ScoreRequest:

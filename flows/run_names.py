@@ -1,11 +1,11 @@
-"""Names by which people tell runs apart: what they typed, else the flow, its pipeline and what came of it."""
+"""Readable run names: the name that a person typed, otherwise the flow, its pipeline and the outcome."""
 
 from __future__ import annotations
 
 from functools import cache
 from pathlib import Path
 
-from coolname.data import config as word_lists  # what Prefect makes up names of
+from coolname.data import config as word_lists  # the words of Prefect's random names
 from prefect.client.orchestration import get_client
 from prefect.runtime import flow_run
 
@@ -31,7 +31,7 @@ def name_outcome(config: str, outcome: str) -> None:
 
 
 def pipeline_of(config: str) -> str:
-    """Its name; a config that cannot be read gives the file's name."""
+    """The pipeline's name, or the file's name if the config cannot be read."""
     try:
         return load_pipeline(config).pipeline.name
     except ConfigRefused:
@@ -39,7 +39,7 @@ def pipeline_of(config: str) -> str:
 
 
 def is_made_up(name: str) -> bool:
-    """Whether Prefect drew this name, such as `tiny-rottweiler`: an adjective and an animal."""
+    """Whether Prefect made up this name, such as `tiny-rottweiler`: an adjective and an animal."""
     first, hyphen, second = name.partition("-")
     return not name or (bool(hyphen) and {first, second} <= _words("an"))
 

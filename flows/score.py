@@ -1,4 +1,4 @@
-"""Job: files -> accounted-for scores: new ones every night, days of the past or all history by hand from the UI."""
+"""Flow: files -> scores, every row accounted for: new files on a schedule, past days or all history from the UI."""
 
 from __future__ import annotations
 

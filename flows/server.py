@@ -1,11 +1,11 @@
 """`make server`, `make deploy`, `make worker`, `seqcls deploy`: Prefect's commands with the password of this server.
 
-In: PREFECT_HOME, settings of the Makefile. Out: in PREFECT_HOME, for its user alone, `server.password` (made once)
-and `server.url` (where this server answers: the other commands and `seqcls doctor` look there). Promise: without the
-password the server answers no call and opens no stream of events or logs. Loopback alone is no protection: every web
-page that the user visits can reach it, through a WebSocket or a host name that is made to point here.
-A password of one's own (PREFECT_SERVER_API_AUTH_STRING for the server, PREFECT_API_AUTH_STRING for the others) is used
-as it is; it is sent to no other server than this one.
+In: PREFECT_HOME, settings of the Makefile. Out: in PREFECT_HOME, readable by its user only, `server.password` (created
+once) and `server.url` (the server's address, for the other commands and `seqcls doctor`). Promise: without the password
+the server answers no call and opens no stream of events or logs. Loopback alone is no protection: every web page that
+the user visits can reach it, through a WebSocket or a host name that points here. Your own password
+(PREFECT_SERVER_API_AUTH_STRING for the server, PREFECT_API_AUTH_STRING for the others) is used unchanged; it is sent to
+this server only.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def main(name: str, *arguments: str) -> None:
 
 
 def prepare_server(home: Path) -> list[str]:
-    """Set the password, write down where the server answers; what to tell the person who started it."""
+    """Set the password and store the server's address; returns what to tell the person who started it."""
     place = f"http://{os.environ['PREFECT_SERVER_API_HOST']}:{os.environ['PREFECT_SERVER_API_PORT']}"
     home.mkdir(mode=0o700, parents=True, exist_ok=True)
     (home / URL).write_text(f"{place}/api\n")
@@ -48,7 +48,7 @@ def prepare_server(home: Path) -> list[str]:
 
 
 def join_server(home: Path) -> None:
-    """The password of the server that was started with this PREFECT_HOME, if that is the one to speak to."""
+    """The password of the server that was started with this PREFECT_HOME, if PREFECT_API_URL names that server."""
     if os.environ.get(FOR_CLIENTS) or not (home / URL).is_file() or not (home / PASSWORD).is_file():
         return
     if os.environ.get("PREFECT_API_URL") == (home / URL).read_text().strip():
@@ -56,7 +56,7 @@ def join_server(home: Path) -> None:
 
 
 def make_password(path: Path) -> str:
-    """Read it; made first where there is none."""
+    """Read the password; create it first if there is none."""
     try:
         with open(path, "x", opener=lambda name, flags: os.open(name, flags, 0o600)) as file:
             file.write(f"seqcls:{secrets.token_urlsafe(24)}\n")

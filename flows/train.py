@@ -1,4 +1,4 @@
-"""Job: raw files -> a promoted model. Runs weekly, or by hand from the UI."""
+"""Flow: raw files -> a promoted model. Runs weekly, or by hand from the UI."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""Runs that nobody executes any more are ended: a self-hosted server would leave them Running, or Pending, for ever.
+"""End runs without a living process: a self-hosted server would leave them Running, or Pending, for ever.
 
-In: a Prefect server. Out: two automations on it, made, brought up to date, or left as they are; never two of a name.
-Promise: they touch runs of ours alone (tasks/ours.py), and none that was suspended (tasks/heartbeat.py); a run whose
-process is gone is Crashed within three heartbeats, and its place under a concurrency limit is free again; one whose
-worker died before the process began, within ten minutes. Who is too slow only loses the name of the run: what it
-writes is guarded by leases of our own (seqcls/ledger/chunks.py), not by the states of Prefect.
+In: a Prefect server. Out: two automations on it, created, updated, or unchanged; never two with one name. Promise: they
+affect only our runs (tasks/ours.py), and none that was suspended (tasks/heartbeat.py); a run whose process is gone is
+Crashed within three heartbeats, which frees its slot under a concurrency limit; one whose worker died before the
+process began, within ten minutes. A run that is only slow may be called Crashed too: its writes are protected by our
+own leases (seqcls/ledger/chunks.py), not by the states of Prefect.
 The server may lose events; what it misses is found by the next run (tasks/zombies.py).
 After docs.prefect.io/v3/advanced/detect-zombie-flows, which covers neither Pending nor Cancelling.
 """
@@ -25,7 +25,7 @@ from seqcls_tasks.ours import match_related
 from seqcls_tasks.zombies import STARTING, silence_allowed
 
 ANY_EVENT = "prefect.flow-run.*"
-# The states count as signs of life too: a run killed in its first second has sent no heartbeat yet.
+# State changes count as heartbeats too: a run killed in its first second has not sent a heartbeat yet.
 SIGNS_OF_LIFE = (ALIVE, *(f"prefect.flow-run.{state}" for state in ("Running", "Retrying", "Cancelling")))
 BEFORE_THE_PROCESS = tuple(f"prefect.flow-run.{state}" for state in ("Pending", "Submitting", "InfrastructurePending"))
 
@@ -49,7 +49,7 @@ def zombie_automations(silence: timedelta, starting: timedelta = STARTING) -> li
 
 
 def _crash_after(name: str, events: tuple[str, ...], silence: timedelta, message: str) -> AutomationCore:
-    """After one of these events of a run, and then none of any kind for a while: Crashed."""
+    """Crashed, if one of these events of a run is followed by no event of any kind for a while."""
     trigger = EventTrigger(
         after=set(events),
         expect={ANY_EVENT},
@@ -61,14 +61,14 @@ def _crash_after(name: str, events: tuple[str, ...], silence: timedelta, message
         within=silence,
     )
     crash = ChangeFlowRunState(state=StateType.CRASHED, message=message)
-    # Said although it is the default: an update sends what was said, and one may be switched off in the UI.
+    # Explicit although it is the default: an update sends explicit values only, and the UI can switch one off.
     return AutomationCore(name=name, enabled=True, trigger=trigger, actions=[crash])
 
 
 def install_zombie_automations(
     silence: timedelta | None = None, starting: timedelta = STARTING
 ) -> Iterator[tuple[str, str]]:
-    """(name, what was done) of each; a second automation of a name, left by two set-ups at once, is removed."""
+    """(name, what was done) of each; a second automation with one name, left by two set-ups at once, is removed."""
     with get_client(sync_client=True) as client:
         for wanted in zombie_automations(silence or silence_allowed(), starting):
             yield wanted.name, _install(client, wanted)
@@ -88,5 +88,5 @@ def _install(client: SyncPrefectClient, wanted: AutomationCore) -> str:
 
 
 def _facts(automation: AutomationCore) -> dict[str, object]:
-    """What was asked for, without what the server adds."""
+    """The automation as we define it, without the fields that the server adds."""
     return automation.model_dump(include={"enabled", "trigger", "actions"})

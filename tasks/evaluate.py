@@ -14,7 +14,7 @@ from seqcls_tasks.show import show_markdown
 
 @task(**STAGE, timeout_seconds=6 * HOUR)
 def evaluate(config: str, made: dict[str, Ref]) -> StageResult:
-    """Open the test split, once; figures and the model card go to the UI, the report to the artefact."""
+    """Evaluate on the test split, once; metrics and the model card go to the UI, the report to the artefact."""
     from seqcls.evaluation.report import card_with_figures
 
     with open_workspace(config, RunLog()) as workspace:

@@ -1,8 +1,8 @@
-"""A sign of life every half a minute, for as long as a run is executed and wanted.
+"""A heartbeat every half a minute, for as long as a run is executed and not suspended.
 
 In: the flow run of this context. Out: events of that run, `alive` or `waiting`. Prefect's own heartbeats are not used:
-they go on for a run that was suspended in the UI while its task comes to an end, and then stop with the process, which
-looks like a death. Promise: after a run was suspended, its last event is not `alive`, whatever the process still does.
+they continue for a run that was suspended in the UI until its task ends, and then stop with the process, which looks
+like a crash. Promise: after a run is suspended, its last event is not `alive`, whatever the process still does.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ ALIVE, WAITING = "prefect.flow-run.alive", "prefect.flow-run.waiting"
 
 
 def heartbeat() -> timedelta:
-    """Between two signs of life; SEQCLS_HEARTBEAT_SECONDS must be the same for `make deploy` and the workers."""
+    """Between two heartbeats; SEQCLS_HEARTBEAT_SECONDS must be the same for `make deploy` and the workers."""
     return timedelta(seconds=float(os.environ.get("SEQCLS_HEARTBEAT_SECONDS", "30")))
 
 
@@ -53,16 +53,16 @@ def _beat(run: FlowRun, flow: str, stop: threading.Event) -> None:
         _emit(WAITING if _is_paused(run) else ALIVE, run, flow)
         if stop.wait(heartbeat().total_seconds()):
             break
-    if _is_paused(run):  # suspended since the last sign of life: that one must not be the last event
+    if _is_paused(run):  # suspended since the last heartbeat, which must not be the last event
         _emit(WAITING, run, flow)
 
 
 def _is_paused(run: FlowRun) -> bool:
-    """Whether it was suspended; a server that does not answer has suspended nothing."""
+    """Whether the run was suspended; False if the server does not answer."""
     try:
         with get_client(sync_client=True) as client:
             state = client.read_flow_run(run.id).state
-    except Exception as error:  # whatever it is: the work goes on, and so do the signs of life
+    except Exception as error:  # whatever the error is: the work continues, and so do the heartbeats
         get_run_logger().debug("the state of the run could not be read: %r", error)
         return False
     return state is not None and state.is_paused()

@@ -27,7 +27,7 @@ def ingest(config: str, made: dict[str, Ref]) -> StageResult:
 
 
 def _rows(table: Ref) -> list[dict[str, Any]]:
-    """What people look for in the table of files, names first; digests are in the manifest."""
+    """The columns that people look for, names first; digests are in the manifest."""
     named = {"rows_in": "rows in", "accepted": "accepted", "rejected": "rejected", "split": "split"}
     return [
         {"file": Path(file["name"]).name}

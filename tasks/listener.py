@@ -1,4 +1,4 @@
-"""What a run says while it works: lines in Prefect's log, and a bar of epochs in the UI."""
+"""Progress of a run: lines in Prefect's log, and a bar of epochs in the UI."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ SECONDS_BETWEEN_LINES = 30.0  # of the log; an epoch takes from a tenth of a sec
 
 
 class RunLog(Listener):
-    """Stages and notes are lines of the log."""
+    """Writes stages and notes as log lines."""
 
     def stage(self, name: str, outcome: str) -> None:
         get_run_logger().info(f"{name}: {outcome}")
@@ -34,7 +34,7 @@ class TrainingLog(RunLog):
         self._epochs = 0
         self._logged = time.monotonic()
         self._stopped = False
-        """Whether the server did not take the bar: asking again at each epoch would hold up the training."""
+        """Whether the server refused the bar: a retry at each epoch would delay the training."""
 
     def note(self, line: str) -> None:
         super().note(line)

@@ -1,7 +1,7 @@
-"""The log of a run that fails for a reason that we know: the one message that says what to do, and no traceback.
+"""The log of a run that fails for a known reason: one message that says what to do, and no traceback.
 
 Prefect logs every exception with the traceback of itself, pydantic and us: eighty lines, and the message far down.
-An error that we did not raise on purpose keeps its traceback: somebody has to look for its cause.
+An unexpected error keeps its traceback, since somebody must find its cause.
 """
 
 from __future__ import annotations
@@ -27,4 +27,4 @@ _ALONE = MessageAlone()
 def log_messages_alone() -> None:
     """From now on, in this process."""
     for name in ("prefect.flow_runs", "prefect.task_runs"):
-        logging.getLogger(name).addFilter(_ALONE)  # a second time changes nothing
+        logging.getLogger(name).addFilter(_ALONE)  # a second call changes nothing

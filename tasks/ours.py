@@ -1,8 +1,8 @@
-"""Which runs of a server are ours: others may work on the same one, and a run of theirs is never touched.
+"""Which runs on a server are ours: others may use the same server, and their runs are never touched.
 
-Ours = a run of a flow named here that carries our tag. A name alone does not tell, since a server knows flows by their
-names and another project may have a `train` too; a tag alone does not tell either, since anybody may put it on a run of
-their own. `flows/job.py` puts the tag on runs that a shell starts, `prefect.yaml` and `make deploy` on deployments.
+Ours = a run of a flow named here that has our tag. A name alone is not enough, since another project may have a flow
+`train` too; a tag alone is not enough either, since anybody can use it. `flows/job.py` adds the tag to runs that a
+shell starts, `prefect.yaml` and `make deploy` to deployments.
 """
 
 from __future__ import annotations

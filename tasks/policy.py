@@ -1,7 +1,7 @@
-"""How tasks are retried: three times, with exponential back-off and jitter, and only when the world failed.
+"""How tasks are retried: three times, with exponential back-off and jitter, and only for errors of the machine.
 
-Wrong data, a wrong config and a broken check give the same answer again; a full disk, a locked database or a
-dropped connection may not.
+Wrong data, a wrong config and a broken check would fail again; a full disk, a locked database or a dropped connection
+may not.
 """
 
 from __future__ import annotations
@@ -15,12 +15,12 @@ from prefect.tasks import exponential_backoff
 
 from seqcls.errors import SeqclsError
 
-# Python's own errors that mean a bug or bad input; any other OSError-like failure is the world's.
+# Python errors that mean a bug or bad input; any other OSError-like failure comes from the machine.
 FINAL = (ValueError, TypeError, KeyError, IndexError, AttributeError, AssertionError, NotImplementedError, ImportError)
 
 
 def worth_retrying(_task: Task[..., Any], _run: TaskRun, state: State[Any]) -> bool:
-    """Whether the error that ended a task run may be gone at the next try."""
+    """Whether the error that ended a task run may be gone at the next attempt."""
     try:
         state.result()
     except SeqclsError as error:

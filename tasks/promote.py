@@ -15,7 +15,7 @@ from seqcls_tasks.show import show_markdown
 
 @task(**STAGE, timeout_seconds=HOUR)
 def promote(config: str, done: list[StageResult]) -> TrainOutcome:
-    """Champion only if the gate says so; the decision is shown with every number."""
+    """Promote only if the gate agrees; the decision is shown with every number."""
     with open_workspace(config) as workspace:
         outcome = finish_training(workspace, done, new_run_id())
         show_markdown(

@@ -1,4 +1,4 @@
-"""Tasks of scoring: discover -> validate -> score -> publish; and plan, which only says what they would do."""
+"""Tasks of scoring: discover -> validate -> score -> publish; and plan, which only lists what they would do."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ MOST_SHOWN = 10
 
 @task(**STAGE, timeout_seconds=HOUR)
 def discover(config: str, request: ScoreRequest = scoring_run.EVERYTHING) -> scoring_run.Discovery:
-    """Which files are new, by content; or which were scored before, to be scored again."""
+    """Find the files that are new, by content, or those to score again."""
     with open_workspace(config) as workspace:
         return scoring_run.discover(workspace, request)
 
@@ -49,7 +49,7 @@ def validate_new(config: str, discovery: scoring_run.Discovery) -> scoring_run.P
 
 @task(**STAGE, timeout_seconds=12 * HOUR)
 def score_new(config: str, prepared: scoring_run.Prepared, run_id: str) -> scoring_run.ScoringRun:
-    """Score with the champion, or with the version asked for; each chunk is committed in the ledger."""
+    """Score with the champion, or with the requested version; each chunk is committed in the ledger."""
     with open_workspace(config) as workspace:
         run = scoring_run.score_prepared(workspace, prepared, run_id)
         show_table(
@@ -82,7 +82,7 @@ def _planned(planned: Plan) -> str:
 
 
 def _show_stopped(pipeline: str, prepared: scoring_run.Prepared) -> None:
-    """The checks of the files that a check has refused."""
+    """Show the checks of the files that were refused by a check."""
     stopped = [item for item in prepared.refused if item.checked]
     if not stopped:
         return
@@ -96,7 +96,7 @@ def _show_stopped(pipeline: str, prepared: scoring_run.Prepared) -> None:
 
 
 def _rows_scored(run: scoring_run.ScoringRun) -> list[dict[str, Any]]:
-    """Of each file, what people look for."""
+    """The columns that people look for, one row per file."""
     rows = [
         {"file": item.name, **{name.replace("_", " "): count for name, count in asdict(item.counts).items()},
          "complete": "yes" if item.complete else "no"}

@@ -1,7 +1,7 @@
-"""Records -> Prefect artifacts: what people see in the UI. Counts and names only, never values of rows.
+"""Records -> Prefect artifacts in the UI. Counts and names only, never values of rows.
 
-Promise: a table or a page that cannot be made, or that the server does not take, is a warning in the log; the work of
-the stage is done and counts. So they are given as calls, which are made in here.
+Promise: a table or a page that cannot be made, or that the server refuses, is a warning in the log; the stage itself
+succeeded. So callers pass functions, which are called in here.
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ def artifact_key(pipeline: str, what: str) -> str:
 def show_table(
     pipeline: str, what: str, make: Callable[[], list[dict[str, Any]]], describe: Callable[[], str]
 ) -> None:  # fmt: skip
-    """The rows that `make` gives."""
+    """Show the rows that `make` returns."""
     show_markdown(pipeline, what, lambda: _table(make()), describe)
 
 
@@ -58,7 +58,7 @@ def show_markdown(pipeline: str, what: str, make: Callable[[], str], describe: C
 
 
 def log_last_words(make: Callable[[], str]) -> None:
-    """What a run says when all is committed."""
+    """The final log message, after everything is committed."""
     with only_shown("the last words of the run", _warn):
         get_run_logger().info(printable(make()))
 

@@ -1,4 +1,4 @@
-"""Task: `encoded` -> `model`. A retry goes on from the last checkpoint, to the same weights bit for bit."""
+"""Task: `encoded` -> `model`. A retry resumes from the last checkpoint and gives the same weights bit for bit."""
 
 from __future__ import annotations
 
@@ -31,10 +31,10 @@ def _network(model: Ref) -> str:
 
 
 def _page(result: StageResult, notes: list[str]) -> str:
-    """What was trained and how; a model that was there already says so."""
+    """What was trained and how, or that the model existed already."""
     lines = [f"# {_network(result.ref)}", "", *(f"- {escape(line)}" for line in notes)]
     if result.reused:
-        lines.append("Nothing was trained: data, settings and code are those of an earlier run, and so is the model.")
+        lines.append("Nothing was trained: data, settings and code are those of an earlier run, whose model is reused.")
     return "\n".join(lines)
 
 

@@ -16,13 +16,13 @@ from seqcls_tasks.show import checks_of, show_markdown
 
 @task(**STAGE, timeout_seconds=6 * HOUR)
 def validate(config: str, made: dict[str, Ref]) -> StageResult:
-    """Run the rules and Great Expectations; rows that break a rule are set aside with their reasons."""
+    """Run the rules and Great Expectations; rows that break a rule are rejected with their reasons."""
     with open_workspace(config, RunLog()) as workspace:
         name = workspace.pipeline.name
         try:
             result = run(workspace, VALIDATE, made)
         except DataRefused as error:
-            if error.checked:  # the night on which the checks matter
+            if error.checked:  # a failed run is when the checks matter
                 folder, stopped = error.checked, error.found
                 show_markdown(name, "checks", lambda: checks_of(folder), lambda: f"Stopped: {stopped}")
             raise

@@ -1,10 +1,10 @@
-"""Task: runs that nobody executes any more are ended by the next run, where the server's automations missed them.
+"""Task: the next run ends runs without a living process that the server's automations missed.
 
-In: a Prefect server. Out: the names of the runs that were set to Crashed. Promise: of our flows no run stays Running,
-Pending or Cancelling for longer than until the next run begins; a run of others (tasks/ours.py) and one that was
-suspended are left alone. A server on SQLite loses events when its database is locked for too long, and with them the
-automations of flows/zombies.py: kills on an overloaded machine showed runs Pending for ever. So the automations are the
-fast road and this is the sure one: it asks for states and events.
+In: a Prefect server. Out: the names of the runs that were set to Crashed. Promise: no run of our flows stays Running,
+Pending or Cancelling after the next run begins; runs of others (tasks/ours.py) and suspended ones are left alone. A
+server on SQLite loses events if its database is locked for too long, and then the automations of flows/zombies.py miss
+them: kills on an overloaded machine left runs Pending for ever. So the automations are fast and this task is reliable:
+it asks for states and events.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ from seqcls_tasks import ours
 from seqcls_tasks.heartbeat import heartbeat
 from seqcls_tasks.policy import STAGE
 
-HEARTBEATS = 3  # without a sign of life; one or two may be late when the machine or the database is busy
+HEARTBEATS = 3  # without a heartbeat; one or two may be late if the machine or the database is busy
 STARTING = timedelta(minutes=10)  # from Pending to Running: on a busy machine a process takes half a minute to start
-PATIENCE = 2  # times these, so that the automations have had their turn
+PATIENCE = 2  # a multiple of these, so that the automations come first
 UNFINISHED = [StateType.RUNNING, StateType.PENDING, StateType.CANCELLING]
 MESSAGE = "no sign of life: the process, its worker or the machine died; found by the run after it, which does the work"
 
@@ -35,24 +35,26 @@ def silence_allowed() -> timedelta:
 
 @task(**STAGE, timeout_seconds=600)
 def end_dead_runs() -> list[str]:
-    """Called for its state only: that the list could not be read does not stop the work of the night."""
+    """Used for its state only: if the list cannot be read, the run continues."""
     with get_client(sync_client=True) as client:
         return crash_silent_runs(client, PATIENCE * silence_allowed(), PATIENCE * STARTING)
 
 
 def crash_silent_runs(client: SyncPrefectClient, silence: timedelta, starting: timedelta) -> list[str]:
-    """Set to Crashed what has been in its state, and without any event, for so long; their names."""
+    """Set to Crashed the runs that have been in their state without any event for too long; returns their names."""
     ended = []
     for run in client.read_flow_runs(**ours.filters(UNFINISHED)):
         since = datetime.now(UTC) - (starting if run.state_type == StateType.PENDING else silence)
         if _entered(run) < since and not _was_heard_of(client, run.id, since):
-            client.set_flow_run_state(run.id, Crashed(message=MESSAGE))  # refused by the server if it ended just now
+            client.set_flow_run_state(
+                run.id, Crashed(message=MESSAGE)
+            )  # the server refuses this if the run has just ended
             ended.append(run.name)
     return ended
 
 
 def _entered(run: FlowRun) -> datetime:
-    """When it came into its state."""
+    """When the run entered its state."""
     assert run.state is not None
     return run.state.timestamp
 
