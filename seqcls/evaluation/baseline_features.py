@@ -1,36 +1,35 @@
-"""What the linear baseline sees of a sequence: weighted n-gram counts, or a series' summary.
+"""What the linear baseline sees of a sequence: TF-IDF of words or k-mers, or a series' summary.
 
 In: the training rows' sequences. Out: an object whose `transform` makes (N, D) features of any rows. Promise:
-vocabulary, weights, grid and scaling come from the training rows alone; no Python loop runs over rows.
+vocabulary, weights, grid and scaling come from the training rows alone.
 
-text, tokens: TF-IDF of words and word pairs (Wang & Manning 2012, "Baselines and Bigrams"). dna: k-mers of 1 to 5
-letters, protein: of 1 to 3; a k-mer with an ambiguous letter is left out; where all training rows have one length
-(windows around a site), also the letter at each position. A run of letters and digits is a word, any
-other sign and any Han character is one too. series: per channel the moments, extremes, slope and roughness, and
-the values on a grid of fixed length, missing ones interpolated between their neighbours.
+text, tokens: words and word pairs (Wang & Manning 2012, "Baselines and Bigrams"); a run of letters and digits is a
+word, any other sign and any Han character is one too. dna: k-mers of 1 to 5 letters, protein: of 1 to 3; where all
+training rows have one length (windows around a site), also the letter at each position. series: per channel the
+moments, extremes, slope and roughness, and the values on a grid of fixed length, missing ones interpolated between
+their neighbours.
 """
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from itertools import product
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 from scipy.sparse import csr_matrix, hstack
-from sklearn.feature_extraction.text import TfidfTransformer
-from sklearn.preprocessing import StandardScaler
+from sklearn.feature_extraction.text import TfidfVectorizer
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from seqcls.table import Kind
 
-LETTERS = {"dna": b"ACGT", "protein": b"ACDEFGHIKLMNPQRSTVWY"}
+LETTERS = {"dna": "ACGT", "protein": "ACDEFGHIKLMNPQRSTVWY"}
+"""In the order of their codes."""
 LONGEST_GRAM: dict[Kind, int] = {"text": 2, "tokens": 2, "dna": 5, "protein": 3}
-MAX_GRAMS = 30_000
-"""Most n-grams of each n, the most frequent: with K classes the fit needs about K * MAX_GRAMS * 320 bytes."""
+MAX_GRAMS = 60_000
+"""Most words and word pairs, the most frequent: with K classes the fit needs about K * MAX_GRAMS * 160 bytes."""
 MAX_WINDOW = 2_000
-PLACE_WEIGHT = 1.0
-"""Length of the positions' features beside the n-grams' 1; 2 or 4 moves splice sites and promoters by a point."""
 MAX_SERIES_FEATURES = 1_000
 GRID_POINTS = (4, 100)
 """Fewest and most points of the grid that a channel is put on."""
@@ -38,81 +37,51 @@ Indices = npt.NDArray[np.int64]
 Values = npt.NDArray[np.float64]
 
 
-@dataclass(frozen=True)
-class Ragged:
-    """Codes of all rows end to end, and the row of each; a code below 0 breaks every n-gram that it is in."""
-
-    codes: Indices
-    rows: Indices
-
-    def grams(self, n: int, radix: int) -> tuple[Indices, Indices]:
-        """(code, row) of each n-gram within a row; its code is the number with the digits of its entries."""
-        count = max(len(self.codes) - n + 1, 0)
-        whole = self.rows[:count] == self.rows[n - 1 :]
-        code = np.zeros(count, dtype=np.int64)
-        for place in range(n):
-            digit = self.codes[place : place + count]
-            code = code * radix + digit
-            whole &= digit >= 0
-        return code[whole], self.rows[:count][whole]
-
-
-class GramFeatures:
-    """TF-IDF of the n-grams of the training rows, n from 1 to the kind's longest."""
+class TextFeatures:
+    """TF-IDF of words and word pairs."""
 
     regularisation = 3.0  # C of 1 to 10 gives the same accuracy on reviews, promoters, peptides; 3 is calibrated best
 
     def __init__(self, kind: Kind, train: pa.ChunkedArray) -> None:
         self.kind = kind
-        self.vocabulary = pa.array([], pa.string())
-        if kind not in LETTERS:
-            self.vocabulary = pc.unique(pc.list_flatten(_units(kind, train))).sort()
-        ragged = self._encode(train)
-        self.known = [_frequent(ragged.grams(n, self._radix)[0], n) for n in range(1, LONGEST_GRAM[kind] + 1)]
-        self.weights = TfidfTransformer(sublinear_tf=True).fit(self._count(ragged, len(train)))
-        lengths = np.unique(np.bincount(ragged.rows, minlength=len(train)))
-        self.window = int(lengths[0]) if kind in LETTERS and len(lengths) == 1 and lengths[0] <= MAX_WINDOW else 0
+        self.grams = TfidfVectorizer(
+            preprocessor=list, tokenizer=list, token_pattern=None, lowercase=False, sublinear_tf=True,
+            ngram_range=(1, LONGEST_GRAM[kind]), max_features=MAX_GRAMS,
+        ).fit(split_words(kind, train))  # fmt: skip
 
     def transform(self, sequences: pa.ChunkedArray) -> csr_matrix:
         """Sequences -> (N, D)."""
-        ragged = self._encode(sequences)
-        counts = self.weights.transform(self._count(ragged, len(sequences)))
-        return hstack([counts, self._place(ragged, len(sequences))], format="csr")
+        return self.grams.transform(split_words(self.kind, sequences))
 
-    @property
-    def _radix(self) -> int:
-        return len(LETTERS[self.kind]) if self.kind in LETTERS else len(self.vocabulary)
 
-    def _encode(self, sequences: pa.ChunkedArray) -> Ragged:
-        if self.kind not in LETTERS:
-            units = _units(self.kind, sequences)
-            codes = pc.fill_null(pc.index_in(pc.list_flatten(units), self.vocabulary), -1)
-            return Ragged(as_numbers(codes), _row_of_each(pc.list_value_length(units)))
-        code_of = np.full(256, -1, dtype=np.int64)
-        for code, letter in enumerate(LETTERS[self.kind]):
-            code_of[[letter, ord(chr(letter).lower())]] = code
-        if self.kind == "dna":
-            code_of[[ord("U"), ord("u")]] = code_of[ord("T")]
-        return Ragged(code_of[_all_bytes(sequences)], _row_of_each(pc.binary_length(sequences)))
+class ResidueFeatures:
+    """TF-IDF of k-mers; in windows of one length also which letter stands at each position, as one-hot columns."""
 
-    def _count(self, ragged: Ragged, rows_in_all: int) -> csr_matrix:
-        blocks = []
-        for n, known in enumerate(self.known, start=1):
-            codes, rows = ragged.grams(n, self._radix)
-            column = np.searchsorted(known, codes)
-            found = np.append(known, -1)[column] == codes
-            entries = (np.ones(int(found.sum())), (rows[found], column[found]))
-            blocks.append(csr_matrix(entries, shape=(rows_in_all, len(known))))
-        return hstack(blocks, format="csr")
+    regularisation = TextFeatures.regularisation
 
-    def _place(self, ragged: Ragged, rows_in_all: int) -> csr_matrix:
-        """Which letter stands at each position of the window: (N, window * letters), rows of length PLACE_WEIGHT."""
-        start = np.searchsorted(ragged.rows, np.arange(rows_in_all))
-        position = np.arange(len(ragged.rows)) - start[ragged.rows]
-        kept = (ragged.codes >= 0) & (position < self.window)
-        column = (position * self._radix + ragged.codes)[kept]
-        weight = np.full(len(column), PLACE_WEIGHT / max(self.window, 1) ** 0.5)
-        return csr_matrix((weight, (ragged.rows[kept], column)), shape=(rows_in_all, self.window * self._radix))
+    def __init__(self, kind: Kind, train: pa.ChunkedArray) -> None:
+        self.kind, letters = kind, LETTERS[kind]
+        lengths = pc.unique(pc.utf8_length(train)).to_pylist()
+        self.window = lengths[0] if len(lengths) == 1 and lengths[0] <= MAX_WINDOW else 0
+        # A fixed vocabulary leaves out k-mers with an ambiguous letter.
+        kmers = ["".join(kmer) for n in range(1, LONGEST_GRAM[kind] + 1) for kmer in product(letters, repeat=n)]
+        self.grams = TfidfVectorizer(
+            analyzer="char", ngram_range=(1, LONGEST_GRAM[kind]), vocabulary=kmers, lowercase=False, sublinear_tf=True
+        ).fit(upper_case(kind, train))
+        codes = np.frombuffer(letters.encode(), np.uint8)
+        self.positions = OneHotEncoder(categories=[codes] * self.window, handle_unknown="ignore")
+
+    def transform(self, sequences: pa.ChunkedArray) -> csr_matrix:
+        """Sequences -> (N, D)."""
+        rows = upper_case(self.kind, sequences)
+        grams = self.grams.transform(rows)
+        if not self.window:
+            return grams
+        letters = np.array([row.encode("ascii", "replace") for row in rows], f"S{self.window}")
+        codes = letters.view(np.uint8).reshape(len(rows), self.window)
+        # The categories are fixed, so fitting learns nothing. Rows have length 1, as those of the k-mers; length 2 or 4
+        # moves splice sites and promoters by a point.
+        return hstack([grams, self.positions.fit_transform(codes) * self.window**-0.5], format="csr")
 
 
 class SeriesFeatures:
@@ -192,29 +161,17 @@ def as_numbers(array: pa.ChunkedArray | pa.Array) -> Indices:
     return np.asarray(array, dtype=np.int64)
 
 
-def _units(kind: Kind, sequences: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Lists of tokens; text is cut into words and signs."""
-    if kind == "tokens":
-        return sequences
-    spaced = pc.replace_substring_regex(pc.utf8_lower(sequences), r"(\p{Han}|[^\pL\pM\pN\s'])", r" \1 ")
-    return pc.utf8_split_whitespace(pc.utf8_trim_whitespace(spaced))
+def split_words(kind: Kind, sequences: pa.ChunkedArray) -> list[list[str]]:
+    """The tokens of each row; text is cut into lower-case words and signs."""
+    if kind == "text":
+        spaced = pc.replace_substring_regex(pc.utf8_lower(sequences), r"(\p{Han}|[^\pL\pM\pN\s'])", r" \1 ")
+        sequences = pc.utf8_split_whitespace(pc.utf8_trim_whitespace(spaced))
+    words: list[list[str]] = sequences.to_pylist()
+    return words
 
 
-def _row_of_each(lengths: pa.ChunkedArray) -> Indices:
-    return np.repeat(np.arange(len(lengths)), as_numbers(lengths))
-
-
-def _all_bytes(sequences: pa.ChunkedArray) -> npt.NDArray[np.uint8]:
-    """Strings laid end to end, as bytes."""
-    rows = sequences.cast(pa.binary()).combine_chunks()
-    joined = pc.binary_join(pa.ListArray.from_arrays(pa.array([0, len(rows)], pa.int32()), rows), b"")
-    return np.frombuffer(joined[0].as_py(), dtype=np.uint8)
-
-
-def _frequent(codes: Indices, n: int) -> Indices:
-    """Sorted codes worth a feature: single entries all, longer ones where seen twice, at most MAX_GRAMS."""
-    known, counts = np.unique(codes, return_counts=True)
-    known, counts = known[counts >= min(n, 2)], counts[counts >= min(n, 2)]
-    if len(known) > MAX_GRAMS:
-        known = known[np.sort(np.argsort(-counts, kind="stable")[:MAX_GRAMS])]
-    return known
+def upper_case(kind: Kind, sequences: pa.ChunkedArray) -> list[str]:
+    """Residues in upper case; RNA is read as DNA."""
+    upper = pc.utf8_upper(sequences)
+    rows: list[str] = (pc.replace_substring(upper, "U", "T") if kind == "dna" else upper).to_pylist()
+    return rows

@@ -19,7 +19,7 @@ class Tried(Record):
     name: str
     family: str
     linear: bool
-    """The linear baseline."""
+    """Whether it is the reference: a linear model on features that are not learnt, always tried."""
     state: str
     """finished, stopped (fell out at a rung), or not tried, and why."""
     epochs: int

@@ -1,7 +1,7 @@
 """What the steps of a search share: its folder, its finished trials, its clock, its listener.
 
 In: a candidate, folds, an epoch. Out: the candidate with new trials. Promise: an error of one candidate is recorded as
-its state and does not stop the others; only the linear baseline is always judged, whatever the clock says.
+its state and does not stop the others; only the reference is always judged, whatever the clock says.
 """
 
 from __future__ import annotations
@@ -55,14 +55,14 @@ def try_candidate(bench: Bench, candidate: Candidate, judging: Judging, epochs: 
     try:
         for number, fold in enumerate(judging.folds, start=1):
             label = f"{candidate.name}, fold {number} of {len(judging.folds)}" if judging.crossed else candidate.name
-            listener = TrialListener(bench, label, patient=candidate.preset.linear)
+            listener = TrialListener(bench, label, patient=candidate.preset.reference)
             trials.append(run_trial(candidate.pipeline, fold, epochs, bench.trials, listener))
             bench.clock.write()
     except TimeIsUp:
         candidate.state = "stopped: the budget was spent" if candidate.scores else "not tried: the budget was spent"
         return
     except (DataRefused, ConfigRefused) as error:
-        if candidate.preset.linear:
+        if candidate.preset.reference:
             raise
         candidate.state = f"failed: {error.found}"
         return

@@ -91,7 +91,7 @@ class Candidate:
         return Tried(
             name=self.name,
             family=self.preset.model.family,
-            linear=self.preset.linear,
+            linear=self.preset.reference,
             state=self.state,
             epochs=max((trial.facts.epochs for trial in self.trials), default=0),
             most_epochs=self.most_epochs,

@@ -54,10 +54,10 @@ def _why(best: Candidate, judged: list[Candidate], judging: Judging, bench: Benc
     """In one sentence: the score, the runner-up, and whether the difference is more than noise."""
     metric = bench.pipeline.promote.compare
     text = f"{metric} {best.score:.4f}, the highest of {len(judged)}"
-    rivals = [*judged[1:2], *(one for one in judged[2:] if one.preset.linear)]
+    rivals = [*judged[1:2], *(one for one in judged[2:] if one.preset.reference)]
     for rival in rivals:
         low, high = best.ahead_of(rival, judging, metric)
         noise = "within noise" if low <= 0 else "more than noise"
-        linear = ", the linear baseline" if rival.preset.linear else ""
-        text += f"; {rival.name}{linear}: {rival.score:.4f} (difference {low:+.4f} to {high:+.4f}, {noise})"
+        reference = ", the reference" if rival.preset.reference else ""
+        text += f"; {rival.name}{reference}: {rival.score:.4f} (difference {low:+.4f} to {high:+.4f}, {noise})"
     return text

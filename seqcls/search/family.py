@@ -18,7 +18,7 @@ class AutoModel(Family):
 
     family: Literal["auto"] = "auto"
     candidates: list[Annotated[str, Field(min_length=1)]] = []
-    """Names of the presets to try (docs/how-to/auto.md lists them); none: all. The linear baseline is always tried."""
+    """Names of the presets to try (docs/how-to/auto.md lists them); none: all. The reference is always tried."""
 
     def train_faults(self, train: TrainConfig) -> Iterator[str]:
         if train.precision != "float32":

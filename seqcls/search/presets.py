@@ -1,7 +1,7 @@
 """What `family = "auto"` tries: a short list for each kind, the most reliable first. A new candidate is one line here.
 
-In: a pipeline. Out: presets, and for each the pipeline that trains it. Promise: each list begins with the linear
-baseline; keys of [train] that the pipeline file sets are kept, a preset fills in the others. Sizes are those that did
+In: a pipeline. Out: presets, and for each the pipeline that trains it. Promise: each list begins with the
+reference; keys of [train] that the pipeline file sets are kept, a preset fills in the others. Sizes are those that did
 well on the data sets of results.md or in the papers named there, limited to what two cores train in minutes. Candidates
 are tried in this order: those that the budget does not reach are at the end.
 """
@@ -41,8 +41,8 @@ class Preset:
     """[encode] of this candidate, if the kind has such keys and the file has no [encode]; empty: the common one."""
     whole: bool = False
     """If chosen, it also learns the validation rows: it estimates its quality from training rows alone."""
-    linear: bool = False
-    """The baseline: fixed features and one linear layer. It is always tried."""
+    reference: bool = False
+    """What the others are compared with: fixed features and one linear layer. It is always tried."""
 
     @property
     def is_fitted(self) -> bool:
@@ -53,10 +53,10 @@ _SERIES = {"epochs": 100, "batch_size": 16, "patience": 20}
 _WORDS = {"epochs": 20, "batch_size": 50, "patience": 4}
 _LETTERS = {"epochs": 40, "batch_size": 32, "patience": 8}
 
-# For series the linear baseline is ROCKET: a linear classifier on fixed features, like TF-IDF for text. The summary
+# For series the reference is ROCKET: a linear classifier on fixed features, like TF-IDF for text. The summary
 # features of evaluations need the raw rows and are weaker on every data set of docs/evidence/results.md.
 _SERIES_PRESETS = (
-    Preset("rocket", RocketModel(), whole=True, linear=True),
+    Preset("rocket", RocketModel(), whole=True, reference=True),
     Preset("rocket-level", RocketModel(), encode={"normalise": "none"}, whole=True),  # the level of a series matters
     Preset("cnn", CnnModel(filters=[64, 128, 128], kernel=7, normalise="batch", dropout=0.3), _SERIES),
     Preset(
@@ -80,7 +80,7 @@ _LSTM = RecurrentModel(
 _GRU = _LSTM.model_copy(update={"family": "gru", "embedding": 64})
 _CHARACTERS = {"unit": "characters"}
 _WORDS_PRESETS = (
-    Preset("ngrams", NgramsModel(), encode=_CHARACTERS, whole=True, linear=True),
+    Preset("ngrams", NgramsModel(), encode=_CHARACTERS, whole=True, reference=True),
     # The first words of a question say what it asks for.
     Preset("ngrams-opening", NgramsModel(words=3, opening=3), encode=_CHARACTERS, whole=True),
     Preset("lstm", _LSTM, _WORDS),
@@ -97,7 +97,7 @@ _WORDS_PRESETS = (
     Preset("attention", AttentionModel(pool=1, kernel=5, dropout=0.4, embedding_dropout=0.3), _WORDS),
 )
 _LETTERS_PRESETS = (
-    Preset("ngrams", NgramsModel(), whole=True, linear=True),
+    Preset("ngrams", NgramsModel(), whole=True, reference=True),
     Preset("ngrams-long", NgramsModel(letters=8), whole=True),  # related sequences share long pieces
     Preset("hybrid", HybridModel(embedding=32, filters=[64], kernel=9, dropout=0.3), _LETTERS),
     Preset("cnn", CnnModel(embedding=32, filters=[64, 64], kernel=9, normalise="batch", dropout=0.4), _LETTERS),
@@ -120,7 +120,7 @@ PRESETS: dict[Kind, tuple[Preset, ...]] = {
 
 
 def presets_for(pipeline: Pipeline) -> list[Preset]:
-    """The presets for a pipeline, the linear baseline first; `model.candidates` restricts the others."""
+    """The presets for a pipeline, the reference first; `model.candidates` restricts the others."""
     assert isinstance(pipeline.model, AutoModel)
     known = PRESETS["text" if getattr(pipeline.encode, "unit", "") == "kmers" else pipeline.kind]
     wanted = pipeline.model.candidates
@@ -134,7 +134,7 @@ def presets_for(pipeline: Pipeline) -> list[Preset]:
                 expected=f"names of presets for {pipeline.kind}: {', '.join(names)}",
                 next_step=f"did you mean {near[0]!r}?" if near else "take names from that list, or leave it empty",
             )
-    found = [preset for preset in known if preset.linear or not wanted or preset.name in wanted]
+    found = [preset for preset in known if preset.reference or not wanted or preset.name in wanted]
     return [preset for number, preset in enumerate(found) if not _is_known(preset, found[:number], pipeline)]
 
 

@@ -2,7 +2,7 @@
 
 In: an `encoded` artefact, the same rows in the encodings of presets, a pipeline with `model.family = "auto"`. Out: a
 `model` artefact like any other, with search.json beside the weights. Promise: only the row ids of the test split are
-read; the linear baseline is always judged; finished trials are committed in STORE/search/KEY, so a killed search
+read; the reference is always judged; finished trials are committed in STORE/search/KEY, so a killed search
 resumes with its plan and its remaining budget; the clock decides how far the search goes, but `train` alone trains the
 chosen model, so the config sections in the record give the same weights without a search.
 """

@@ -154,7 +154,7 @@ TRAIN = Stage(
     smaller="lower train.batch_size or encode.max_length",
 )  # fmt: skip
 EVALUATE = Stage(
-    "evaluate", version=4,
+    "evaluate", version=5,
     reads=lambda pipeline: (pipeline.name, pipeline.kind, repr(pipeline.score.abstain_precision)),
     inputs=_model_and_its_rows, makes="evaluation", make=_evaluate, smaller="lower encode.max_length",
 )  # fmt: skip

@@ -54,7 +54,7 @@ def test_report_and_card_show_every_candidate_and_the_chosen_family(project: Pat
     page, card = (folder / "report.html").read_text(), (folder / "model_card.md").read_text()
     assert '<h2 id="search">What auto tried</h2>' in page
     assert '<span class="tag">gru</span>' in page
-    assert "ngrams (linear baseline)" in page
+    assert "ngrams (reference)" in page
     assert "gru (chosen)" in page
     assert (folder / "figures" / "search.svg").read_text().startswith("<svg")
     assert "## What auto tried" in card

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from seqcls.evaluation import baselines
-from seqcls.evaluation.baseline_features import GramFeatures, Ragged, SeriesFeatures
+from seqcls.evaluation.baseline_features import ResidueFeatures, SeriesFeatures, split_words
 from seqcls.evaluation.baselines import Skipped, linear, sample_rows, sequence_sizes, trivial
 from seqcls.evaluation.metrics import compute_metrics
 
@@ -56,12 +56,16 @@ def test_dna_counts_kmers_whatever_the_case_and_leaves_ambiguous_letters_out():
     assert np.isfinite(found).all()
 
 
-def test_kmers_never_reach_over_the_end_of_a_row():
-    ragged = Ragged(np.array([0, 1, 2, -1, 3]), np.array([0, 0, 1, 1, 1]))
-    codes, rows = ragged.grams(2, radix=4)
-    assert (codes.tolist(), rows.tolist()) == ([1], [0])
-    codes, rows = ragged.grams(1, radix=4)
-    assert (codes.tolist(), rows.tolist()) == ([0, 1, 2, 3], [0, 0, 1, 1])
+def test_kmers_are_counted_within_a_row_and_without_ambiguous_letters():
+    features = ResidueFeatures("dna", column(["ACG", "T", "GNA"]))
+    names = np.array(features.grams.get_feature_names_out())
+    found = [set(names[row.indices]) for row in features.transform(column(["acg", "T", "GNA"]))]
+    assert found == [{"A", "C", "G", "AC", "CG", "ACG"}, {"T"}, {"G", "A"}]
+
+
+def test_text_is_cut_into_words_signs_and_single_han_characters():
+    rows = split_words("text", column(["Don't  stop: 3.5_x", "日本 ok", "हिन्दी"]))
+    assert rows == [["don't", "stop", ":", "3", ".", "5", "_", "x"], ["日", "本", "ok"], ["हिन्दी"]]
 
 
 def test_windows_of_one_length_also_show_where_a_letter_stands():
@@ -70,7 +74,16 @@ def test_windows_of_one_length_also_show_where_a_letter_stands():
     labels = np.array([int(row[7] == "G") for row in rows])
     found = linear("dna", column(rows[:300]), labels[:300], column(rows[300:]), 2, seed=0)
     assert accuracy(found, labels[300:]) > 0.95
-    assert GramFeatures("dna", column(["ACG", "AC"])).window == 0
+    assert ResidueFeatures("dna", column(["ACG", "AC"])).window == 0
+
+
+def test_positions_are_one_hot_columns_of_length_one_and_skip_unknown_letters():
+    features = ResidueFeatures("dna", column(["ACG", "TTT"]))
+    places = features.transform(column(["aNg", "ACGT", "é"])).toarray()[:, -12:].reshape(3, 3, 4) * 3**0.5
+    none = [0, 0, 0, 0]
+    assert places[0].round(6).tolist() == [[1, 0, 0, 0], none, [0, 0, 1, 0]]
+    assert places[1].round(6).tolist() == [[1, 0, 0, 0], [0, 1, 0, 0], [0, 0, 1, 0]]
+    assert places[2].tolist() == [none, none, none]
 
 
 def test_series_of_unequal_length_with_missing_values_are_told_apart_by_their_shape():

@@ -80,7 +80,7 @@ def test_the_candidate_that_can_learn_the_classes_is_chosen_and_the_record_says_
     assert best.score > 0.85
     assert all(one.behind is not None and one.behind[0] > 0 for one in others)
     assert found.why.startswith(f"balanced_accuracy {best.score:.4f}, the highest of 3; ")
-    assert "ngrams, the linear baseline" in found.why
+    assert "ngrams, the reference" in found.why
     assert found.judged == "5-fold cross-validation (150 training rows, fewer than 2,000)"
     assert found.rows == 190
     assert len(best.fold_scores) == 5
@@ -127,7 +127,7 @@ def test_what_a_search_leaves_is_removed_once_its_model_is_recorded(searched: Se
     assert not any((searched.store.root / "checkpoints").glob("*"))
 
 
-def test_when_the_budget_is_spent_only_the_linear_baseline_is_judged(tmp_path: Path) -> None:
+def test_when_the_budget_is_spent_only_the_reference_is_judged(tmp_path: Path) -> None:
     store, encoded = ArtefactStore(tmp_path), make_encoded(tmp_path)
     pipeline = make_pipeline(["gru"], {"budget": "2m"})
     root = folder_of(encoded, pipeline, store)

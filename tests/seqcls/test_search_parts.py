@@ -47,8 +47,8 @@ def auto(kind: str, **sections: object) -> Pipeline:
 
 
 @pytest.mark.parametrize("kind", sorted(SOURCES))
-def test_the_linear_baseline_is_the_first_candidate_of_each_kind_whatever_is_asked_for(kind: str) -> None:
-    assert [preset.name for preset in PRESETS[kind] if preset.linear] == [PRESETS[kind][0].name]
+def test_the_reference_is_the_first_candidate_of_each_kind_whatever_is_asked_for(kind: str) -> None:
+    assert [preset.name for preset in PRESETS[kind] if preset.reference] == [PRESETS[kind][0].name]
     assert len({preset.name for preset in PRESETS[kind]}) == len(PRESETS[kind]) >= 6
     chosen = presets_for(auto(kind, model={"family": "auto", "candidates": ["gru"]}))
     assert [preset.name for preset in chosen] == [PRESETS[kind][0].name, "gru"]
@@ -260,5 +260,5 @@ def test_the_documentation_lists_the_presets_as_they_are() -> None:
     for kinds in (("series",), ("text", "tokens"), ("dna", "protein")):
         first, *others = (PRESETS[kind] for kind in kinds)
         assert all(other == first for other in others)
-        names = ", ".join(f"{one.name} (linear baseline)" if one.linear else one.name for one in first)
+        names = ", ".join(f"{one.name} (reference)" if one.reference else one.name for one in first)
         assert f"| {names} |" in page

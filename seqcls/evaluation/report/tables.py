@@ -143,7 +143,7 @@ def search_rows(found: Search) -> list[tuple[str, ...]]:
 
 
 def _candidate(one: Tried, *, is_chosen: bool) -> tuple[str, ...]:
-    marks = [mark for mark, holds in (("chosen", is_chosen), ("linear baseline", one.linear)) if holds]
+    marks = [mark for mark, holds in (("chosen", is_chosen), ("reference", one.linear)) if holds]
     return (
         one.name + (f" ({', '.join(marks)})" if marks else ""),
         one.family,
