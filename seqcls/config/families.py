@@ -45,19 +45,19 @@ class Package:
 
 
 @cache
-def _installed() -> tuple[EntryPoint, ...]:
+def installed() -> tuple[EntryPoint, ...]:
     """What other packages registered, once each."""
-    return tuple(sorted(entry_points(group=GROUP), key=lambda found: found.name))
+    return tuple(sorted(entry_points(group=GROUP), key=lambda found: (found.name, str(_package(found)))))
 
 
 def family_names() -> tuple[str, ...]:
     """Every family that [model] may name: those of seqcls, then those of other packages by name."""
-    return tuple(dict.fromkeys([*BUILT_IN, *(found.name for found in _installed())]))
+    return tuple(dict.fromkeys([*BUILT_IN, *(found.name for found in installed())]))
 
 
 def package_of(name: str) -> Package:
     """The package that a family comes from. Raises ConfigRefused where two register the name."""
-    found = [_package(entry) for entry in _installed() if entry.name == name]
+    found = [_package(entry) for entry in installed() if entry.name == name]
     owners = [*(["seqcls"] if name in BUILT_IN else []), *(str(package) for package in found)]
     if len(owners) > 1:
         raise ConfigRefused(
@@ -89,7 +89,7 @@ def find_entry(name: str, base: type[Base]) -> type[Base]:
 
 
 def _entry(name: str) -> EntryPoint:
-    return next(entry for entry in _installed() if entry.name == name)
+    return next(entry for entry in installed() if entry.name == name)
 
 
 def _package(entry: EntryPoint) -> Package:

@@ -15,6 +15,7 @@ from pydantic import TypeAdapter, ValidationError
 from seqcls.config.base import Section
 from seqcls.config.faults import describe_fault
 from seqcls.config.hidden import faults_behind, faults_hidden
+from seqcls.config.missing import missing_in_store
 from seqcls.config.pipeline import AnyPipeline, Pipeline
 from seqcls.config.places import place_faults
 from seqcls.config.unreadable import not_toml, other_file, refuse_deep_keys
@@ -38,7 +39,7 @@ class LoadedPipeline(Section):
         return Path(os.path.realpath(self.folder / self.pipeline.store))
 
 
-def parse_pipeline(data: dict[str, object], where: str) -> Pipeline:
+def parse_pipeline(data: dict[str, object], where: str, next_step: str = "") -> Pipeline:
     """A TOML document as a dict -> Pipeline, or ConfigRefused listing every fault."""
     try:
         return _ADAPTER.validate_python(data)
@@ -52,7 +53,7 @@ def parse_pipeline(data: dict[str, object], where: str) -> Pipeline:
         raise ConfigRefused(
             f"{count} fault{'s' if count > 1 else ''}\n" + "\n".join(shown),
             where=where,
-            next_step=f"fix the lines above, then `seqcls check {where}`",
+            next_step=next_step or f"fix the lines above, then `seqcls check {where}`",
         ) from None
 
 
@@ -60,7 +61,9 @@ def load_pipeline(path: Path | str) -> LoadedPipeline:
     """Read one TOML file."""
     path = Path(path)
     data = _parse_toml(_read_bytes(path), path)
-    pipeline, folder = parse_pipeline(data, str(path)), path.resolve().parent
+    folder = path.resolve().parent
+    missing = missing_in_store(data, folder)
+    pipeline = parse_pipeline(data, str(path), missing.remedy if missing else "")
     if faults := list(place_faults(pipeline, folder)):
         raise ConfigRefused("; ".join(faults), where=str(path), next_step=f"fix it, then `seqcls check {path}`")
     return LoadedPipeline(pipeline=pipeline, folder=folder, path=path.resolve())

@@ -96,8 +96,8 @@ class _ByFamily:
 
     @classmethod
     def __get_pydantic_json_schema__(cls, schema: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
-        every = dict.fromkeys(find_family(name) for name in family_names())
-        return handler(core_schema.union_schema([one.__pydantic_core_schema__ for one in every]))
+        every = {name: find_family(name).__pydantic_core_schema__ for name in family_names()}
+        return handler(core_schema.tagged_union_schema(every, discriminator="family"))
 
 
 ModelConfig = Annotated[Family, _ByFamily, SerializeAsAny()]

@@ -7,16 +7,18 @@ read; nothing of the file decides what code runs; equal weights and facts give e
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal
 
 import torch
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_serializer
 from safetensors import SafetensorError
 from safetensors.torch import load, save
 from torch import Tensor, nn
 
+from seqcls.config.missing import missing_package
 from seqcls.config.model import Family, ModelConfig
 from seqcls.data.encoded_split import EncodedSplit, read_inputs
 from seqcls.encoders.spec import InputSpec
@@ -61,6 +63,15 @@ class ModelManifest(BaseModel):
     weights_sha256: str
     temperature: float = 1.0
     """What logits are divided by before the softmax (`train.calibrate`); 1 in older artefacts."""
+    package: str = ""
+    """The distribution that the family comes from; left out for the families of seqcls."""
+    package_version: str = ""
+
+    @model_serializer(mode="wrap")
+    def _without_empty_package(self, dump: Callable[[ModelManifest], dict[str, Any]]) -> dict[str, Any]:
+        """The bytes of models of seqcls's own families stay what they were before these two facts existed."""
+        facts = dump(self)
+        return facts if self.package else {k: v for k, v in facts.items() if not k.startswith("package")}
 
 
 @dataclass(frozen=True)
@@ -112,7 +123,15 @@ def load_model(ref: Ref, device: torch.device | None = None) -> LoadedModel:
 
 def _read_manifest(path: Path) -> ModelManifest:
     try:
-        manifest = ModelManifest.model_validate_json(path.read_bytes())
+        data = path.read_bytes()
+        if missing := missing_package(data):
+            raise DataRefused(
+                f'family "{missing.family}" is not known; the model was trained with {missing.package}',
+                where=str(path),
+                expected="the package that the family comes from",
+                next_step=missing.remedy,
+            )
+        manifest = ModelManifest.model_validate_json(data)
     except (OSError, ValidationError) as error:
         raise Corrupted(
             f"not readable ({str(error).splitlines()[0]})",

@@ -17,6 +17,7 @@ from dataclasses import dataclass
 
 import torch
 
+from seqcls.config.families import package_of
 from seqcls.config.pipeline import Pipeline
 from seqcls.data.encoded_split import ENCODER_FILE, EncodedSplit
 from seqcls.distributed.joining import joined
@@ -124,7 +125,7 @@ def _publish(
     processes: int,
 ) -> Ref:
     """The best weights and all that decided them, as an artefact."""
-    weights = weights_bytes(run.best)
+    weights, package = weights_bytes(run.best), package_of(pipeline.model.family)
     manifest = ModelManifest(
         format=FORMAT_VERSION,
         pipeline=pipeline.name,
@@ -142,6 +143,8 @@ def _publish(
         parameters=sum(weight.numel() for weight in run.model.parameters()),
         best_epoch=run.state.best_epoch,
         weights_sha256=hashlib.sha256(weights).hexdigest(),
+        package=package.name,
+        package_version=package.version,
     )
     if pipeline.train.calibrate:
         manifest = manifest.model_copy(update={"temperature": _fit_temperature(run, encoded)})
