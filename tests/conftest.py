@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import checked_shapes  # noqa: F401 (before anything of seqcls is imported)
 from tests.faults.broken_world import maybe_broken_world, world  # noqa: F401 (fixtures)
 from tests.trained_projects import copy, nursery, promoted, scored, trained, untrained  # noqa: F401 (fixtures)
 

@@ -7,22 +7,24 @@ from dataclasses import dataclass, replace
 import torch
 from torch import Tensor
 
+from seqcls.shapes import Bool, Float, Int
+
 
 @dataclass(frozen=True)
 class Batch:
     """Some rows, padded to one length T; `observed` is given if the network must see which values are missing."""
 
-    rows: Tensor
+    rows: Int[Tensor, " B"]
     """(B,) positions in the split."""
-    tokens: Tensor | None
+    tokens: Int[Tensor, "B T"] | None
     """(B, T) indices, 0 is padding."""
-    values: Tensor | None
+    values: Float[Tensor, "B T C"] | None
     """(B, T, C), missing and padding are 0."""
-    observed: Tensor | None
+    observed: Bool[Tensor, "B T C"] | None
     """(B, T, C), False where a value is missing or padding."""
-    lengths: Tensor
+    lengths: Int[Tensor, " B"]
     """(B,) real positions of each row."""
-    labels: Tensor
+    labels: Int[Tensor, " B"]
     """(B,) indices of classes, -1 where there is none."""
 
     def __len__(self) -> int:

@@ -10,6 +10,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqcls.models.layers import MaskedBatchNorm, is_full, mask_of
+from seqcls.shapes import Float, Int
 
 
 class SameConvolution(nn.Module):
@@ -21,7 +22,7 @@ class SameConvolution(nn.Module):
         self.reach = (kernel - 1) * dilation
         nn.init.kaiming_normal_(self.layer.weight, nonlinearity="relu")
 
-    def forward(self, x: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "B D T"]) -> Float[Tensor, "B D2 T"]:
         """(B, D, T) -> (B, D', T)."""
         out: Tensor = self.layer(F.pad(x, (self.reach // 2, self.reach - self.reach // 2)))
         return out
@@ -34,7 +35,7 @@ class Normed(nn.Module):
         super().__init__()
         self.layer, self.norm = layer, MaskedBatchNorm(filters)
 
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+    def forward(self, x: Float[Tensor, "B D T"], mask: Float[Tensor, "B 1 T"] | None) -> Float[Tensor, "B D2 T"]:
         """(B, D, T), (B, 1, T) -> (B, D', T)."""
         return cleared(self.norm(self.layer(x), mask), mask)
 
@@ -48,12 +49,14 @@ class ChannelBody(nn.Module):
         """(B, D, T), (B, 1, T) floats or None where all is real -> (B, D', T), zero at padding."""
         raise NotImplementedError
 
-    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Float[Tensor, "B T D"], lengths: Int[Tensor, " B"]
+    ) -> tuple[Float[Tensor, "B T D2"], Int[Tensor, " B"]]:
         """(B, T, D), (B,) -> (B, T, D'), (B,)."""
         mask = None if is_full(lengths, x.shape[1]) else mask_of(lengths, x.shape[1])[:, None].to(x.dtype)
         return self.layers_forward(x.transpose(1, 2), mask).transpose(1, 2), lengths
 
 
-def cleared(x: Tensor, mask: Tensor | None) -> Tensor:
+def cleared(x: Float[Tensor, "B D T"], mask: Float[Tensor, "B 1 T"] | None) -> Float[Tensor, "B D T"]:
     """x (B, D, T), zero where the mask is."""
     return x if mask is None else x * mask

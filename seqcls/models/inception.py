@@ -14,6 +14,7 @@ from torch import Tensor, nn
 
 from seqcls.models.filters import ChannelBody, Normed, SameConvolution, cleared
 from seqcls.models.layers import MaskedBatchNorm
+from seqcls.shapes import Float
 
 MODULES_IN_BLOCK = 3  # figure 1: a shortcut passes three modules
 BRANCHES = 4
@@ -31,7 +32,7 @@ class InceptionModule(nn.Module):
         self.pooled = SameConvolution(width, filters, 1)
         self.norm = MaskedBatchNorm(BRANCHES * filters)
 
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+    def forward(self, x: Float[Tensor, "B D T"], mask: Float[Tensor, "B 1 T"] | None) -> Float[Tensor, "B D2 T"]:
         """(B, D, T), (B, 1, T) -> (B, 4 * filters, T)."""
         narrow = x if self.bottleneck is None else self.bottleneck(x)
         parts = [branch(narrow) for branch in self.branches] + [self.pooled(largest_of_three(x, mask))]

@@ -13,6 +13,7 @@ from seqcls.data.batch import Batch
 from seqcls.encoders.base import PADDING, UNKNOWN
 from seqcls.encoders.spec import InputSpec
 from seqcls.models.augmentation import Augmentation
+from seqcls.shapes import Float
 
 FEW_ENTRIES = 1024
 """Letters, characters, short k-mers: a vocabulary up to this size has hardly an entry that training seldom meets."""
@@ -50,7 +51,7 @@ class InputLayer(nn.Module):
             self.register_buffer("composition", composition, persistent=False)  # a fact of the encoder, not a weight
             self.symbols = nn.Parameter(torch.randn(composition.shape[1], width))
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: Batch) -> Float[Tensor, "B T D"]:
         x = self._vectors(batch)
         if self.training and self.dropout > 0:
             x = F.dropout(torch.ones_like(x[:, :, :1]), self.dropout) * x

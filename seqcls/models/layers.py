@@ -9,30 +9,32 @@ from __future__ import annotations
 import torch
 from torch import Tensor, nn
 
+from seqcls.shapes import Bool, Float, Int, Num
 
-def is_full(lengths: Tensor, width: int) -> bool:
+
+def is_full(lengths: Int[Tensor, " B"], width: int) -> bool:
     """Whether no row is padded, so masks can be left out; asked on the CPU only: on a GPU the answer would wait."""
     return lengths.device.type == "cpu" and bool((lengths >= width).all())
 
 
-def mask_of(lengths: Tensor, width: int) -> Tensor:
+def mask_of(lengths: Int[Tensor, " B"], width: int) -> Bool[Tensor, "B T"]:
     """(B,) -> (B, T): True at real positions."""
     return torch.arange(width, device=lengths.device) < lengths[:, None]
 
 
-def clear_padding(x: Tensor, lengths: Tensor) -> Tensor:
+def clear_padding(x: Float[Tensor, "B T D"], lengths: Int[Tensor, " B"]) -> Float[Tensor, "B T D"]:
     """x (B, T, D): zero past each row's length."""
     return x if is_full(lengths, x.shape[1]) else x * mask_of(lengths, x.shape[1])[:, :, None]
 
 
-def reversal(lengths: Tensor, width: int) -> Tensor:
+def reversal(lengths: Int[Tensor, " B"], width: int) -> Int[Tensor, "B T"]:
     """(B,) -> (B, T): where each position comes from when rows are reversed within their length; padding stays."""
     positions = torch.arange(width, device=lengths.device)
     back = lengths[:, None] - 1 - positions
     return torch.where(back >= 0, back, positions)
 
 
-def reverse(x: Tensor, lengths: Tensor) -> Tensor:
+def reverse(x: Num[Tensor, "B T D"], lengths: Int[Tensor, " B"]) -> Num[Tensor, "B T D"]:
     """x (B, T, D) read backwards, each row within its own length; its own inverse."""
     if is_full(lengths, x.shape[1]):
         return x.flip(1)
@@ -56,7 +58,7 @@ class MaskedBatchNorm(nn.Module):
         self.register_buffer("running_mean", torch.zeros(width))
         self.register_buffer("running_var", torch.ones(width))
 
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+    def forward(self, x: Float[Tensor, "B D T"], mask: Float[Tensor, "B 1 T"] | None) -> Float[Tensor, "B D T"]:
         """x (B, D, T), mask (B, 1, T) floats or None -> (B, D, T)."""
         if not self.training:
             mean, variance = self.running_mean, self.running_var

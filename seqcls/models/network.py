@@ -16,6 +16,7 @@ from seqcls.kernels.dense import Dense
 from seqcls.models.inputs import InputLayer
 from seqcls.models.layers import reversal
 from seqcls.models.pooling import Pooling
+from seqcls.shapes import Float, Int
 
 
 class Network(nn.Module):
@@ -42,7 +43,7 @@ class Network(nn.Module):
         nn.init.normal_(self.classes.weight, std=spread * self.classes.in_features**-0.5)
         nn.init.zeros_(self.classes.bias)
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: Batch) -> Float[Tensor, "B K"]:
         x, lengths = self.body(self.inputs(batch), batch.lengths)  # (B, T, C) -> (B, T', D)
         vector: Tensor = self.pooling(x, lengths)  # (B, D)
         if self.dense is not None:
@@ -58,7 +59,9 @@ class InOrder(nn.Module):
         super().__init__()
         self.first, self.second, self.dropout = first, second, dropout
 
-    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
+    def forward(
+        self, x: Float[Tensor, "B T D"], lengths: Int[Tensor, " B"]
+    ) -> tuple[Float[Tensor, "B T2 D2"], Int[Tensor, " B"]]:
         x, lengths = self.first(x, lengths)
         x, lengths = self.second(F.dropout(x, self.dropout, self.training), lengths)
         return x, lengths
@@ -75,7 +78,7 @@ class BothStrands(nn.Module):
         self.network = network
         self.register_buffer("complement", torch.tensor(complement, dtype=torch.int64), persistent=False)
 
-    def forward(self, batch: Batch) -> Tensor:
+    def forward(self, batch: Batch) -> Float[Tensor, "B K"]:
         assert batch.tokens is not None
         assert isinstance(self.complement, Tensor)
         backwards = batch.tokens.gather(1, reversal(batch.lengths, batch.width))

@@ -12,6 +12,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqcls.models.layers import is_full, mask_of
+from seqcls.shapes import Float, Int
 
 
 class Pooling(nn.Module):
@@ -29,7 +30,7 @@ class LastPooling(Pooling):
         super().__init__()
         self.width, self.bidirectional = width, bidirectional
 
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "B T D"], lengths: Int[Tensor, " B"]) -> Float[Tensor, "B D2"]:
         if is_full(lengths, x.shape[1]):
             last = x[:, -1]
         else:
@@ -48,7 +49,7 @@ class MeanPooling(Pooling):
         super().__init__()
         self.width = width
 
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "B T D"], lengths: Int[Tensor, " B"]) -> Float[Tensor, "B D2"]:
         return x.sum(1) / lengths.clamp(min=1)[:, None].to(x.dtype)
 
 
@@ -59,7 +60,7 @@ class MaxPooling(Pooling):
         super().__init__()
         self.width = width
 
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "B T D"], lengths: Int[Tensor, " B"]) -> Float[Tensor, "B D2"]:
         if is_full(lengths, x.shape[1]):
             return x.amax(1)
         hidden = ~mask_of(lengths, x.shape[1])[:, :, None]
@@ -75,7 +76,7 @@ class AttentionPooling(Pooling):
         self.keys = nn.Linear(width, width, bias=False)
         self.query = nn.Linear(width, 1, bias=False)
 
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:
+    def forward(self, x: Float[Tensor, "B T D"], lengths: Int[Tensor, " B"]) -> Float[Tensor, "B D2"]:
         scores: Tensor = self.query(self.keys(x).tanh()).squeeze(2)  # (B, T)
         if not is_full(lengths, x.shape[1]):
             # A finite number: a row without positions gets equal weights on zeros instead of NaN.
@@ -96,7 +97,7 @@ class FlattenPooling(Pooling):
         super().__init__()
         self.positions, self.width = positions, width * positions
 
-    def forward(self, x: Tensor, lengths: Tensor) -> Tensor:  # noqa: ARG002 - the padding is zero already
+    def forward(self, x: Float[Tensor, "B T D"], lengths: Int[Tensor, " B"]) -> Float[Tensor, "B D2"]:  # noqa: ARG002 - the padding is zero already
         if x.shape[1] != self.positions:
             x = F.pad(x, (0, 0, 0, self.positions - x.shape[1]))  # a negative number cuts
         return x.flatten(1)

@@ -8,6 +8,7 @@ from torch import Tensor, nn
 
 from seqcls.kernels.unrolled import is_faster, unroll
 from seqcls.models.layers import clear_padding, reverse
+from seqcls.shapes import Float, Int, Num
 
 
 class Recurrence(nn.Module):
@@ -32,8 +33,10 @@ class Recurrence(nn.Module):
             assert isinstance(layer, nn.RNNBase)
             _start_cell(layer)
 
-    def forward(self, x: Tensor, lengths: Tensor) -> tuple[Tensor, Tensor]:
-        """(B, T, D), (B,) -> (B, T, D'), (B,)."""
+    def forward(
+        self, x: Num[Tensor, "B T D"], lengths: Int[Tensor, " B"]
+    ) -> tuple[Float[Tensor, "B T D2"], Int[Tensor, " B"]]:
+        """(B, T, D), (B,) -> (B, T, D'), (B,); tokens where an engine has folded the embedding into the first layer."""
         for index, layer in enumerate(self.forwards):
             if index and self.dropout:
                 x = F.dropout(x, self.dropout, self.training)
@@ -45,7 +48,7 @@ class Recurrence(nn.Module):
         return clear_padding(x, lengths), lengths
 
 
-def _states(layer: nn.Module, x: Tensor) -> Tensor:
+def _states(layer: nn.Module, x: Num[Tensor, "B T D"]) -> Float[Tensor, "B T D2"]:
     """(B, T, D) -> (B, T, H), from a state of zeros."""
     steps_first = x.transpose(0, 1)
     if isinstance(layer, nn.RNNBase) and is_faster(layer, steps_first):

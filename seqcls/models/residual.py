@@ -13,6 +13,7 @@ import torch.nn.functional as F
 from torch import Tensor, nn
 
 from seqcls.models.filters import ChannelBody, Normed, SameConvolution
+from seqcls.shapes import Float
 
 
 class ResidualBlock(nn.Module):
@@ -26,7 +27,7 @@ class ResidualBlock(nn.Module):
         )
         self.shortcut = Normed(nn.Identity() if width == filters else SameConvolution(width, filters, 1), filters)
 
-    def forward(self, x: Tensor, mask: Tensor | None) -> Tensor:
+    def forward(self, x: Float[Tensor, "B D T"], mask: Float[Tensor, "B 1 T"] | None) -> Float[Tensor, "B D2 T"]:
         """(B, D, T), (B, 1, T) -> (B, D', T)."""
         past = self.shortcut(x, mask)
         *first, last = self.layers

@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from seqcls.arrays import Floats
 from seqcls.config.train import TrainConfig
 from seqcls.kernels.adam import AdamW
+from seqcls.shapes import Float, Int
 
 
 class Objective:
@@ -35,7 +36,7 @@ class Objective:
         self.weights = None if weights is None else torch.tensor(weights, dtype=torch.float32, device=device)
         self.shift = None if shift is None else torch.tensor(shift, dtype=torch.float32, device=device)
 
-    def __call__(self, logits: Tensor, labels: Tensor) -> Tensor:
+    def __call__(self, logits: Float[Tensor, "*M B K"], labels: Int[Tensor, " B"]) -> Float[Tensor, ""]:
         if logits.ndim == 3:
             return self(logits.flatten(0, 1), labels.repeat(len(logits))) / len(logits)
         logits = logits if self.shift is None else logits + self.shift
