@@ -11,15 +11,16 @@ from functools import wraps
 from typing import Any
 
 import torch
-from beartype import beartype
+from beartype import BeartypeConf, beartype
 from jaxtyping import install_import_hook
 
-CHECKED = ["seqcls.data.batch", "seqcls.models", "seqcls.training.optimisation"]
+MODELS = ("filters", "inception", "inputs", "layers", "network", "pooling", "recurrence", "residual")
+CHECKED = ["seqcls.data.batch", "seqcls.training.optimisation", *(f"seqcls.models.{name}" for name in MODELS)]
 
 
 def check(function: Callable[..., Any]) -> Callable[..., Any]:
     """beartype, but not while a network is traced for an engine: there every number is a tensor."""
-    checked = beartype(function)
+    checked = beartype(function, conf=BeartypeConf(is_pep484_tower=True))  # a whole number is a float too
 
     @wraps(function)
     def call(*args: Any, **named: Any) -> Any:
