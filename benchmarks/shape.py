@@ -18,6 +18,7 @@ from pathlib import Path
 import grimp
 import networkx
 
+from benchmarks import hops
 from benchmarks.record import ROOT
 
 PAGE = ROOT / "docs" / "evidence" / "shape.md"
@@ -27,7 +28,8 @@ TOP = """# The shape of the code
 
 Written by `make shape`. A room is a package or a loose module of `seqcls/`, or `flows/` or `tasks/`. An arrow is a room
 that imports from another; imports inside functions count. A floor is a step of the longest chain of arrows. A circle
-is a set of modules that import each other.
+is a set of modules that import each other. A hop is a move to another file on the way from `train_flow` to `run_epoch`
+(`python -m benchmarks.hops` names the files).
 """
 
 
@@ -114,6 +116,7 @@ def figures() -> dict[str, str]:
         "arrows between rooms": str(between.number_of_edges()),
         "circles of rooms": str(len(circles(between))),
         "circles of modules": "; ".join(", ".join(circle) for circle in circles(inner)) or "0",
+        "hops from the flow to the training loop": str(len(hops.files()) - 1),
         "modules at the root of seqcls/": str(len([path for path in files() if path.parent == BOX])),
         "imports inside functions": str(lazy),
         "lines of seqcls/": f"{sum(text.count(chr(10)) for text in texts):,}",
