@@ -47,8 +47,9 @@ def mentions() -> networkx.DiGraph:
     """Definitions and which of them name which others."""
     graph = networkx.DiGraph()
     for module in modules():
+        outer = imports_of(module)
         for name, node in definitions(module).items():
-            known = imported(tree_of(module)) | imported(node)
+            known = outer | imported(node)
             for used in {part.id for part in ast.walk(node) if isinstance(part, ast.Name)}:
                 graph.add_edge((module, name), defined(known.get(used, (module, used))))
     return graph
@@ -69,6 +70,7 @@ def tree_of(module: str) -> ast.Module:
     return ast.parse(file.read_text("utf-8"))
 
 
+@cache
 def definitions(module: str) -> dict[str, ast.stmt]:
     """The functions, classes and values of a module."""
     found: dict[str, ast.stmt] = {}
@@ -78,6 +80,12 @@ def definitions(module: str) -> dict[str, ast.stmt]:
         elif isinstance(node, ast.Assign):
             found |= {target.id: node for target in node.targets if isinstance(target, ast.Name)}
     return found
+
+
+@cache
+def imports_of(module: str) -> dict[str, Definition]:
+    """Those of a whole module."""
+    return imported(tree_of(module))
 
 
 def imported(tree: ast.AST) -> dict[str, Definition]:
@@ -90,11 +98,12 @@ def imported(tree: ast.AST) -> dict[str, Definition]:
     }
 
 
+@cache
 def defined(name: Definition) -> Definition:
     """Where a name that a package re-exports is defined."""
     module, inner = name
     if module.partition(".")[0] in FOLDERS and _is_module(module) and inner not in definitions(module):
-        further = imported(tree_of(module)).get(inner)
+        further = imports_of(module).get(inner)
         return defined(further) if further and further != name else name
     return name
 

@@ -22,7 +22,7 @@ from benchmarks import hops
 from benchmarks.record import ROOT
 
 PAGE = ROOT / "docs" / "evidence" / "shape.md"
-PACKAGES = ("flows", "tasks", "seqcls")
+PACKAGES = ("seqcls_flows", "seqcls_tasks", "seqcls")
 BOX = ROOT / "seqcls"
 TOP = """# The shape of the code
 
@@ -34,7 +34,7 @@ is a set of modules that import each other. A hop is a move to another file on t
 
 
 def room(module: str) -> str:
-    """`seqcls.sources.sql` -> `seqcls.sources`; `flows.train` -> `flows`."""
+    """`seqcls.sources.sql` -> `seqcls.sources`; `seqcls_flows.train` -> `seqcls_flows`."""
     parts = module.split(".")
     return ".".join(parts[:2]) if parts[0] == "seqcls" else parts[0]
 
