@@ -195,4 +195,4 @@ def test_a_record_that_is_missing_or_damaged_is_written_by_the_next_run(config: 
     manifest.write_text(manifest.read_text().replace("incoming/a.csv", "incoming/b.csv"))
     assert "NO  sightings" in nursery.run("doctor", config).text
     run(nursery, "score", config)
-    assert "all well" in run(nursery, "doctor", config)
+    assert "all passed" in run(nursery, "doctor", config)

@@ -41,7 +41,7 @@ class Upgraded:
         if commit not in self.before:
             unpack(commit, place)
             self.before[commit] = all_scores(place)
-            assert "all well" in run(self.nursery, "doctor", place / f"{HISTORY}.toml")
+            assert "all passed" in run(self.nursery, "doctor", place / f"{HISTORY}.toml")
             assert not score_all(self.nursery, place)
         return Path(shutil.copytree(place, folder / commit, symlinks=True))
 
@@ -131,7 +131,7 @@ def test_a_store_of_an_earlier_version_is_scored_again_repaired_and_cleared(
     run(nursery, "gc", config, "--age", "0")
     assert not score(nursery, config)
     assert all_scores(old) == before, "nothing was scored twice, nothing went"
-    assert "all well" in run(nursery, "doctor", config)
+    assert "all passed" in run(nursery, "doctor", config)
 
 
 @pytest.mark.fault(

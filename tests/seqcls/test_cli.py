@@ -81,7 +81,7 @@ def test_models_predict_lineage_doctor_answer(project: Path) -> None:
     assert "incoming/night.csv:8" in lineage.stdout
     doctor = run("doctor", "pairs.toml", cwd=project)
     assert doctor.returncode == 0, doctor.stdout + doctor.stderr
-    assert "all well" in doctor.stdout
+    assert "all passed" in doctor.stdout
 
 
 def test_a_damaged_model_is_found_by_doctor_and_not_used(tmp_path: Path) -> None:

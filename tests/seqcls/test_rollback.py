@@ -56,20 +56,20 @@ def champion_of(config: Path) -> int:
 )
 def test_rolling_back_again_goes_further_back(config: Path, nursery: Nursery) -> None:
     first = nursery.run("rollback", config, "--why", "v3 bad")
-    assert "champion was pairs@v3, is pairs@v2 now" in first.text
+    assert "champion was pairs@v3 and is now pairs@v2" in first.text
     assert "another rollback goes on to v1" in first.text
     for path in (config.parent / "store").glob("ledger.db*"):
         path.unlink()
     assert nursery.run("doctor", config, "--repair").status == 0
     second = nursery.run("rollback", config)
-    assert "champion was pairs@v2, is pairs@v1 now" in second.text
+    assert "champion was pairs@v2 and is now pairs@v1" in second.text
     third = nursery.run("rollback", config)
     assert third.status == 2
     assert "no earlier champion to go back to: v2, v3 were rolled back" in third.text
     assert f"`seqcls rollback {config} --to v3` goes to one that was rolled back" in third.text
     assert champion_of(config) == 1
     named = nursery.run("rollback", config, "--to", "v3", "--why", "it was not v3")
-    assert "champion was pairs@v1, is pairs@v3 now" in named.text
+    assert "champion was pairs@v1 and is now pairs@v3" in named.text
     assert "pairs@v3 is champion already" in nursery.run("rollback", config, "--version", "3").text
     assert champion_of(config) == 3
 
@@ -92,7 +92,7 @@ def test_a_version_that_was_rolled_back_must_be_named(config: Path, nursery: Nur
     assert f"`seqcls promote {config} --version 3` brings it back" in refused.text
     assert champion_of(config) == 2
     assert nursery.run("promote", config, "--version", "3", "--force", "--why", "fixed").status == 0
-    assert "champion was pairs@v3, is pairs@v2 now" in nursery.run("rollback", config).text
+    assert "champion was pairs@v3 and is now pairs@v2" in nursery.run("rollback", config).text
 
 
 def test_a_version_that_was_never_champion_is_not_rolled_back_to(
