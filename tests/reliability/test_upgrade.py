@@ -142,7 +142,7 @@ def test_a_store_of_an_earlier_version_is_scored_again_repaired_and_cleared(
 @pytest.mark.parametrize("old", STORES, indirect=True)
 def test_rolling_back_goes_down_the_history_that_an_earlier_version_wrote(old: Path, nursery: Nursery) -> None:
     config = old / f"{HISTORY}.toml"
-    assert "is tokens@v1 now" in run(nursery, "rollback", config)
+    assert "is now tokens@v1" in run(nursery, "rollback", config)
     assert not score(nursery, config)
     by_night = {str(item["file"])[-14:-4]: item["models"] for item in current(nursery, old)}
     assert by_night["2026-10-01"] == [1]
