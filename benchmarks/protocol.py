@@ -146,12 +146,12 @@ def _work(config: Path, writer: int, chunks: int = CHUNKS) -> None:
             continue
         run_id = f"{os.getpid()}-{time.monotonic_ns()}"
         table = pa.table({"id": [f"{number}"], "source_file": ["soak"], "source_row": [number], "run_id": [run_id]})
-        with workspace.store.write("scores") as (draft, made):
+        with workspace.store.write("scores") as draft:
             write_parquet(draft.folder / "scores.parquet", table)
             write_parquet(draft.folder / "rejects.parquet", table.slice(0, 0))
             draft.meta |= {"chunk": number, "rejected": 0}
         place = f"model=v1/scored_on=2026-01-01/part-{number:05d}.parquet"
-        if commit_chunk(workspace.ledger, claim, ChunkResult(1, made[0].digest, ScoreCounts(1, 1), run_id, place)):
-            os.write(writer, f"{number} {made[0].digest}\n".encode())
+        if commit_chunk(workspace.ledger, claim, ChunkResult(1, draft.ref.digest, ScoreCounts(1, 1), run_id, place)):
+            os.write(writer, f"{number} {draft.ref.digest}\n".encode())
         publish(workspace)
     workspace.ledger.close()

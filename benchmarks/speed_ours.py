@@ -70,14 +70,14 @@ def write_encoded(store: ArtefactStore, spec: InputSpec, classes: int, rows: int
 
 def write_tables(store: ArtefactStore, spec: InputSpec, classes: int, tables: dict[str, pa.Table]) -> Ref:
     """An `encoded` artefact of three splits, in shards."""
-    with store.write("encoded") as (draft, done):
+    with store.write("encoded") as draft:
         for name, table in tables.items():
             (draft.folder / name).mkdir()
             for number, start in enumerate(range(0, max(table.num_rows, 1), SHARD)):
                 write_parquet(draft.folder / name / f"part-{number:05d}.parquet", table.slice(start, SHARD))
         labels = [str(number) for number in range(classes)]
         write_json(draft.folder / "encoder.json", {"labels": labels, "inputs": spec.model_dump(mode="json")})
-    return done[0]
+    return draft.ref
 
 
 def plain_pipeline(case: str, batch: int, epochs: int, threads: int, precision: str, seed: int = 0) -> Pipeline:

@@ -12,7 +12,7 @@ from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import NoReturn
 
 import numpy as np
 import pyarrow as pa
@@ -22,10 +22,11 @@ from seqcls.config import Pipeline
 from seqcls.encoders import Encoder, SequenceRefused, fit_encoder, save_encoder
 from seqcls.errors import CheckBroken, DataRefused
 from seqcls.splitting.split_names import LEFT_OUT, SplitNames
-from seqcls.store.artefacts import ArtefactStore, Ref, read_manifest
+from seqcls.store.artefacts import ArtefactStore, Ref, read_meta
 from seqcls.store.background import WriteBehind, prefetch
 from seqcls.store.packing import BYTES, packed, stored_type
 from seqcls.store.parquet import Codec, ShardWriter, iterate, rows_of, shards
+from seqcls.store.records import CheckedMeta, EncodedMeta, SplitsMeta
 from seqcls.table import SPLITS, EncodedCounts, Split
 
 BYTES_PER_BATCH = 4 * 1024 * 1024
@@ -35,19 +36,17 @@ SOURCE = ("source_file", "source_row")
 
 def encode(checked: Ref, splits: Ref, pipeline: Pipeline, store: ArtefactStore) -> Ref:
     """Fit the encoder on the training split, encode every split."""
-    meta = read_manifest(checked)["meta"]
-    divided = read_manifest(splits)["meta"]
+    meta, divided = read_meta(checked, CheckedMeta), read_meta(splits, SplitsMeta)
     rows = _SplitRows(checked.folder / "rows", splits.folder / "splits.parquet")
     encoder = _fit(rows, pipeline, _classes(rows, divided))
     digests = {"checked": checked.digest, "splits": splits.digest}
-    with store.write("encoded") as (draft, done):
+    with store.write("encoded") as draft:
         books = _write_splits(rows, encoder, draft.folder, encoded_schema(encoder, digests))
-        EncodedCounts(meta["accepted"], books.rows.total(), rows.left_out).require_balance(checked.path)
+        EncodedCounts(meta.accepted, books.rows.total(), rows.left_out).require_balance(checked.path)
         save_encoder(encoder, draft.folder)
         draft.inputs = digests
-        facts = {"left_out": rows.left_out, "labels": encoder.labels, "encoder": encoder.fingerprint}
-        draft.meta = {**books.meta(), **facts, "sources": meta["sources"]}
-    return done[0]
+        draft.describe(books.describe(rows.left_out, encoder, meta.sources))
+    return draft.ref
 
 
 def encoded_schema(encoder: Encoder, inputs: dict[str, str]) -> pa.Schema:
@@ -168,18 +167,22 @@ class _Books:
         self.unknown[split] += pc.sum(encoded["unknown"]).as_py() or 0
         self.positions[split] += pc.sum(pc.list_value_length(encoded["sequence"])).as_py() or 0
 
-    def meta(self) -> dict[str, Any]:
-        return {
-            "rows": {split: self.rows[split] for split in SPLITS},
-            "truncated": {split: self.truncated[split] for split in SPLITS},
-            "unknown_share": {split: self.unknown[split] / max(self.positions[split], 1) for split in SPLITS},
-        }
+    def describe(self, left_out: int, encoder: Encoder, sources: dict[str, str]) -> EncodedMeta:
+        return EncodedMeta(
+            rows={split: self.rows[split] for split in SPLITS},
+            truncated={split: self.truncated[split] for split in SPLITS},
+            unknown_share={split: self.unknown[split] / max(self.positions[split], 1) for split in SPLITS},
+            left_out=left_out,
+            labels=tuple(encoder.labels),
+            encoder=encoder.fingerprint,
+            sources=sources,
+        )
 
 
-def _classes(rows: _SplitRows, divided: dict[str, Any]) -> list[str]:
+def _classes(rows: _SplitRows, divided: SplitsMeta) -> list[str]:
     """The sorted classes of the training split; no other split may have more."""
-    counts = divided["counts"]
-    if sum(sum(of_split.values()) for of_split in counts.values()) + divided["dropped"] != divided["rows"]:
+    counts = divided.counts
+    if sum(sum(of_split.values()) for of_split in counts.values()) + divided.dropped != divided.rows:
         _refuse_missing_label(rows)
     found = {split: {name for name, count in counts[split].items() if count} for split in SPLITS}
     _check_classes(found)

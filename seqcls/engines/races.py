@@ -147,13 +147,13 @@ def _shown(value: float | None, form: str, unit: str = "") -> str:
 
 def _record(workspace: Workspace, version: ModelVersion, race: Race) -> None:
     """Write the artefact, then the ledger row that names it."""
-    with workspace.store.write(KIND) as (draft, done):
+    with workspace.store.write(KIND) as draft:
         write_json(draft.folder / "race.json", race.model_dump(mode="json"))
         (draft.folder / "race.md").write_text(race_page(version.name, race), encoding="utf-8")
         draft.inputs |= {"model": version.model_digest}
         draft.meta |= {"pipeline": version.pipeline, "chosen": race.chosen}
     facts: dict[str, Any] = {"model": version.model_digest, "line": race_line(race)}
-    record_stage(workspace.ledger, _key(version, race.machine), KIND, KIND, done[0].digest, facts)
+    record_stage(workspace.ledger, _key(version, race.machine), KIND, KIND, draft.ref.digest, facts)
 
 
 def _key(version: ModelVersion, machine: Machine) -> str:

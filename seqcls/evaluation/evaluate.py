@@ -86,10 +86,10 @@ def evaluate(
     evaluation = evaluation.model_copy(update=judge_confidence(test, valid, temperature, pipeline))
     inputs = {"model": model, "encoded": encoded, "checked": checked, "splits": splits}
     known = gather_facts(model, encoded, checked, splits, pipeline, facts)
-    with store.write("evaluation") as (draft, done):
+    with store.write("evaluation") as draft:
         draft.inputs |= {name: ref.digest for name, ref in inputs.items()}
         write_evaluation(draft, evaluation, test, known)
-    return done[0]
+    return draft.ref
 
 
 def build_evaluation(

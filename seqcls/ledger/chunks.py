@@ -18,6 +18,7 @@ from seqcls.ledger.database import Database
 from seqcls.ledger.numbers import next_number
 from seqcls.ledger.schema import chunks, inputs, sightings
 from seqcls.ledger.sightings import see
+from seqcls.store.records import Superseded
 from seqcls.table import ScoreCounts
 
 
@@ -202,7 +203,7 @@ def list_inputs(database: Database, pipeline: str, rescored_with: int | None = 0
     return list(database.transact(lambda connection: connection.execute(query).all()))
 
 
-def superseded(database: Database, pipeline: str, digest: str, rescored_with: int) -> dict[str, list[Any]]:
+def superseded(database: Database, pipeline: str, digest: str, rescored_with: int) -> Superseded:
     """What this scoring takes the place of: earlier contents of its names, other versions' scores of its content."""
     before, own = sightings.alias(), sightings.alias()
     by_time = and_(
@@ -217,9 +218,10 @@ def superseded(database: Database, pipeline: str, digest: str, rescored_with: in
         chunks.c.model_version != rescored_with,
     )  # fmt: skip
 
-    def work(connection: Connection) -> dict[str, list[Any]]:
+    def work(connection: Connection) -> Superseded:
         versions = connection.execute(others).scalars().all() if rescored_with else []
-        return {"inputs": sorted(set(connection.execute(earlier).scalars())), "versions": sorted(set(versions))}
+        contents = sorted(set(connection.execute(earlier).scalars()))
+        return Superseded(inputs=tuple(contents), versions=tuple(sorted(set(versions))))
 
     return database.transact(work)
 

@@ -48,7 +48,7 @@ def gather(store: ArtefactStore, listener: Listener) -> Evidence:
             elif ref.kind == MOVE:
                 evidence.moves.append(read_move(ref, manifest))
             elif ref.kind == SIGHTINGS:
-                pipeline, listed = read_record(manifest)
+                pipeline, listed = read_record(ref, manifest)
                 evidence.sightings += [(pipeline, ref.digest, item) for item in listed]
             else:
                 _add_version(store, ref, manifest, evidence)

@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from dataclasses import asdict, dataclass, replace
 from itertools import pairwise
 from typing import Any
 
@@ -22,6 +22,8 @@ from seqcls.ledger.models import AliasMove, ModelVersion, alias_history, list_mo
 from seqcls.ledger.schema import alias_changes, aliases, models
 from seqcls.store.artefacts import ArtefactStore, Ref, verify
 from seqcls.store.failpoints import failpoint
+from seqcls.store.manifest import parse_meta
+from seqcls.store.records import MoveMeta
 from seqcls.workspace import Workspace
 
 KIND = "alias_move"
@@ -44,17 +46,16 @@ class JournalEntry:
 
 def write_move(store: ArtefactStore, move: AliasMove, version: ModelVersion) -> str:
     """The move as an artefact; its digest. The same move gives the same digest, also one of an earlier release."""
-    with store.write(KIND) as (draft, done):
-        draft.meta |= {name: value for name, value in move.__dict__.items() if name not in _LATER or value}
+    with store.write(KIND) as draft:
+        draft.describe(MoveMeta(**{name: value for name, value in asdict(move).items() if name not in _LATER or value}))
         draft.inputs |= {"model": version.model_digest, "evaluation": version.evaluation_digest}
     failpoint("move_written")
-    return done[0].digest
+    return draft.ref.digest
 
 
 def read_move(ref: Ref, manifest: dict[str, Any]) -> JournalEntry:
-    """A verified manifest as a move; KeyError when it is none."""
-    meta = {name: value for name, value in manifest["meta"].items() if name in FIELDS}
-    move = AliasMove(**{**meta, **{name: meta[name] for name in FIELDS if name not in _LATER}})
+    """A verified manifest as a move; Corrupted when it is none."""
+    move = AliasMove(**parse_meta(ref, manifest, MoveMeta).model_dump())
     return JournalEntry(ref, move, manifest["inputs"]["model"], manifest["inputs"]["evaluation"])
 
 

@@ -35,12 +35,13 @@ from seqcls.scoring.abstaining import least_confidence
 from seqcls.scoring.days import day_of_input
 from seqcls.scoring.naming import name_place
 from seqcls.scoring.score_table import score_rows
-from seqcls.store.artefacts import Ref, read_manifest
+from seqcls.store.artefacts import Ref, read_meta
 from seqcls.store.background import prefetch
 from seqcls.store.failpoints import failpoint
 from seqcls.store.memory import enough_memory
 from seqcls.store.owner import is_gone, this_process
 from seqcls.store.parquet import iterate, read_parquet, shards, write_parquet
+from seqcls.store.records import CheckedMeta, ScoredFile, ScoresMeta
 from seqcls.table import REJECTS, ScoreCounts
 from seqcls.workspace import Workspace
 
@@ -87,11 +88,12 @@ def score_input(
     """Score the chunks of an opened input, or of its re-scoring, that nobody has done or holds."""
     name, digest, rescored_with = workspace.pipeline.name, row.input_digest, row.rescored_with
     checked = workspace.store.whole("checked", row.checked_digest)
-    manifest = read_manifest(checked)
+    rows_in = read_meta(checked, CheckedMeta).rows_in
     done = {chunk.chunk for chunk in chunks_by(workspace.ledger, name, digest, rescored_with)}
-    facts = {"name": row.name, "chunk_rows": row.chunk_rows, "rows_in": manifest["meta"]["rows_in"]}
-    facts |= {"day": day_of_input(row).isoformat(), "seen_at": row.seen_at}
-    facts |= {"supersedes": superseded(workspace.ledger, name, digest, rescored_with)}
+    file = ScoredFile(
+        name=row.name, chunk_rows=row.chunk_rows, rows_in=rows_in, day=day_of_input(row).isoformat(),
+        seen_at=row.seen_at, supersedes=superseded(workspace.ledger, name, digest, rescored_with),
+    )  # fmt: skip
     scored_now = held = 0
     with closing(read_ahead(cut_chunks(checked, row.chunk_rows))) as chunks:
         for number, rows in chunks:
@@ -105,16 +107,16 @@ def score_input(
                 continue
             failpoint("chunk_claimed")
             with enough_memory("scoring", "lower score.batch_size or score.chunk_rows"):
-                result = _score_chunk(workspace, claim, checked, rows, scorers.current(), run_id, facts)
+                result = _score_chunk(workspace, claim, checked, rows, scorers.current(), run_id, file)
             if result is None:
                 held += 1
                 continue
             scored_now += result.counts.scored + result.counts.abstained
-            committed = min((number + 1) * row.chunk_rows, manifest["meta"]["rows_in"])
+            committed = min((number + 1) * row.chunk_rows, rows_in)
             workspace.listener.progress(
-                Progress("score", committed, manifest["meta"]["rows_in"], f"{row.name}: {committed} rows committed")
+                Progress("score", committed, rows_in, f"{row.name}: {committed} rows committed")
             )
-    return _close(workspace, row, manifest["meta"]["rows_in"], complete=held == 0, scored_now=scored_now)
+    return _close(workspace, row, rows_in, complete=held == 0, scored_now=scored_now)
 
 
 def read_ahead(chunks: Iterator[Numbered]) -> Generator[Numbered, None, None]:
@@ -147,7 +149,7 @@ def cut_chunks(checked: Ref, chunk_rows: int) -> Iterator[Numbered]:
 
 
 def _score_chunk(
-    workspace: Workspace, claim: Claim, checked: Ref, rows: pa.Table, scorer: Scorer, run_id: str, facts: dict[str, Any]
+    workspace: Workspace, claim: Claim, checked: Ref, rows: pa.Table, scorer: Scorer, run_id: str, file: ScoredFile
 ) -> ChunkResult | None:
     """Score, write the artefact, commit; None when the claim was lost meanwhile."""
     try:
@@ -156,7 +158,7 @@ def _score_chunk(
         scores, late = score_rows(rows, scorer, least_confidence(workspace, scorer.version), run_id, now)
         result = _write(
             workspace, claim, scores, pa.concat_tables([early, late]), rows.num_rows + early.num_rows, scorer,
-            run_id, now, {**facts, "checked": checked.digest},
+            run_id, now, file, checked,
         )  # fmt: skip
         failpoint("chunk_scored")
         committed = commit_chunk(workspace.ledger, claim, result)
@@ -169,32 +171,31 @@ def _score_chunk(
 
 def _write(
     workspace: Workspace, claim: Claim, scores: pa.Table, rejects: pa.Table, rows_in: int, scorer: Scorer,
-    run_id: str, now: datetime, facts: dict[str, Any],
+    run_id: str, now: datetime, file: ScoredFile, checked: Ref,
 ) -> ChunkResult:  # fmt: skip
     """A chunk's artefact, and what the ledger will say of it; the rejects of the checks come with chunk 0.
 
-    All of it stands in the manifest too, with the `facts` of the input: a lost ledger is rebuilt from there.
+    All of it stands in the manifest too, with what is known of its `file`: a lost ledger is rebuilt from there.
     """
     abstained, model = scores["label"].null_count, scorer.version
     counts = ScoreCounts(rows_in, scores.num_rows - abstained, rejects.num_rows, abstained)
     counts.require_balance(f"chunk {claim.chunk} of {claim.input_digest[:16]}")
     place = name_place(workspace, claim, model.version, now)
-    with workspace.store.write("scores") as (draft, done):
+    with workspace.store.write("scores") as draft:
         write_parquet(draft.folder / "scores.parquet", scores)
         write_parquet(draft.folder / "rejects.parquet", rejects)
         draft.inputs |= {"file": claim.input_digest, "model": model.model_digest, "evaluation": model.evaluation_digest}
-        draft.inputs["checked"] = facts["checked"]
-        draft.meta |= {"pipeline": claim.pipeline, "chunk": claim.chunk, "rescored_with": claim.rescored_with}
-        draft.meta |= asdict(counts)
-        draft.meta |= {"model_version": model.version, "run_id": run_id, "published_as": place}
-        draft.meta |= {"engine": scorer.engine.name, "margin": scorer.deferral.margin if scorer.deferral else 0.0}
-        draft.meta |= {
-            "number": claim.number,
-            "scored_at": now.timestamp(),
-            "input": {k: v for k, v in facts.items() if k != "checked"},
-        }
+        draft.inputs["checked"] = checked.digest
+        draft.describe(
+            ScoresMeta(
+                pipeline=claim.pipeline, chunk=claim.chunk, rescored_with=claim.rescored_with, **asdict(counts),
+                model_version=model.version, run_id=run_id, published_as=place, engine=scorer.engine.name,
+                margin=scorer.deferral.margin if scorer.deferral else 0.0, number=claim.number,
+                scored_at=now.timestamp(), input=file,
+            )
+        )  # fmt: skip
     return ChunkResult(
-        model_version=model.version, scores_digest=done[0].digest, counts=counts, run_id=run_id, published_as=place
+        model_version=model.version, scores_digest=draft.ref.digest, counts=counts, run_id=run_id, published_as=place
     )
 
 

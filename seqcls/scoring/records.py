@@ -6,10 +6,14 @@ what a run saw is written down before anything of it is scored; one artefact a r
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from seqcls.ledger.sightings import Sighting, list_sightings, note_record
+from seqcls.store.artefacts import Ref
 from seqcls.store.failpoints import failpoint
+from seqcls.store.manifest import parse_meta
+from seqcls.store.records import SightingMeta, SightingsMeta
 from seqcls.workspace import Workspace
 
 KIND = "sightings"
@@ -24,14 +28,14 @@ def complete_records(workspace: Workspace) -> int:
     whole = {digest for digest in records if workspace.store.find_whole(KIND, digest)}
     new = [Sighting(*(getattr(row, field) for field in FIELDS)) for row in rows if row.record not in whole]
     if new:
-        with workspace.store.write(KIND) as (draft, done):
-            draft.meta |= {"pipeline": name, "sightings": [item.__dict__ for item in new]}
+        with workspace.store.write(KIND) as draft:
+            draft.describe(SightingsMeta(pipeline=name, sightings=tuple(SightingMeta(**asdict(item)) for item in new)))
         failpoint("sightings_written")
-        note_record(workspace.ledger, name, done[0].digest, new)
+        note_record(workspace.ledger, name, draft.ref.digest, new)
     return len(new)
 
 
-def read_record(manifest: dict[str, Any]) -> tuple[str, list[Sighting]]:
-    """The pipeline and its sightings, of a verified manifest; KeyError when it is none."""
-    meta = manifest["meta"]
-    return meta["pipeline"], [Sighting(*(item[field] for field in FIELDS)) for item in meta["sightings"]]
+def read_record(ref: Ref, manifest: dict[str, Any]) -> tuple[str, list[Sighting]]:
+    """The pipeline and its sightings, of a verified manifest; Corrupted when it is none."""
+    meta = parse_meta(ref, manifest, SightingsMeta)
+    return meta.pipeline, [Sighting(**item.model_dump()) for item in meta.sightings]

@@ -138,13 +138,13 @@ def _read_tables(encoded: Encodings) -> dict[str, pa.Table]:
 
 
 def _write_fold(encoded: Ref, table: pa.Table, rows: dict[str, Integers], store: ArtefactStore) -> Ref:
-    with store.write("encoded") as (draft, done):
+    with store.write("encoded") as draft:
         for split, chosen in rows.items():
             (draft.folder / split).mkdir()
             write_parquet(draft.folder / split / "part-00000.parquet", table.take(pa.array(np.sort(chosen))))
         shutil.copyfile(encoded.folder / ENCODER_FILE, draft.folder / ENCODER_FILE)
         draft.inputs["encoded"] = encoded.digest
-    return done[0]
+    return draft.ref
 
 
 def _labels(encoded: Ref, split: Split) -> Integers:

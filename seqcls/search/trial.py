@@ -74,7 +74,7 @@ class TrialStore:
         return Trial(facts, np.load(ref.folder / LOGITS, allow_pickle=False))
 
     def commit(self, trial: Trial) -> None:
-        with self.store.write("trial") as (draft, _):
+        with self.store.write("trial") as draft:
             write_json(draft.folder / FACTS, trial.facts.model_dump(mode="json"))
             np.save(draft.folder / LOGITS, trial.logits, allow_pickle=False)
         self.known[trial.facts.key] = trial

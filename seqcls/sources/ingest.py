@@ -19,6 +19,7 @@ from seqcls.errors import DataRefused
 from seqcls.sources import read_file
 from seqcls.store.artefacts import ArtefactStore, Ref
 from seqcls.store.parquet import ShardWriter
+from seqcls.store.records import FileMeta, TableMeta
 from seqcls.table import REJECTS, InputFile, Kind, TableCounts, table_schema
 
 REJECTS_FILE = "rejects.parquet"
@@ -34,7 +35,7 @@ def ingest(
         )
     _check_names(files)
     reasons = _Reasons()
-    with store.write("table") as (draft, done):
+    with store.write("table") as draft:
         read: list[tuple[InputFile, TableCounts]] = []
         spare = draft.folder / ".rejects"
         with (
@@ -56,12 +57,11 @@ def ingest(
             raise _nothing_accepted(total, reasons)
         (spare / "part-00000.parquet").rename(draft.folder / REJECTS_FILE)
         spare.rmdir()
-        draft.meta |= {
-            "kind": kind, "labelled": labelled, **asdict(total), "files": [_book(*item) for item in read],
-            "rejects_by_rule": dict(sorted(reasons.by_rule.items())),
-        }  # fmt: skip
+        listed = tuple(_describe(*item) for item in read)
+        by_rule = dict(sorted(reasons.by_rule.items()))
+        draft.describe(TableMeta(kind=kind, labelled=labelled, **asdict(total), files=listed, rejects_by_rule=by_rule))
         draft.inputs |= {file.name: file.digest for file in files}
-    return done[0]
+    return draft.ref
 
 
 class _Reasons:
@@ -87,8 +87,8 @@ def _check_names(files: list[InputFile]) -> None:
                           next_step="name it once")  # fmt: skip
 
 
-def _book(file: InputFile, counts: TableCounts) -> dict[str, Any]:
-    return {"name": file.name, "digest": file.digest, "split": file.split, **asdict(counts)}
+def _describe(file: InputFile, counts: TableCounts) -> FileMeta:
+    return FileMeta(name=file.name, digest=file.digest, split=file.split, **asdict(counts))
 
 
 def _nothing_accepted(total: TableCounts, reasons: _Reasons) -> DataRefused:

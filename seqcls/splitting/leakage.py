@@ -28,8 +28,8 @@ class Leakage:
     normalised: int | None
     """Text only: equal except for case and blanks; includes the exact ones."""
 
-    def as_meta(self) -> dict[str, object]:
-        meta: dict[str, object] = {
+    def as_meta(self) -> dict[str, int]:
+        meta = {
             "train_rows_exact": self.exact,
             **{f"train_rows_exact_in_{name}": n for name, n in self.exact_in.items()},
         }

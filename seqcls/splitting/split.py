@@ -18,7 +18,8 @@ from seqcls.splitting.leakage import find_leakage
 from seqcls.splitting.rows import NOT_GIVEN, TEST, TRAIN, VALID, RowFacts, Splits, read_rows
 from seqcls.splitting.split_names import LEFT_OUT
 from seqcls.store import parquet
-from seqcls.store.artefacts import ArtefactStore, Ref, read_manifest
+from seqcls.store.artefacts import ArtefactStore, Ref, read_meta
+from seqcls.store.records import CheckedMeta, SplitsMeta
 from seqcls.table import SPLITS
 
 FILE = "splits.parquet"
@@ -26,12 +27,12 @@ FILE = "splits.parquet"
 
 def split(checked: Ref, pipeline: Pipeline, store: ArtefactStore) -> Ref:
     """Split the rows of a `checked` artefact."""
-    meta = read_manifest(checked)["meta"]
-    if "stopped" in meta:
-        raise DataRefused(f"the checks stopped the run: {meta['stopped']}", where=checked.path, expected="checked rows",
+    meta = read_meta(checked, CheckedMeta)
+    if meta.stopped:
+        raise DataRefused(f"the checks stopped the run: {meta.stopped}", where=checked.path, expected="checked rows",
                           next_step="fix the data and validate again")  # fmt: skip
     config = pipeline.split
-    rows = read_rows(checked, pipeline.kind, config, meta["accepted"])
+    rows = read_rows(checked, pipeline.kind, config, meta.accepted)
     codes = _given_and_carved(rows, config)
     leakage = find_leakage(codes, rows.hashes, rows.normalised)
     given = bool((rows.given != NOT_GIVEN).any())
@@ -40,18 +41,20 @@ def split(checked: Ref, pipeline: Pipeline, store: ArtefactStore) -> Ref:
     if config.leakage == "drop":
         codes[leakage.leaked] = LEFT_OUT
     _check_training(codes, checked)
-    with store.write("splits") as (draft, done):
+    with store.write("splits") as draft:
         parquet.write_parquet(draft.folder / FILE, pa.table({"split": _as_names(codes)}))
         draft.inputs["checked"] = checked.digest
-        draft.meta |= {
-            "rows": len(codes),
-            "given": given,
-            "counts": _counts(codes, rows),
-            "leakage": leakage.as_meta(),
-            "dropped": int((codes == LEFT_OUT).sum()),
-            "warnings": _warnings(codes, rows, config),
-        }
-    return done[0]
+        draft.describe(
+            SplitsMeta(
+                rows=len(codes),
+                given=given,
+                counts=_counts(codes, rows),
+                leakage=leakage.as_meta(),
+                dropped=int((codes == LEFT_OUT).sum()),
+                warnings=tuple(_warnings(codes, rows, config)),
+            )
+        )
+    return draft.ref
 
 
 def _given_and_carved(rows: RowFacts, config: SplitConfig) -> Splits:

@@ -30,18 +30,20 @@ from seqcls.store.manifest import (
     file_digest,
     read_json,
     read_manifest,
+    read_meta,
     remedy_of,
     signature,
     verify,
     write_json,
     write_manifest,
 )
+from seqcls.store.records import Meta
 from seqcls.store.temporary import PREFIX, STALE_SECONDS, is_left_over, remove_left_over, temporary_name
 
 # Who works with artefacts finds here what a manifest says, too.
 __all__ = [
-    "MANIFEST", "ArtefactStore", "Draft", "Ref", "file_digest", "read_json", "read_manifest", "remedy_of", "verify",
-    "write_json",
+    "MANIFEST", "ArtefactStore", "Draft", "Ref", "file_digest", "read_json", "read_manifest", "read_meta", "remedy_of",
+    "verify", "write_json",
 ]  # fmt: skip
 
 HOLDS = ".holds"
@@ -50,11 +52,22 @@ _DIGEST = re.compile("[0-9a-f]{64}")
 
 @dataclass
 class Draft:
-    """An artefact being written: put files into `folder`, facts into `meta`, digests of inputs into `inputs`."""
+    """An artefact being written: put files into `folder`, digests of inputs into `inputs`, and `describe` it."""
 
     folder: Path
     meta: dict[str, Any] = field(default_factory=dict)
     inputs: dict[str, str] = field(default_factory=dict)
+    _ref: Ref | None = None
+
+    def describe(self, record: Meta) -> None:
+        """What the artefact says of itself; fields that were not set are not written."""
+        self.meta |= record.model_dump(mode="json", exclude_unset=True)
+
+    @property
+    def ref(self) -> Ref:
+        """The artefact, once it is published."""
+        assert self._ref is not None, "an artefact is published at the end of its `with` block"
+        return self._ref
 
 
 @dataclass(frozen=True)
@@ -68,17 +81,16 @@ class ArtefactStore:
     """Where this run notes what it has taken up, for `seqcls gc`; it goes when the run ends."""
 
     @contextmanager
-    def write(self, kind: str) -> Iterator[tuple[Draft, list[Ref]]]:
-        """`with store.write("table") as (draft, done): ...`; afterwards `done[0]` is the Ref."""
+    def write(self, kind: str) -> Iterator[Draft]:
+        """`with store.write("table") as draft: ...`; afterwards `draft.ref` is the artefact."""
         parent = self.root / "artefacts" / kind
         draft = Draft(parent / temporary_name())
-        done: list[Ref] = []
         try:
             make_folder(parent)
             draft.folder.mkdir(mode=0o700)
             failpoint("artefact_begun")
-            yield draft, done
-            done.append(self._publish(kind, draft))
+            yield draft
+            draft._ref = self._publish(kind, draft)
         except OSError as error:
             failure = NotEnough if error.errno in NO_SPACE else WorldFailed
             raise failure(

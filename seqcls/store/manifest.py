@@ -13,11 +13,12 @@ import os
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeVar
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import BaseModel, ConfigDict, ValidationError
 
 from seqcls.errors import CheckBroken, Corrupted
+from seqcls.store.records import Meta
 
 MANIFEST = "manifest.json"
 FORMAT_VERSION = 1
@@ -32,6 +33,7 @@ _REMEDIES = {
     "sightings": "`seqcls score CONFIG` writes it again",
     "scores": "`seqcls doctor CONFIG --repair` puts the published copy in its place, or has the rows scored again",
 }
+M = TypeVar("M", bound=Meta)
 WORTH_A_THREAD = 8 * 1024 * 1024
 """Bytes of an artefact: hashing them takes some milliseconds, starting threads a tenth of one."""
 
@@ -56,6 +58,23 @@ def write_manifest(folder: Path, kind: str, inputs: dict[str, str], meta: dict[s
     facts = {"format": FORMAT_VERSION, "kind": kind, "files": files, "inputs": inputs, "meta": meta}
     write_json(folder / MANIFEST, facts)
     return _manifest_digest(json.loads((folder / MANIFEST).read_bytes()))
+
+
+def read_meta(ref: Ref, record: type[M]) -> M:
+    """What an artefact says of itself, from its manifest alone; Corrupted where a field is missing."""
+    return parse_meta(ref, read_manifest(ref), record)
+
+
+def parse_meta(ref: Ref, manifest: dict[str, Any], record: type[M]) -> M:
+    """The same of a manifest that was read before."""
+    try:
+        return record.model_validate(manifest["meta"])
+    except ValidationError as error:
+        fields = ", ".join(".".join(map(str, fault["loc"])) for fault in error.errors())
+        raise Corrupted(
+            f"a manifest that does not describe a {record.artefact} artefact ({fields})",
+            where=f"{ref.path}/{MANIFEST}", expected="the fields that seqcls writes", next_step=remedy_of(ref.kind),
+        ) from None  # fmt: skip
 
 
 def read_manifest(ref: Ref) -> dict[str, Any]:

@@ -148,7 +148,7 @@ def _publish(
     )
     if pipeline.train.calibrate:
         manifest = manifest.model_copy(update={"temperature": _fit_temperature(run, encoded)})
-    with store.write("model") as (draft, done):
+    with store.write("model") as draft:
         write_model(draft.folder, weights, manifest)
         for name in (ENCODER_FILE, TOKENIZER_FILE):
             if (encoded.folder / name).is_file():
@@ -163,7 +163,7 @@ def _publish(
             "epochs": len(run.state.history),
             "best_epoch": manifest.best_epoch,
         }
-    return done[0]
+    return draft.ref
 
 
 def _fit_temperature(run: Run | Fit, encoded: Ref) -> float:

@@ -13,7 +13,8 @@ from pathlib import Path
 from seqcls.config.pipeline import Pipeline
 from seqcls.errors import CheckBroken
 from seqcls.store import parquet
-from seqcls.store.artefacts import ArtefactStore, Ref, read_manifest, write_json
+from seqcls.store.artefacts import ArtefactStore, Ref, read_manifest, read_meta, write_json
+from seqcls.store.records import CheckedMeta, TableMeta
 from seqcls.table import REJECTS, Kind, TableCounts, table_schema
 from seqcls.validation.census import Census, take_census
 from seqcls.validation.checks import CHECKS, CheckReport, CheckResult, find_stop, read_checks
@@ -67,7 +68,7 @@ def _validate(table: Ref, asked: Asked, store: ArtefactStore, seed: str) -> Ref:
     census, rules = _prepare(parts, books.accepted, asked, seed, batch_rows)
     sieve = Sieve(census, rules, asked.pipeline.kind, asked.budget)
     tally = sieve.tally
-    with store.write("checked") as (draft, done):
+    with store.write("checked") as draft:
         _pass_rows(draft.folder, parts, table.folder / "rejects.parquet", sieve, asked.pipeline.kind, batch_rows)
         TableCounts(books.rows_in, tally.kept, tally.rejected).require_balance(table.path)
         report = build_report(books, census.classes, rules, asked, tally)
@@ -75,16 +76,16 @@ def _validate(table: Ref, asked: Asked, store: ArtefactStore, seed: str) -> Ref:
         report = report.model_copy(update={"stopped": stop and f"{stop.found}; expected {stop.expected}"})
         write_json(draft.folder / CHECKS, report.model_dump(mode="json"))
         draft.inputs["table"] = table.digest
-        draft.meta |= {**_meta(report), "sources": manifest["inputs"]}
+        draft.describe(_meta(report, manifest["inputs"]))
     if stop:
-        raise stop.as_error(done[0].folder)
-    return done[0]
+        raise stop.as_error(draft.ref.folder)
+    return draft.ref
 
 
 def _read_books(table: Ref, parts: list[Path]) -> TableCounts:
     """What ingest wrote down, compared with the rows that are there."""
-    meta = read_manifest(table)["meta"]
-    books = TableCounts(meta["rows_in"], parquet.count_rows(parts), meta["rejected"])
+    meta = read_meta(table, TableMeta)
+    books = TableCounts(meta.rows_in, parquet.count_rows(parts), meta.rejected)
     books.require_balance(table.path)
     return books
 
@@ -120,12 +121,10 @@ def _pass_rows(folder: Path, parts: list[Path], source: Path, sieve: Sieve, kind
     (folder / "rejects").rmdir()
 
 
-def _meta(report: CheckReport) -> dict[str, object]:
-    return {
-        "rows_in": report.rows_in,
-        "accepted": report.accepted,
-        "rejected": report.rejected,
-        "labels": report.classes,
-        "checks": {check.rule: check.found for check in report.checks},
-        **({"stopped": report.stopped} if report.stopped else {}),
-    }
+def _meta(report: CheckReport, sources: dict[str, str]) -> CheckedMeta:
+    checks = {check.rule: check.found for check in report.checks}
+    stopped = {"stopped": report.stopped} if report.stopped else {}
+    return CheckedMeta(
+        rows_in=report.rows_in, accepted=report.accepted, rejected=report.rejected, labels=report.classes,
+        checks=checks, sources=sources, **stopped,
+    )  # fmt: skip

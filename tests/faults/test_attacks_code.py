@@ -87,7 +87,7 @@ def test_a_pickle_in_the_place_of_the_weights_is_never_read(
 
     monkeypatch.setenv("TORCH_FORCE_NO_WEIGHTS_ONLY_LOAD", "1")
     canary = tmp_path / "canary"
-    with ArtefactStore(tmp_path).write("model") as (draft, done):
+    with ArtefactStore(tmp_path).write("model") as draft:
         shutil.copytree(model.folder, draft.folder, dirs_exist_ok=True)
         (draft.folder / "manifest.json").unlink()
         weights = draft.folder / "weights.safetensors"
@@ -96,10 +96,10 @@ def test_a_pickle_in_the_place_of_the_weights_is_never_read(
         facts["weights_sha256"] = hashlib.sha256(weights.read_bytes()).hexdigest()
         (draft.folder / "model.json").write_text(json.dumps(facts))
     with pytest.raises(DataRefused, match=r"a pickle under the name of weights|not safetensors"):
-        load_model(done[0])
+        load_model(draft.ref)
     assert not canary.exists()
     control = unpickle if write in (raw_pickle, oldest_pickle) else load_unsafely
-    control(done[0].folder / "weights.safetensors")
+    control(draft.ref.folder / "weights.safetensors")
     assert canary.exists()
 
 

@@ -135,20 +135,20 @@ def test_a_manifest_that_names_files_elsewhere_is_refused(how: str, tmp_path: Pa
     secret = tmp_path / "secret.txt"
     secret.write_text("secret")
     store = ArtefactStore(tmp_path / "store")
-    with store.write("table") as (draft, done):
+    with store.write("table") as draft:
         (draft.folder / "secret.txt").write_text("secret")
-    manifest = json.loads((done[0].folder / "manifest.json").read_text())
+    manifest = json.loads((draft.ref.folder / "manifest.json").read_text())
     facts = manifest["files"].pop("secret.txt")
-    (done[0].folder / "secret.txt").unlink()
+    (draft.ref.folder / "secret.txt").unlink()
     name = {"dots": "../../../../secret.txt", "absolute": str(secret), "link": "secret.txt"}[how]
     if how == "link":
-        (done[0].folder / "secret.txt").symlink_to(secret)
+        (draft.ref.folder / "secret.txt").symlink_to(secret)
     manifest["files"][name] = facts
-    write_json(done[0].folder / "manifest.json", manifest)
-    forged = Ref(kind="table", digest=_manifest_digest(manifest), path=done[0].path)
+    write_json(draft.ref.folder / "manifest.json", manifest)
+    forged = Ref(kind="table", digest=_manifest_digest(manifest), path=draft.ref.path)
     with pytest.raises(Corrupted, match="a manifest that names a file elsewhere"):
         verify_artefact(forged)
-    with pytest.raises(CheckBroken, match="a link inside an artefact"), store.write("table") as (draft, _):
+    with pytest.raises(CheckBroken, match="a link inside an artefact"), store.write("table") as draft:
         (draft.folder / "link").symlink_to(secret)
 
 

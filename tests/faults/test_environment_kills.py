@@ -85,12 +85,14 @@ def score_made_up_chunk(workspace: Workspace, number: int) -> None:
     claim = claim_chunk(workspace.ledger, "pairs", INPUT, number, this_process(), 900.0, is_gone)
     assert claim is not None
     table = pa.table({"id": [f"{number}"], "source_file": ["made up"], "source_row": [number]})
-    with workspace.store.write("scores") as (draft, made):
+    with workspace.store.write("scores") as draft:
         write_parquet(draft.folder / "scores.parquet", table)
         write_parquet(draft.folder / "rejects.parquet", table)
         draft.meta |= {"chunk": number, "rejected": 1}
     place = f"model=v1/scored_on=2026-01-01/part-{number:05d}.parquet"
-    assert commit_chunk(workspace.ledger, claim, ChunkResult(1, made[0].digest, ScoreCounts(2, 1, 1, 0), "run", place))
+    assert commit_chunk(
+        workspace.ledger, claim, ChunkResult(1, draft.ref.digest, ScoreCounts(2, 1, 1, 0), "run", place)
+    )
     publish(workspace)
 
 

@@ -257,7 +257,7 @@ def test_a_champion_that_rots_is_refused_and_made_again(
 
 def rewritten(ref: Ref, store: ArtefactStore, name: str, change: Callable[[dict[str, object]], None]) -> Ref:
     """The artefact with one JSON file changed, as another version of seqcls might have written it: whole, and sound."""
-    with store.write(ref.kind) as (draft, done):
+    with store.write(ref.kind) as draft:
         manifest = json.loads((ref.folder / "manifest.json").read_text())
         for file in manifest["files"]:
             (draft.folder / file).parent.mkdir(exist_ok=True)
@@ -267,7 +267,7 @@ def rewritten(ref: Ref, store: ArtefactStore, name: str, change: Callable[[dict[
         (draft.folder / name).write_text(json.dumps(data))
         draft.meta |= manifest["meta"]
         draft.inputs |= manifest["inputs"]
-    return done[0]
+    return draft.ref
 
 
 @pytest.mark.fault(
@@ -304,9 +304,9 @@ def test_a_model_of_another_version_is_refused_naming_both(
 def test_an_artefact_of_another_format_is_refused_naming_both(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     store = ArtefactStore(tmp_path)
     monkeypatch.setattr("seqcls.store.manifest.FORMAT_VERSION", 7)
-    with store.write("table") as (draft, done):
+    with store.write("table") as draft:
         (draft.folder / "a.txt").write_text("a")
-    verify(done[0])
+    verify(draft.ref)
     monkeypatch.undo()
     with pytest.raises(Corrupted, match="an artefact of format 7; expected format 1"):
-        verify(done[0])
+        verify(draft.ref)

@@ -24,14 +24,14 @@ def forge_champion(config: Path, change: Callable[[Path], None]) -> Path:
     """Put a changed copy of the model of version 1 in its place; `change` gets the folder. The artefact's folder."""
     with open_workspace(config) as workspace, closing(sqlite3.connect(config.parent / "store" / "ledger.db")) as ledger:
         (digest,) = ledger.execute("SELECT model_digest FROM models WHERE version = 1").fetchone()
-        with workspace.store.write("model") as (draft, done):
+        with workspace.store.write("model") as draft:
             shutil.copytree(workspace.store.ref("model", digest).folder, draft.folder, dirs_exist_ok=True)
             (draft.folder / "manifest.json").unlink()
             change(draft.folder)
             fit_digests(draft.folder)
         with ledger:
-            ledger.execute("UPDATE models SET model_digest = ? WHERE version = 1", (done[0].digest,))
-    return done[0].folder
+            ledger.execute("UPDATE models SET model_digest = ? WHERE version = 1", (draft.ref.digest,))
+    return draft.ref.folder
 
 
 def fit_digests(folder: Path) -> None:

@@ -22,10 +22,10 @@ from tests.road_data import write_project, write_rows
 
 
 def make(workspace: Workspace, kind: str, text: str, inputs: dict[str, str] | None = None) -> Ref:
-    with workspace.store.write(kind) as (draft, done):
+    with workspace.store.write(kind) as draft:
         (draft.folder / "content.txt").write_text(text)
         draft.inputs |= inputs or {}
-    return done[0]
+    return draft.ref
 
 
 def make_versions(workspace: Workspace, rng: random.Random) -> None:

@@ -56,10 +56,10 @@ def random_table(spec: InputSpec, rows: int, classes: int, seed: int, shortest: 
 
 def write_encoded(store: Path, spec: InputSpec, splits: dict[str, pa.Table], labels: list[str], shard: int = 50) -> Ref:
     """An `encoded` artefact, in several files, so that readers meet several chunks."""
-    with ArtefactStore(store).write("encoded") as (draft, done):
+    with ArtefactStore(store).write("encoded") as draft:
         for name, table in splits.items():
             (draft.folder / name).mkdir()
             for number, start in enumerate(range(0, max(len(table), 1), shard)):
                 write_parquet(draft.folder / name / f"part-{number:05d}.parquet", table.slice(start, shard))
         write_json(draft.folder / "encoder.json", {"labels": labels, "inputs": spec.model_dump(mode="json")})
-    return done[0]
+    return draft.ref

@@ -13,9 +13,12 @@ import pytest
 from seqcls.config import Pipeline, parse_pipeline
 from seqcls.store import parquet
 from seqcls.store.artefacts import ArtefactStore, Ref
+from seqcls.store.records import CheckedMeta, SplitsMeta, TableMeta
 from seqcls.table import REJECTS, SPLITS, Kind, reject, rejects_table, table_schema
 
 SHARED = Path(__file__).parents[2].parent / "shared" / "data"
+
+SOURCES = {"a.csv": "0a"}
 
 
 def real_data(name: str) -> Path:
@@ -57,18 +60,22 @@ def make_rows(kind: Kind, sequences: list[Any], labels: list[Any] | None = None,
 def write_table(store: ArtefactStore, kind: Kind, rows: pa.Table, source_rejects: int = 0, name: str = "table") -> Ref:
     """An artefact `table` (or `checked`) of these rows, plus rejects that the source made."""
     own = [reject("bad.csv", row, "sequence", "encoding", "not UTF-8") for row in range(1, source_rejects + 1)]
-    with store.write(name) as (draft, done):
+    with store.write(name) as draft:
         with parquet.ShardWriter(draft.folder / "rows", table_schema(kind)) as writer:
             for part in halves(rows):
                 writer.write(part)
         parquet.write_parquet(draft.folder / "rejects.parquet", rejects_table(own) if own else REJECTS.empty_table())
-        draft.meta |= {
-            "rows_in": rows.num_rows + source_rejects,
-            "accepted": rows.num_rows,
-            "rejected": source_rejects,
-            "files": [],
-        }
-    return done[0]
+        counts = {"rows_in": rows.num_rows + source_rejects, "accepted": rows.num_rows, "rejected": source_rejects}
+        if name == "checked":
+            draft.describe(CheckedMeta(**counts, labels={}, checks={}, sources={}))
+        else:
+            draft.describe(TableMeta(**counts, kind=kind, labelled=True, files=(), rejects_by_rule={}))
+    return draft.ref
+
+
+def checked_meta(accepted: int, **more: Any) -> CheckedMeta:
+    """Of a `checked` artefact from which nothing was rejected."""
+    return CheckedMeta(rows_in=accepted, accepted=accepted, rejected=0, labels={}, checks={}, sources=SOURCES, **more)
 
 
 def write_splits(store: ArtefactStore, splits: Sequence[str | None], labels: Sequence[str | None], **meta: Any) -> Ref:
@@ -77,11 +84,12 @@ def write_splits(store: ArtefactStore, splits: Sequence[str | None], labels: Seq
     for split, label in zip(splits, labels, strict=True):
         if split in counts and label is not None:
             counts[split][label] = counts[split].get(label, 0) + 1
-    with store.write("splits") as (draft, done):
+    with store.write("splits") as draft:
         column = pa.array(splits, pa.string()).dictionary_encode()
         parquet.write_parquet(draft.folder / "splits.parquet", pa.table({"split": column}))
-        draft.meta |= {"rows": len(splits), "dropped": column.null_count, "counts": counts, **meta}
-    return done[0]
+        found = {"rows": len(splits), "dropped": column.null_count, "counts": counts}
+        draft.describe(SplitsMeta(**{"given": False, "leakage": {}, "warnings": ()} | found | meta))
+    return draft.ref
 
 
 def codec_of(path: Path, column: str) -> str:

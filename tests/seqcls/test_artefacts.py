@@ -20,12 +20,12 @@ from seqcls.store.temporary import temporary_name
 
 
 def make(store: ArtefactStore, text: str = "hello") -> Ref:
-    with store.write("table") as (draft, done):
+    with store.write("table") as draft:
         (draft.folder / "rows").mkdir()
         (draft.folder / "rows" / "a.txt").write_text(text)
         draft.meta["rows_in"] = 3
         draft.inputs["file"] = "abc"
-    return done[0]
+    return draft.ref
 
 
 def test_what_was_written_is_there_and_verified(tmp_path: Path) -> None:
@@ -47,7 +47,7 @@ def test_an_error_while_writing_leaves_nothing(tmp_path: Path) -> None:
     store = ArtefactStore(tmp_path)
 
     def interrupted() -> None:
-        with store.write("table") as (draft, _done):
+        with store.write("table") as draft:
             (draft.folder / "a.txt").write_text("half")
             raise ValueError("bad row")
 
@@ -91,18 +91,18 @@ def test_large_files_are_hashed_two_at_a_time_and_each_has_its_own_digest(
 
     monkeypatch.setattr("seqcls.store.manifest.file_digest", digest)
     contents = {f"large-{number}": bytes([number]) * (WORTH_A_THREAD // 3) for number in range(4)} | {"small": b"one"}
-    with ArtefactStore(tmp_path).write("table") as (draft, done):
+    with ArtefactStore(tmp_path).write("table") as draft:
         for name, content in contents.items():
             (draft.folder / name).write_bytes(content)
-    manifest = verify(done[0])
+    manifest = verify(draft.ref)
     assert {name: facts["sha256"] for name, facts in manifest["files"].items()} == {
         name: hashlib.sha256(content).hexdigest() for name, content in contents.items()
     }
-    with (done[0].folder / "large-2").open("r+b") as file:
+    with (draft.ref.folder / "large-2").open("r+b") as file:
         file.seek(1_000_000)
         file.write(b"x")
     with pytest.raises(Corrupted, match="large-2: SHA-256 is"):
-        verify(done[0])
+        verify(draft.ref)
 
 
 def test_a_missing_file_and_a_missing_manifest_are_found(tmp_path: Path) -> None:
@@ -117,7 +117,7 @@ def test_a_missing_file_and_a_missing_manifest_are_found(tmp_path: Path) -> None
 
 
 def test_a_link_does_not_become_an_artefact(tmp_path: Path) -> None:
-    with pytest.raises(CheckBroken, match="a link inside"), ArtefactStore(tmp_path).write("table") as (draft, _done):
+    with pytest.raises(CheckBroken, match="a link inside"), ArtefactStore(tmp_path).write("table") as draft:
         (draft.folder / "passwd").symlink_to("/etc/passwd")
 
 
@@ -163,7 +163,7 @@ def test_killed_at_a_failpoint_the_artefact_is_complete_or_absent(tmp_path: Path
     script = textwrap.dedent(f"""
         from pathlib import Path
         from seqcls.store.artefacts import ArtefactStore
-        with ArtefactStore(Path({str(tmp_path)!r})).write("table") as (draft, done):
+        with ArtefactStore(Path({str(tmp_path)!r})).write("table") as draft:
             (draft.folder / "a.txt").write_text("x" * 100_000)
     """)
     environment = {**os.environ, "SEQCLS_FAILPOINT": f"{point}=kill"}

@@ -139,7 +139,7 @@ def model(tmp_path_factory: pytest.TempPathFactory) -> Ref:
 
 def forge(model: Ref, store: Path, weights: bytes | None = None, **facts: object) -> Ref:
     """The model with other weights or facts, under digests that agree: what only a reader's own care can refuse."""
-    with ArtefactStore(store).write("model") as (draft, done):
+    with ArtefactStore(store).write("model") as draft:
         shutil.copytree(model.folder, draft.folder, dirs_exist_ok=True)
         (draft.folder / "manifest.json").unlink()
         if weights is not None:
@@ -147,7 +147,7 @@ def forge(model: Ref, store: Path, weights: bytes | None = None, **facts: object
         manifest = json.loads((draft.folder / "model.json").read_text())
         manifest |= {"weights_sha256": file_digest(draft.folder / "weights.safetensors"), **facts}
         write_json(draft.folder / "model.json", manifest)
-    return done[0]
+    return draft.ref
 
 
 def test_a_changed_byte_of_the_weights_is_found(model: Ref, tmp_path: Path) -> None:

@@ -28,12 +28,12 @@ def store(tmp_path: Path) -> ArtefactStore:
 def write_checked(store: ArtefactStore, shards: list[int]) -> Ref:
     """A `checked` artefact whose files hold so many rows each; ids r1, r2, ... run through."""
     rows = make_rows("text", [f"text {row}" for row in range(sum(shards))])
-    with store.write("checked") as (draft, done):
+    with store.write("checked") as draft:
         (draft.folder / "rows").mkdir()
         for number, size in enumerate(shards):
             start = sum(shards[:number])
             parquet.write_parquet(draft.folder / "rows" / f"part-{number:05d}.parquet", rows.slice(start, size))
-    return done[0]
+    return draft.ref
 
 
 def test_an_input_without_rows_is_one_empty_chunk(store: ArtefactStore) -> None:

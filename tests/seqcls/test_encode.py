@@ -21,7 +21,7 @@ from seqcls.store.packing import unpacked
 from seqcls.store.parquet import ShardWriter, read_parquet, shards, write_parquet
 from seqcls.table import Kind, table_schema
 from tests.seqcls.encoder_cases import real_data
-from tests.seqcls.table_examples import codec_of, write_splits
+from tests.seqcls.table_examples import checked_meta, codec_of, write_splits
 
 Rows = list[tuple[str | None, Any, str | None]]
 """(split, sequence, label)"""
@@ -52,12 +52,12 @@ def artefacts(
         },
         schema=table_schema(kind),
     )  # fmt: skip
-    with store.write("checked") as (draft, checked):
+    with store.write("checked") as draft:
         (draft.folder / "rows").mkdir()
         for part, start in enumerate(range(0, count, shard)):
             write_parquet(draft.folder / "rows" / f"part-{part:05d}.parquet", table.slice(start, shard))
-        draft.meta = {"accepted": count if accepted is None else accepted, "sources": {"a.csv": "0a"}}
-    return checked[0], write_splits(store, splits, labels)
+        draft.describe(checked_meta(count if accepted is None else accepted))
+    return draft.ref, write_splits(store, splits, labels)
 
 
 def run(tmp_path: Path, kind: Kind, rows: Rows, **encode_section: object) -> Ref:
@@ -280,7 +280,7 @@ def random_dna(store: ArtefactStore, rows: int) -> tuple[Ref, Ref]:
 
     random = np.random.default_rng(0)
     schema = table_schema("dna")
-    with store.write("checked") as (draft, checked):
+    with store.write("checked") as draft:
         with ShardWriter(draft.folder / "rows", schema) as writer:
             for start in range(0, rows, 50_000):
                 count = min(50_000, rows - start)
@@ -294,8 +294,8 @@ def random_dna(store: ArtefactStore, rows: int) -> tuple[Ref, Ref]:
                     "source_file": pa.array(["f"] * count), "source_row": pa.array(range(start, start + count)),
                 }  # fmt: skip
                 writer.write(pa.table(columns, schema=schema))
-        draft.meta = {"accepted": rows, "sources": {"a.csv": "0a"}}
-    return checked[0], write_splits(store, (["train"] * 8 + ["valid", "test"]) * (rows // 10), ["a", "b"] * (rows // 2))
+        draft.describe(checked_meta(rows))
+    return draft.ref, write_splits(store, (["train"] * 8 + ["valid", "test"]) * (rows // 10), ["a", "b"] * (rows // 2))
 
 
 def peak_mebibytes(folder: Path, rows: int) -> int:

@@ -21,7 +21,7 @@ from seqcls.store.artefacts import ArtefactStore, Ref, read_manifest, verify
 from seqcls.store.parquet import ShardWriter, read_parquet, write_parquet
 from seqcls.table import reject, rejects_table, table_schema
 from seqcls.training.train import train
-from tests.seqcls.table_examples import write_splits
+from tests.seqcls.table_examples import checked_meta, write_splits
 
 WORDS = {"bad": "awful dull weak", "good": "fine bright strong", "mixed": "fine dull so-so"}
 
@@ -48,7 +48,7 @@ def make_table(rows: int) -> pa.Table:
 
 def write_checked(store: ArtefactStore, table: pa.Table) -> Ref:
     """`checked` in two shards, with three rejected rows."""
-    with store.write("checked") as (draft, done):
+    with store.write("checked") as draft:
         with ShardWriter(draft.folder / "rows", table.schema, rows_per_shard=table.num_rows // 2) as writer:
             for start in range(0, table.num_rows, 50):
                 writer.write(table.slice(start, 50))
@@ -56,13 +56,8 @@ def write_checked(store: ArtefactStore, table: pa.Table) -> Ref:
             reject("rows.csv", 900 + n, "sequence", rule, "why") for n, rule in enumerate(("empty", "length", "length"))
         ]
         write_parquet(draft.folder / "rejects.parquet", rejects_table(bad))
-        draft.meta |= {
-            "sources": {"a.csv": "0a"},
-            "rows_in": table.num_rows + 3,
-            "accepted": table.num_rows,
-            "rejected": 3,
-        }
-    return done[0]
+        draft.describe(checked_meta(table.num_rows).model_copy(update={"rows_in": table.num_rows + 3, "rejected": 3}))
+    return draft.ref
 
 
 def divided(store: ArtefactStore, table: pa.Table, membership: list[str | None]) -> Ref:
@@ -187,10 +182,10 @@ def test_without_validation_rows_there_are_no_validation_figures(tmp_path):
     road.checked = write_checked(road.store, road.table)
     road.splits = divided(road.store, road.table, [parts[row % 2] for row in range(60)])
     road.encoded = encode(road.checked, road.splits, road.pipeline, road.store)
-    with road.store.write("model") as (draft, done):
+    with road.store.write("model") as draft:
         (draft.folder / "history.json").write_text("[]")
         (draft.folder / "model.json").write_text('{"torch": "2", "device": "cpu", "threads": 1}')
-    road.model = done[0]
+    road.model = draft.ref
     metrics = read_metrics(road.evaluate(predict=lambda model, encoded, split: np.zeros((30, 3))))
     assert metrics["valid"] is None
     assert metrics["test"]["rows"] == 30

@@ -18,7 +18,7 @@ from seqcls.splitting.split import find_components, split
 from seqcls.store import parquet
 from seqcls.store.artefacts import ArtefactStore, Ref, read_manifest, verify
 from seqcls.table import SPLITS, Kind
-from tests.seqcls.table_examples import make_pipeline, make_rows, real_data, write_table
+from tests.seqcls.table_examples import checked_meta, make_pipeline, make_rows, real_data, write_table
 
 DAY = datetime(2026, 1, 1, tzinfo=UTC)
 
@@ -211,21 +211,21 @@ def test_nothing_left_to_train_on_is_refused(store: ArtefactStore) -> None:
 
 
 def test_a_stopped_artefact_is_not_split(store: ArtefactStore) -> None:
-    with store.write("checked") as (draft, done):
-        draft.meta |= {"stopped": "3 of 4 rows are rejected", "accepted": 1}
+    with store.write("checked") as draft:
+        draft.describe(checked_meta(1, stopped="3 of 4 rows are rejected"))
     with pytest.raises(DataRefused, match="the checks stopped the run: 3 of 4 rows"):
-        split(done[0], make_pipeline("text"), store)
+        split(draft.ref, make_pipeline("text"), store)
 
 
 def test_books_that_do_not_balance_are_a_bug(store: ArtefactStore) -> None:
     checked = write_table(store, "text", make_rows("text", many(3)), name="checked")
-    with store.write("checked") as (draft, done):
+    with store.write("checked") as draft:
         (draft.folder / "rows").mkdir()
         for path in (checked.folder / "rows").iterdir():
             (draft.folder / "rows" / path.name).write_bytes(path.read_bytes())
-        draft.meta |= {"accepted": 4}
+        draft.describe(checked_meta(4))
     with pytest.raises(CheckBroken, match="3 rows, but 4 were counted"):
-        split(done[0], make_pipeline("text"), store)
+        split(draft.ref, make_pipeline("text"), store)
 
 
 def test_a_class_without_training_rows_and_an_empty_split_are_warned_of(store: ArtefactStore) -> None:

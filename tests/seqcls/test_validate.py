@@ -16,7 +16,8 @@ from hypothesis import strategies as st
 
 from seqcls.errors import BudgetExceeded, CheckBroken, ConfigRefused, DataRefused
 from seqcls.store import parquet
-from seqcls.store.artefacts import ArtefactStore, Ref, read_manifest, verify
+from seqcls.store.artefacts import ArtefactStore, Ref, read_manifest, read_meta, verify
+from seqcls.store.records import TableMeta
 from seqcls.table import RAW_LIMIT, REJECTS, Kind, table_schema
 from seqcls.validation import census, cross_check, validate
 from seqcls.validation.validate import CheckReport, read_checks
@@ -270,13 +271,13 @@ def test_a_mask_that_counts_otherwise_than_great_expectations_is_a_bug(
 
 def test_books_that_do_not_balance_are_a_bug(store: ArtefactStore) -> None:
     table = write_table(store, "text", make_rows("text", ["x", "y"]))
-    with store.write("table") as (draft, done):
+    with store.write("table") as draft:
         for path in (table.folder / "rows").iterdir():
             (draft.folder / "rows").mkdir()
             (draft.folder / "rows" / path.name).write_bytes(path.read_bytes())
-        draft.meta |= {"rows_in": 3, "accepted": 3, "rejected": 0}
+        draft.describe(read_meta(table, TableMeta).model_copy(update={"rows_in": 3, "accepted": 3}))
     with pytest.raises(CheckBroken, match="3 rows in, 2 accepted, 0 rejected; expected sums that agree"):
-        validate.validate(done[0], make_pipeline("text"), store, labelled=True)
+        validate.validate(draft.ref, make_pipeline("text"), store, labelled=True)
 
 
 def test_different_rows_with_one_fingerprint_are_told_apart_by_another_seed(

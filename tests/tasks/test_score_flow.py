@@ -151,9 +151,9 @@ def test_results_of_stages_lie_in_folders_of_their_user_alone(
     (config.parent / "store").rename(config.parent / "old")
     with open_workspace(config) as workspace:
         assert open_to_others(workspace.store.root) == []
-        with workspace.store.write("table") as (draft, done):
+        with workspace.store.write("table") as draft:
             (draft.folder / "rows.parquet").write_bytes(b"rows")
-        folders = (workspace.store.root / "artefacts", done[0].folder.parent, done[0].folder)
+        folders = (workspace.store.root / "artefacts", draft.ref.folder.parent, draft.ref.folder)
         assert [stat.S_IMODE(path.stat().st_mode) for path in folders] == [0o700] * 3
 
 
