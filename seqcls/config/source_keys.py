@@ -29,7 +29,7 @@ USED: Final[dict[Format, frozenset[str]]] = {
     "fasttext": _FILES | {"encoding"},
     "ucr": _FILES | _NUMBERS | {"encoding", "delimiter"},
     "ts": _FILES | {"encoding"},
-    "arff": _FILES | {"encoding"},
+    "arff": _FILES | {"encoding", "label", "id"},
     "wide": _FILES | _ROLES | _FIELDS | _NUMBERS | {"values"},
     "long": _FILES | _ROLES | _FIELDS | _NUMBERS | {"channel", "channels", "value", "position"},
     "fasta": _HEADERS,

@@ -24,6 +24,8 @@ class _Tags:
 
     has_data: bool = False
     labelled: bool = False
+    classes: frozenset[str] = frozenset()
+    """Those that the head names; empty where it names none."""
     channels: int | None = None
 
 
@@ -77,7 +79,7 @@ def _read_tag(reading: Reading, text: str, line: int, tags: _Tags) -> None:
         found, expected, next_step = _UNREADABLE[tag, value]
         raise reading.refuse(found, row=line, expected=expected, next_step=next_step)
     if tag == "@classlabel":
-        tags.labelled = value == "true"
+        tags.labelled, tags.classes = value == "true", frozenset(words[2:])
     elif tag == "@univariate" and value == "true":
         tags.channels = 1
     elif tag in ("@dimensions", "@dimension"):
@@ -114,11 +116,21 @@ def split_series(reading: Reading, numbered: list[tuple[int, str]], rejects: lis
                 reading.reject(row, "", "channels", f"expected {wanted}, got {len(fields)} parts between colons", text)
             )
             continue
+        label = _class(fields[width]) if tags.labelled else None
+        if label is not None and tags.classes and label not in tags.classes:
+            reason = f"class {label!r} is not among those of the head: {', '.join(sorted(tags.classes)[:20])}"
+            rejects.append(reading.reject(row, "", "fields", reason, text))
+            continue
         rows.append(row)
         cells.append(fields[:width])
-        labels.append(fields[width].strip() if tags.labelled else None)
+        labels.append(label)
         raws.append(text)
     return channel_records(rows, cells, labels, raws, rejects, width)
+
+
+def _class(text: str) -> str | None:
+    """`?` is missing."""
+    return None if text.strip() == "?" else text.strip()
 
 
 def channel_records(

@@ -193,6 +193,67 @@ def test_arff_univariate(tmp_path: Path) -> None:
     assert [(row, rule) for row, rule, _ in result.refused] == [(3, "fields"), (4, "number")]
 
 
+NUMBERS = "@attribute a numeric\n@attribute b REAL\n"
+HEADS = [
+    ("@attribute target {1,2}\n" + NUMBERS, "1,5,6", {}, ([[5, 6]], "1", None)),
+    (NUMBERS + "@attribute class {x,y}\n", "5\t6\ty", {}, ([[5, 6]], "y", None)),
+    (
+        NUMBERS + "@attribute 'the class' {'left hand', \"right,hand\"}\n",
+        '5,6,"right,hand"',
+        {},
+        ([[5, 6]], "right,hand", None),
+    ),
+    (
+        "@attribute rec string\n" + NUMBERS + "@attribute class {x}\n",
+        "'r 1',5,6,x",
+        {"id": "rec"},
+        ([[5, 6]], "x", "r 1"),
+    ),
+    (
+        "@attribute id numeric\n@attribute s relational\n@attribute t numeric\n@end s\n@attribute class {x}\n",
+        "7,'1,2\\n3,4',x",
+        {"id": "id"},
+        ([[1, 2], [3, 4]], "x", "7"),
+    ),
+    (NUMBERS + "@attribute sex {m,f}\n@attribute class {x}\n", "", {}, "2 nominal attributes: 'sex', 'class'"),
+    ("@attribute id numeric\n" + NUMBERS + "@attribute class {x}\n", "", {}, "'id' whose name is that of an id"),
+    ("@attribute day date\n" + NUMBERS + "@attribute class {x}\n", "", {}, "'day' of type date"),
+    (NUMBERS + "@attribute class {x}\n", "{0 1.5, 2 x}", {}, "a sparse row, which is not read"),
+    (NUMBERS + "@attribute class {x}\n", "1,2,x,{0.5}", {}, "a row with a weight, {0.5}, which is not read"),
+    (NUMBERS + "@attribute class {x}\n", "1,2,x", {"id": "rec"}, "no attribute 'rec'"),
+]
+
+
+@pytest.mark.parametrize(("head", "row", "settings", "expected"), HEADS)
+def test_the_head_of_an_arff_file_is_believed(
+    tmp_path: Path, head: str, row: str, settings: dict[str, Any], expected: Any
+) -> None:
+    """A class that stood first was once a measurement, and the last measurement the class."""
+    data = f"@relation r\n{head}@data\n{row}\n".encode()
+    if isinstance(expected, str):
+        with pytest.raises(DataRefused) as caught:
+            read_bytes(tmp_path, data, "series", format="arff", name="a.arff", **settings)
+        assert expected in str(caught.value)
+        return
+    result = read_bytes(tmp_path, data, "series", format="arff", name="a.arff", **settings)
+    [found] = result.table.to_pylist()
+    name = found["id"] if settings else None
+    assert (found["sequence"], found["label"], name) == expected
+
+
+@pytest.mark.parametrize(
+    ("form", "data"),
+    [
+        ("arff", NUMBERS + "@attribute c {x,y}\n@data\n1,2,x\n1,2,z\n1,2,?\n"),
+        ("ts", "@univariate true\n@classLabel true x y\n@data\n1,2:x\n1,2:z\n1,2:?\n"),
+    ],
+)
+def test_a_class_that_the_head_does_not_name_is_rejected(tmp_path: Path, form: str, data: str) -> None:
+    result = read_bytes(tmp_path, data.encode(), "series", format=form, name=f"a.{form}")
+    assert [label for _, label in result.rows] == ["x", None]
+    assert result.refused == [(2, "fields", "class 'z' is not among those of the head: x, y")]
+
+
 def test_arff_multivariate(tmp_path: Path) -> None:
     head = b"@relation r\n@attribute x relational\n"
     head += b"  @attribute t1 numeric\n  @attribute t2 numeric\n@end x\n@attribute class {go,stop}\n@data\n"
