@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from seqcls.config import Pipeline
+from seqcls.config.families import package_of
 from seqcls.listener import SILENT
 from seqcls.sources.discover import source_files
 from seqcls.stages.stage import Built, Input, Made, Stage, StageResult, artefacts, run, run_on
@@ -129,6 +130,14 @@ def _evaluate(workspace: Workspace, model: Ref, encoded: Ref, checked: Ref, spli
     return Built(evaluate(model, encoded, checked, splits, workspace.pipeline, workspace.store), {})
 
 
+def _read_for_some_models(pipeline: Pipeline) -> tuple[str, ...]:
+    """A search compares by a metric; another release of a family's package may make another network."""
+    if pipeline.model.trained == "search":
+        return (pipeline.promote.compare,)
+    package = str(package_of(pipeline.model.family))
+    return (package,) if package else ()
+
+
 INGEST = Stage(
     "ingest", version=5, reads=lambda pipeline: (pipeline.source, pipeline.kind, "True"),
     inputs=_training_files, makes="table", make=partial(_ingest, labelled=True),
@@ -149,7 +158,7 @@ ENCODE = Stage(
 )  # fmt: skip
 TRAIN = Stage(
     "train", version=7, reads=lambda pipeline: (pipeline.model, pipeline.train, pipeline.name, pipeline.seed),
-    reads_also=lambda pipeline: (pipeline.promote.compare,) if pipeline.model.trained == "search" else (),
+    reads_also=_read_for_some_models,
     inputs=artefacts("encoded"), makes="model", make=_train, finish=_clear_checkpoints,
     smaller="lower train.batch_size or encode.max_length",
 )  # fmt: skip
