@@ -1,12 +1,13 @@
-"""A network that learns: its objective and optimiser, the average of its weights, its precision, its processes.
+"""The training loop, and the learner that goes through it: network, optimiser, averaged weights, precision, processes.
 
-In: a network and `TrainConfig`. Out: epochs of training and of measuring, and checkpoints. Promise: a checkpoint holds
-all that the next step depends on; one process does what it would do if there were no others.
+In: a network and `TrainConfig`. Out: epochs of training and of measuring, and checkpoints. Promise: loss and figures of
+an epoch are means over rows, however the rows fall into batches; a checkpoint holds all that the next step depends on;
+one process does what it would do if there were no others.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import torch
@@ -21,11 +22,41 @@ from seqcls.distributed.process_group import ALONE, ProcessGroup
 from seqcls.training import checkpoints
 from seqcls.training.averaging import WeightAverage
 from seqcls.training.checkpoints import TrainingState
-from seqcls.training.loop import AfterStep, run_epoch
 from seqcls.training.monitor import LossSums
 from seqcls.training.optimisation import Objective, Optimiser
 from seqcls.training.precision import in_precision, usable_precision
 from seqcls.training.seeding import random_part, random_state, seed_of, set_random_state
+
+AfterStep = Callable[[Batch, Tensor], None]
+"""Called with a batch and its logits (B, K)."""
+
+
+def run_epoch(
+    network: nn.Module,
+    batches: Iterable[tuple[Batch, int]],
+    objective: Objective,
+    optimiser: Optimiser | None,
+    sums: LossSums,
+    after_step: AfterStep,
+) -> None:
+    """One pass; with an optimiser the network learns, without one it is only measured.
+
+    `batches` come with the rows that the loss of a step is divided by: those of the batch, or of the whole batch where
+    several processes share it. Raises `DataRefused` where a loss is not finite.
+    """
+    network.train(optimiser is not None)
+    with torch.set_grad_enabled(optimiser is not None):
+        for batch, rows in batches:
+            logits = network(batch)  # (B, K)
+            loss = objective(logits, batch.labels)  # summed over the batch
+            if optimiser is not None:
+                optimiser.zero_grad()
+                (loss / rows).backward()  # type: ignore[no-untyped-call]
+                optimiser.clip()
+                optimiser.step()
+            sums.add(loss, rows)
+            after_step(batch, logits)
+    sums.settle()
 
 
 class Learner:
