@@ -1,6 +1,7 @@
 """Night after night with kills, clocks that jump, files renamed and corrected, gc and repair in between.
 
-`python -m benchmarks.hostile_nights [--kills 500] [--installed 120] [--seconds 1500] [--seed 0] [--round N]` (part of
+`python -m benchmarks.hostile_nights [--kills 500] [--installed 120] [--most 4] [--seconds 1500] [--seed 0]
+[--round N]` (part of
 `make soak`). A round is a project that lives for some nights. Each night something happens to the files and perhaps to
 the clock; one command (score, train and promote, rollback, score --rescore, gc, doctor --repair of a lost, cut or older
 ledger) is killed some times, at a named point or at a random moment, alone or two at once; then it runs undisturbed,
@@ -43,12 +44,12 @@ def prepare(folder: Path, nursery: Nursery) -> Path:
 
 def play(
     folder: Path, nursery: Nursery, world: BrokenWorld | None, config: Path, seed: str, tally: Tally,
-    jobs: list[str] | None = None, installed: Installed | None = None,
+    jobs: list[str] | None = None, installed: Installed | None = None, most: int = 4,
 ) -> list[str]:  # fmt: skip
     """One round; what happened in it, and at its end what was wrong."""
     project = Path(shutil.copytree(config.parent, folder / f"round-{seed.replace(' ', '-')}"))
     this = Round(project / config.name, nursery, world, seed, tally)
-    this.installed = installed
+    this.installed, this.most = installed, most
     tally.rounds += 1
     try:
         this.live(jobs or ["score", "train", *(this.rng.choice(JOBS) for _ in range(NIGHTS))])
@@ -65,14 +66,17 @@ def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--kills", type=int, default=500)
     parser.add_argument("--installed", type=int, default=120, help="kills of the installed command among them")
+    parser.add_argument("--most", type=int, default=4, help="kills of one command in a night")
     parser.add_argument("--seconds", type=float, default=LONGEST, help="at most")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--round", type=int, help="play this round only, and keep its project")
     options = parser.parse_args()
-    return int(not kill_nights(options.kills, options.installed, options.seconds, options.seed, options.round))
+    return int(
+        not kill_nights(options.kills, options.installed, options.seconds, options.seed, options.most, options.round)
+    )
 
 
-def kill_nights(kills: int, installed: int, seconds: float, seed: int, only: int | None = None) -> bool:
+def kill_nights(kills: int, installed: int, seconds: float, seed: int, most: int = 4, only: int | None = None) -> bool:
     """Round after round until there were enough kills or no time is left; recorded; whether all was well."""
     began, tally, number = time.monotonic(), Tally(), only or 0
     folder = Path(tempfile.mkdtemp(prefix="hostile-nights-"))
@@ -84,7 +88,7 @@ def kill_nights(kills: int, installed: int, seconds: float, seed: int, only: int
         while tally.kills.total() < kills and time.monotonic() - began < seconds:
             whole = command if tally.installed < installed else None
             faults = len(tally.faults)
-            log = play(folder, nursery, world, config, f"{seed} {number}", tally, installed=whole)
+            log = play(folder, nursery, world, config, f"{seed} {number}", tally, installed=whole, most=most)
             print(f"round {number}: {tally.kills.total()} kills, {tally.installed} installed, {tally.nights} nights, "
                   f"{len(tally.faults)} faults, {time.monotonic() - began:.0f} s", flush=True)  # fmt: skip
             if only is not None or len(tally.faults) > faults:

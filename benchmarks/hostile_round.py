@@ -56,6 +56,8 @@ class Round:
         """The champion last, before it those that a rollback goes back to, one after the other."""
         self.log = [f"round {seed}"]
         self.installed: Installed | None = None
+        self.most = 4
+        """Kills of one command in a night."""
         self.longest: dict[tuple[str, bool], float] = {}
         self.older: Path | None = None
         self.kept = digests_of(config)
@@ -135,8 +137,8 @@ class Round:
         self.must_end_well("repair", "doctor", "--repair")
 
     def disturb(self, job: str, *words: str, look: bool = True, until: Callable[[], bool] | None = None) -> None:
-        """Kill the command one to four times, alone or two at once."""
-        for _ in range(self.rng.randint(1, 4)):
+        """Kill the command one to `most` times, alone or two at once."""
+        for _ in range(self.rng.randint(1, self.most)):
             if job == "score":
                 self.log.append(self.inbox.add())  # so that there is something to do
             installed = self.installed is not None and self.rng.random() < 0.75
