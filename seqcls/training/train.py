@@ -83,9 +83,7 @@ def train(
             while not run.finished:
                 run.next_epoch()
             if is_busy(waited := watch.waited()):
-                listener.note(
-                    f"training took longer: the machine was busy, {waited:.0%} of the time threads waited for it"
-                )
+                listener.note(f"{SLOWER}, threads waited for a processor {waited:.0%} of the time")
             group.check_same_weights(weights_bytes(tensors) for tensors in (run.model.state_dict(), run.best))
             ref = _publish(run, encoded, pipeline, store, attached or {}, group.size) if group.is_first else None
             digest = group.texts(ref.digest if ref is not None else "")[0]  # the others wait here

@@ -114,6 +114,7 @@ def test_no_command_prints_past_the_one_place_that_escapes() -> None:
     assert len(calls) > 5, "the search itself is broken"
     allowed = (
         "print(json.dumps(",
+        "print(schema_text(),",
         "file=sys.stderr",
         "self.console.print(line, soft_wrap=True)",
         "console.print(Text(",

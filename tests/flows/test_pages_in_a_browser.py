@@ -104,8 +104,8 @@ def test_the_page_of_a_night_after_two_rollbacks(
     config.write_text(config.read_text().replace("epochs = 2", "epochs = 1"))
     for command in (("train", config), ("promote", config, "--version", "3", "--force", "--why", "for the test")):
         assert nursery.run(*command).status == 0
-    assert "is pairs@v2 now" in nursery.run("rollback", config, "--why", "v3 is bad").text
-    assert "is pairs@v1 now" in nursery.run("rollback", config, "--why", "v2 is no better").text
+    assert "is now pairs@v2" in nursery.run("rollback", config, "--why", "v3 is bad").text
+    assert "is now pairs@v1" in nursery.run("rollback", config, "--why", "v2 is no better").text
     write_rows(config.parent / "incoming" / "second.csv", 30, seed=4, labelled=False)
     run = stack.begin("score/nightly", str(config.relative_to(stack.project)))
     assert stack.wait(run)["type"] == "COMPLETED"

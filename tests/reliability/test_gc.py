@@ -132,7 +132,7 @@ def test_after_gc_rollback_scoring_lineage_and_doctor_work(
     assert "deleted" in done.text
     assert sum(path.stat().st_size for path in (config.parent / "store").rglob("*") if path.is_file()) < size
     back = nursery.run("rollback", config)
-    assert "is pairs@v1 now" in back.text
+    assert "is now pairs@v1" in back.text
     write_rows(config.parent / "incoming" / "second.csv", 30, seed=2, labelled=False)
     for command in (("score", config), ("lineage", config, "night-3"), ("train", config), ("doctor", config)):
         answer = nursery.run(*command)

@@ -64,7 +64,7 @@ def test_a_damaged_champion_is_rolled_back_from(promoted: Path, nursery: Nursery
     assert nursery.run("score", config).status == 0, "nothing new: no model is opened"
     done = nursery.run("rollback", config)
     assert done.status == 0, done.text
-    assert "is pairs@v1 now" in done.text
+    assert "is now pairs@v1" in done.text
 
 
 def written(path: Path) -> int:

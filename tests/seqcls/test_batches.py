@@ -193,7 +193,7 @@ def test_what_another_encoder_made_is_refused() -> None:
         EncodedSplit.from_arrow(encoded_table([[9]], [0], TOKENS), TOKENS)
     with pytest.raises(DataRefused, match="row 'row-1' has 14 positions; expected at most 13"):
         EncodedSplit.from_arrow(encoded_table([[1], [1] * 14], [0, 0], TOKENS), TOKENS)
-    with pytest.raises(DataRefused, match="no multiple of 3 values"):
+    with pytest.raises(DataRefused, match="not a multiple of 3 values"):
         EncodedSplit.from_arrow(encoded_table([[1.0, 2.0]], [0], SPECS["missing"]), SPECS["missing"])
     broken = pa.table({"id": ["a"], "sequence": pa.array([None], pa.list_(pa.int32()))})
     with pytest.raises(DataRefused, match="1 rows without a sequence"):

@@ -117,7 +117,7 @@ def test_init_writes_a_file_that_only_lacks_the_data(tmp_path: Path, kind: str) 
     ("arguments", "code", "words"),
     [
         (["train", "none.toml"], 2, "cannot read the file"),
-        (["init", "--kind", "text", "pairs.toml"], 2, "there already"),
+        (["init", "--kind", "text", "pairs.toml"], 2, "exists already"),
         (["score", "pairs.toml"], 2, "no model is champion yet"),
         (["promote", "pairs.toml"], 2, "there is no version"),
         (["promote", "pairs.toml", "--force"], 2, "--force needs --why"),

@@ -359,7 +359,7 @@ def test_what_the_user_keeps_back_of_the_processor_no_engine_uses(monkeypatch: p
     assert race.machine == here
     assert "no instructions for bfloat16" in refused["torch-bf16"]
     assert "no instructions for bfloat16" in refused["openvino-bf16"]
-    assert "it obeys ONEDNN_MAX_CPU_ISA=AVX2 in part only" in refused["openvino"] or not conversion.is_installed()
+    assert "it respects ONEDNN_MAX_CPU_ISA=AVX2 only partly" in refused["openvino"] or not conversion.is_installed()
 
 
 STOPPED_AFTER_TWO = """

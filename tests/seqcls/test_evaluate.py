@@ -183,6 +183,7 @@ def test_without_validation_rows_there_are_no_validation_figures(tmp_path):
     road.splits = divided(road.store, road.table, [parts[row % 2] for row in range(60)])
     road.encoded = encode(road.checked, road.splits, road.pipeline, road.store)
     with road.store.write("model") as draft:
+        draft.meta["family"] = "cnn"
         (draft.folder / "history.json").write_text("[]")
         (draft.folder / "model.json").write_text('{"torch": "2", "device": "cpu", "threads": 1}')
     road.model = draft.ref

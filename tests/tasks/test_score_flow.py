@@ -104,7 +104,7 @@ def test_bad_entries_of_the_inbox_do_not_stop_the_flow(trained: Path, copy: Call
     (inbox / os.fsdecode(b"n\xe4chte.csv")).write_text("id,sequence\na,w1 first w2 second\n")
     with pytest.raises(DataRefused, match=r"2 files refused") as caught:
         score_flow(ScoreParams(config=str(config)))
-    assert "incoming/aa.csv: cannot be looked at" in str(caught.value)
+    assert "incoming/aa.csv: cannot be accessed" in str(caught.value)
     assert r"incoming/n\udce4chte.csv: the name is not UTF-8" in str(caught.value)
     assert sum("rejects" not in path.parts for path in visible_files(config.parent)) == 3
 
@@ -173,7 +173,7 @@ def test_a_night_that_loses_its_rows_in_scoring_fails_the_flow(trained: Path, co
 @job("notes")
 def first_task_only(params: RunParams) -> dict[str, Any]:
     """What is noted after a task of a run has closed its workspace."""
-    table = ingest(params.config).ref
+    table = ingest(params.config, {}).ref
     with open_workspace(params.config) as workspace:
         return {"noted": (table.kind, table.digest) in workspace.store.held()}
 
