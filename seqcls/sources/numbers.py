@@ -8,6 +8,7 @@ finite number (ASCII digits) is named with its position. A row has one separator
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import dataclass
 
 import numpy as np
@@ -20,7 +21,8 @@ MISSING = r"^(?i:[+-]?nan|null|\?|)$"
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _LARGEST = float(np.finfo(np.float32).max)
 _BLANKS = " \t\r\n"
-_DECIMAL_COMMA = r"^[+-]?(\d+,\d+|,\d+)([eE][+-]?\d+)?$"
+_SEMICOLON, _COMMA, _BLANK = r"[ \t\r\n]*;[ \t\r\n]*", r"[ \t\r\n]*,[ \t\r\n]*", r"[ \t\r\n]+"
+_DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -64,8 +66,9 @@ def parse_flat(texts: pa.Array, notation: Notation = PLAIN) -> tuple[np.ndarray,
 
 
 def _no_number(text: str, notation: Notation) -> str:
-    found = f"{text.strip(_BLANKS)[:40]!r} is not a number"
-    if notation.decimal == "." and pc.match_substring_regex(pa.scalar(text.strip(_BLANKS)), _DECIMAL_COMMA).as_py():
+    text = text.strip(_BLANKS)
+    found = f"{text[:40]!r} is not a number"
+    if notation.decimal == "." and _DECIMAL_COMMA.fullmatch(text):
         return f'{found} (source.decimal = "," reads decimal commas)'
     if notation.decimal == "," and "." in text:
         return f'{found} (source.decimal is ",")'
@@ -98,11 +101,14 @@ def _split(cells: pa.Array, separator: str | None, notation: Notation) -> pa.Arr
     if separator is not None:
         return pc.split_pattern(cells, separator)
     inner = pc.utf8_trim(pc.replace_substring_regex(cells, r"^(?s:\[(.*)\])$", r"\1"), _BLANKS)
-    by_blanks = pc.replace_substring_regex(inner, r"[ \t\r\n]+", ";")
-    if notation.decimal == ".":
-        by_blanks = pc.if_else(pc.match_substring(inner, ","), pc.replace_substring(inner, ",", ";"), by_blanks)
-    one = pc.if_else(pc.match_substring(inner, ";"), inner, by_blanks)
-    return pc.split_pattern(one, ";")  # blanks around a number are taken off as it is read
+    semicolons = pc.match_substring(inner, ";")
+    commas = pc.and_not(pc.match_substring(inner, ",") if notation.decimal == "." else pa.scalar(False), semicolons)
+    blanks = pc.invert(pc.or_(semicolons, commas))
+    joined = inner
+    for mask, pattern in ((semicolons, _SEMICOLON), (commas, _COMMA), (blanks, _BLANK)):
+        if pc.any(mask).as_py():  # a column has one of them as a rule, and is gone through once
+            joined = pc.if_else(mask, pc.replace_substring_regex(inner, pattern, ";"), joined)
+    return pc.split_pattern(joined, ";")
 
 
 def lists_of(values: np.ndarray, kept: np.ndarray, is_null: pa.Array, counts: np.ndarray) -> pa.Array:
