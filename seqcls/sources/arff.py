@@ -17,7 +17,7 @@ from seqcls.sources.assemble import assemble
 from seqcls.sources.blocks import Lines, read_lines
 from seqcls.sources.numbers import FLOATS, SERIES, trim_right
 from seqcls.sources.reading import Reading, Records, Reject
-from seqcls.sources.sktime import channel_records
+from seqcls.sources.sktime import channel_records, foreign_class, known
 from seqcls.table import SourceBatch
 
 
@@ -83,9 +83,10 @@ def _row(reading: Reading, text: str, head: Head) -> _Row | str:
         raise _unread(reading, head, f"a row with a weight, {fields[-1]}", "rows without weights")
     if len(fields) != len(head.attributes):
         return f"expected {len(head.attributes)} fields, got {len(fields)}"
-    label, name = _value(fields[head.label]), None if head.id is None else _value(fields[head.id])
-    if label is not None and head.classes and label not in head.classes:
-        return f"class {label!r} is not among those of the head: {', '.join(sorted(head.classes)[:20])}"
+    label = known(unquoted(fields[head.label]))
+    name = None if head.id is None else known(unquoted(fields[head.id]))
+    if reason := foreign_class(label, head.classes):
+        return reason
     if not head.is_relational:
         return _Row(head.row, [",".join(fields[place] for place in head.values)], label, name, text)
     cell = fields[head.values[0]]
@@ -100,12 +101,6 @@ def _unread(reading: Reading, head: Head, found: str, expected: str) -> Exceptio
     return reading.refuse(
         f"{found}, which is not read", row=head.row, expected=expected, next_step="write the file again in this form"
     )
-
-
-def _value(text: str) -> str | None:
-    """`?` is missing."""
-    value = unquoted(text)
-    return None if value == "?" else value
 
 
 def _trimmed(records: Records) -> Records:

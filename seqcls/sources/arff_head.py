@@ -115,18 +115,20 @@ class Head:
         return nominal[0] if nominal else len(names) - 1
 
     def _require_measurement(self, reading: Reading, attribute: Attribute, line: int) -> None:
-        found = ""
-        if attribute.type == "relational" or (attribute.type == "numeric" and self.is_relational):
-            found = "" if attribute.type == "relational" else "beside a relational one"
-        elif attribute.type != "numeric":
+        if attribute.type == "relational":
+            return
+        if attribute.type != "numeric":
             found = f"of type {attribute.type}"
+        elif self.is_relational:
+            found = "beside a relational one"
         elif _NAMES_OF_ROWS.fullmatch(attribute.name):
             found = "whose name is that of an id, not of a measurement"
-        if found:
-            raise reading.refuse(
-                f"an attribute {attribute.name!r} {found}", row=line, expected="measurements, a class, maybe an id",
-                next_step=f"set source.id = {attribute.name!r} if it names the rows; else leave it out or rename it",
-            )  # fmt: skip
+        else:
+            return
+        raise reading.refuse(
+            f"an attribute {attribute.name!r} {found}", row=line, expected="measurements, a class, maybe an id",
+            next_step=f"set source.id = {attribute.name!r} if it names the rows; else leave it out or rename it",
+        )  # fmt: skip
 
 
 def fields_of(text: str) -> list[str]:

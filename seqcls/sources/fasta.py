@@ -18,8 +18,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seqcls.sources.assemble import assemble
-from seqcls.sources.lines import extract
-from seqcls.sources.reading import Reading, Records, Reject, Role, constant
+from seqcls.sources.lines import columns_of, extract
+from seqcls.sources.reading import Reading, Records, Reject, constant
 from seqcls.sources.stream import SourceStream, open_source
 from seqcls.table import RAW_LIMIT, SourceBatch
 
@@ -127,9 +127,7 @@ def _batch(
     )  # fmt: skip
     if reading.label_place == "header" and reading.source.label_pattern:
         found = extract(reading.source.label_pattern, titles, "source.label_pattern")
-        named = [field.name for field in found.type]
-        roles: list[Role] = ["label", "id", "time", "group"]
-        records.columns |= {role: pc.struct_field(found, role) for role in roles if role in named}
+        records.columns |= columns_of(found)
         records.columns["id"] = pc.coalesce(records.columns["id"], ids)
     elif reading.label_place in ("file", "folder"):
         records.columns["label"] = constant(reading.file_label(), len(rows))

@@ -6,6 +6,7 @@ Lines end in LF or CR LF only: U+0085, U+2028 and form feeds are part of the tex
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import get_args
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -64,10 +65,7 @@ def _match(reading: Reading, records: Records, texts: pa.Array) -> None:
     for index in pc.indices_nonzero(pc.is_null(found)).to_pylist():
         add_problem(problems, index, "", "pattern", f"the line does not match source.pattern {pattern!r}")
     records.problems = problems
-    roles: list[Role] = ["label", "id", "time", "group"]
-    for role in roles:
-        if role in names:
-            records.columns[role] = pc.struct_field(found, role)
+    records.columns |= columns_of(found)
     if "sequence" not in names:
         raise ConfigRefused(
             "the pattern has no group (?P<sequence>...)",
@@ -89,6 +87,12 @@ def extract(pattern: str, texts: pa.Array, key: str) -> pa.Array:
             expected="RE2 with named groups such as (?P<label>...)",
             next_step="fix the pattern",
         ) from None
+
+
+def columns_of(found: pa.Array) -> dict[Role, pa.Array]:
+    """The groups of a pattern that name a role."""
+    names = [field.name for field in found.type]
+    return {role: pc.struct_field(found, role) for role in get_args(Role) if role in names}
 
 
 def _read_classes(reading: Reading) -> list[str] | None:

@@ -116,9 +116,8 @@ def split_series(reading: Reading, numbered: list[tuple[int, str]], rejects: lis
                 reading.reject(row, "", "channels", f"expected {wanted}, got {len(fields)} parts between colons", text)
             )
             continue
-        label = _class(fields[width]) if tags.labelled else None
-        if label is not None and tags.classes and label not in tags.classes:
-            reason = f"class {label!r} is not among those of the head: {', '.join(sorted(tags.classes)[:20])}"
+        label = known(fields[width].strip()) if tags.labelled else None
+        if reason := foreign_class(label, tags.classes):
             rejects.append(reading.reject(row, "", "fields", reason, text))
             continue
         rows.append(row)
@@ -128,9 +127,16 @@ def split_series(reading: Reading, numbered: list[tuple[int, str]], rejects: lis
     return channel_records(rows, cells, labels, raws, rejects, width)
 
 
-def _class(text: str) -> str | None:
-    """`?` is missing."""
-    return None if text.strip() == "?" else text.strip()
+def known(text: str) -> str | None:
+    """`?` is missing, in ts and in arff."""
+    return None if text == "?" else text
+
+
+def foreign_class(label: str | None, classes: frozenset[str]) -> str:
+    """Why a class is not one that the head of the file names; empty where it is, or the head names none."""
+    if label is None or not classes or label in classes:
+        return ""
+    return f"class {label!r} is not among those of the head: {', '.join(sorted(classes)[:20])}"
 
 
 def channel_records(
