@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -161,7 +162,7 @@ def test_scoring_after_an_upgrade_publishes_with_a_note_on_the_engine(
 ) -> None:
     deliver(old, "2026-11-05")
     said = command("score", old / f"{RACED}.toml") if installed else run(nursery, "score", old / f"{RACED}.toml")
-    assert "v1 was raced" in said
+    assert re.search(r"torch scores: \S+@v1 was raced", said), "the engine that scores, and why"
     assert not faults_of(old, RACED)
 
 
