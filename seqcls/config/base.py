@@ -16,6 +16,11 @@ class Section(BaseModel):
         allow_inf_nan=False,  # nan is neither above nor below anything: a bound that checks nothing
     )  # fmt: skip
 
+    @classmethod
+    def default_of(cls, name: str) -> object:
+        """What a key is where the file leaves it out."""
+        return cls.model_fields[name].get_default(call_default_factory=True)
+
     def key_text(self) -> str:
         """What a key of an artefact is made of."""
         return self.model_dump_json()

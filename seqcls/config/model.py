@@ -56,7 +56,7 @@ class Family(Section):
 
     def train_faults(self, train: TrainConfig) -> Iterator[str]:
         """Settings of [train] that would have no effect, a sentence each."""
-        if train.budget != TrainConfig.model_fields["budget"].default:
+        if train.budget != train.default_of("budget"):
             yield f'train.budget is for model.family = "auto"; {self.family} takes the time it takes: remove it'
 
 

@@ -107,8 +107,8 @@ class SourceConfig(Section):
     def _without_new_keys(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
         """A key that came later is written only where it is set: else every store would be read again for its sake."""
         written: dict[str, object] = handler(self)
-        new = {"decimal": ".", "missing": []}
-        return {name: value for name, value in written.items() if name not in new or value != new[name]}
+        left_out = {name for name in ("decimal", "missing") if getattr(self, name) == self.default_of(name)}
+        return {name: value for name, value in written.items() if name not in left_out}
 
     @field_validator("encoding")
     @classmethod

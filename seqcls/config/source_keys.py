@@ -44,8 +44,7 @@ _INSTEAD: Final = {
 
 def unused_keys(section: str, source: SourceConfig) -> Iterator[str]:
     """A sentence for each key that is set and that the format does not use."""
-    fields = type(source).model_fields
     for name in sorted(source.model_fields_set - USED[source.format]):
-        if getattr(source, name) != fields[name].get_default(call_default_factory=True):
+        if getattr(source, name) != source.default_of(name):
             instead = _INSTEAD.get((source.format, name), "remove it")
             yield f"{section}.{name}: format {source.format!r} does not use it; {instead}"

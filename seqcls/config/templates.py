@@ -178,7 +178,7 @@ def _keys(section: type[Section], given: Values, left_out: tuple[str, ...]) -> l
 
 
 def _shown(section: type[Section], name: str) -> object:
-    default = section.model_fields[name].get_default(call_default_factory=True)
+    default = section.default_of(name)
     if default not in _UNSET:
         return default
     own = f"{section.__name__}.{name}"  # where two sections have a key of one name but another type
