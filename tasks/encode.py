@@ -7,7 +7,8 @@ from typing import Any
 from prefect import task
 
 from seqcls.stages import ENCODE, SPLIT, StageResult, run
-from seqcls.store.artefacts import Ref, read_manifest
+from seqcls.store.artefacts import Ref, read_meta
+from seqcls.store.records import EncodedMeta, SplitsMeta
 from seqcls.workspace import open_workspace
 from seqcls_tasks.listener import RunLog
 from seqcls_tasks.policy import HOUR, STAGE
@@ -39,7 +40,7 @@ def encode(config: str, made: dict[str, Ref]) -> StageResult:
 
 
 def _rows_of_splits(splits: Ref) -> list[dict[str, Any]]:
-    counts = read_manifest(splits)["meta"]["counts"]
+    counts = read_meta(splits, SplitsMeta).counts
     return [{"split": name, "rows": sum(classes.values()), **classes} for name, classes in counts.items()]
 
 
@@ -48,18 +49,18 @@ def _sizes(splits: Ref) -> str:
 
 
 def _rows_encoded(encoded: Ref) -> list[dict[str, Any]]:
-    meta = read_manifest(encoded)["meta"]
+    meta = read_meta(encoded, EncodedMeta)
     return [
         {
             "split": name,
             "rows": count,
-            "truncated": meta["truncated"][name],
-            "unknown share": f"{meta['unknown_share'][name]:.2%}",
+            "truncated": meta.truncated[name],
+            "unknown share": f"{meta.unknown_share[name]:.2%}",
         }
-        for name, count in meta["rows"].items()
+        for name, count in meta.rows.items()
     ]
 
 
 def _encoded(encoded: Ref) -> str:
-    meta = read_manifest(encoded)["meta"]
-    return f"{sum(meta['rows'].values())} rows encoded, {sum(meta['truncated'].values())} cut at encode.max_length"
+    meta = read_meta(encoded, EncodedMeta)
+    return f"{sum(meta.rows.values())} rows encoded, {sum(meta.truncated.values())} cut at encode.max_length"

@@ -5,7 +5,8 @@ from __future__ import annotations
 from prefect import get_run_logger, task
 
 from seqcls.stages import EVALUATE, StageResult, run
-from seqcls.store.artefacts import Ref, read_manifest
+from seqcls.store.artefacts import Ref, read_meta
+from seqcls.store.records import EvaluationMeta
 from seqcls.workspace import open_workspace
 from seqcls_tasks.listener import RunLog
 from seqcls_tasks.policy import HOUR, STAGE
@@ -30,5 +31,5 @@ def evaluate(config: str, made: dict[str, Ref]) -> StageResult:
 
 
 def _figures(evaluation: Ref) -> str:
-    meta = read_manifest(evaluation)["meta"]
-    return f"balanced accuracy {meta['balanced_accuracy']:.3f} on {meta['rows']} test rows"
+    meta = read_meta(evaluation, EvaluationMeta)
+    return f"balanced accuracy {meta.balanced_accuracy:.3f} on {meta.rows} test rows"

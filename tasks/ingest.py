@@ -9,7 +9,8 @@ from prefect import task
 
 from seqcls.messages import plural
 from seqcls.stages import INGEST, StageResult, run
-from seqcls.store.artefacts import Ref, read_manifest
+from seqcls.store.artefacts import Ref, read_meta
+from seqcls.store.records import TableMeta
 from seqcls.workspace import open_workspace
 from seqcls_tasks.listener import RunLog
 from seqcls_tasks.policy import HOUR, STAGE
@@ -30,14 +31,14 @@ def _rows(table: Ref) -> list[dict[str, Any]]:
     """The columns that people look for, names first; digests are in the manifest."""
     named = {"rows_in": "rows in", "accepted": "accepted", "rejected": "rejected", "split": "split"}
     return [
-        {"file": Path(file["name"]).name}
-        | {shown: file[name] for name, shown in named.items() if file.get(name) not in (None, "")}
-        | {"path": file["name"]}
-        for file in read_manifest(table)["meta"]["files"]
+        {"file": Path(file.name).name}
+        | {shown: value for name, shown in named.items() if (value := getattr(file, name)) not in (None, "")}
+        | {"path": file.name}
+        for file in read_meta(table, TableMeta).files
     ]
 
 
 def _counts(table: Ref) -> str:
-    meta = read_manifest(table)["meta"]
-    books = f"{meta['rows_in']} rows in, {meta['accepted']} accepted, {meta['rejected']} rejected"
-    return f"{plural(len(meta['files']), 'file')}, {books}"
+    meta = read_meta(table, TableMeta)
+    books = f"{meta.rows_in} rows in, {meta.accepted} accepted, {meta.rejected} rejected"
+    return f"{plural(len(meta.files), 'file')}, {books}"

@@ -6,7 +6,8 @@ from prefect import task
 
 from seqcls.pages import escape
 from seqcls.stages import TRAIN, StageResult, run
-from seqcls.store.artefacts import Ref, read_manifest
+from seqcls.store.artefacts import Ref, read_meta
+from seqcls.store.records import ModelMeta
 from seqcls.workspace import open_workspace
 from seqcls_tasks.listener import TrainingLog
 from seqcls_tasks.policy import HOUR, STAGE
@@ -25,9 +26,8 @@ def train(config: str, made: dict[str, Ref]) -> StageResult:
 
 
 def _network(model: Ref) -> str:
-    meta = read_manifest(model)["meta"]
-    epochs = f"best epoch {meta['best_epoch']} of {meta['epochs']}"
-    return f"{meta['family']}, {meta['parameters']:,} parameters, {epochs}"
+    meta = read_meta(model, ModelMeta)
+    return f"{meta.family}, {meta.parameters:,} parameters, best epoch {meta.best_epoch} of {meta.epochs}"
 
 
 def _page(result: StageResult, notes: list[str]) -> str:

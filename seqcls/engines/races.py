@@ -26,6 +26,7 @@ from seqcls.models.package import load_model
 from seqcls.pages import render
 from seqcls.processors.load import is_busy, waited_so_far
 from seqcls.store.artefacts import Ref, verify, write_json
+from seqcls.store.records import RaceMeta
 from seqcls.workspace import Workspace
 
 KIND = "race"
@@ -151,7 +152,7 @@ def _record(workspace: Workspace, version: ModelVersion, race: Race) -> None:
         write_json(draft.folder / "race.json", race.model_dump(mode="json"))
         (draft.folder / "race.md").write_text(race_page(version.name, race), encoding="utf-8")
         draft.inputs |= {"model": version.model_digest}
-        draft.meta |= {"pipeline": version.pipeline, "chosen": race.chosen}
+        draft.describe(RaceMeta(pipeline=version.pipeline, chosen=race.chosen))
     facts: dict[str, Any] = {"model": version.model_digest, "line": race_line(race)}
     record_stage(workspace.ledger, _key(version, race.machine), KIND, KIND, draft.ref.digest, facts)
 

@@ -28,6 +28,7 @@ from seqcls.evaluation.report import Evaluation, Facts, gather_facts, write_repo
 from seqcls.evaluation.report.facts import Baselines, NoBaseline
 from seqcls.store.artefacts import ArtefactStore, Draft, Ref, write_json
 from seqcls.store.parquet import read_parquet, shards, write_parquet
+from seqcls.store.records import EvaluationMeta
 from seqcls.table import Split
 
 Predict = Callable[[Ref, Ref, Split], Floats]
@@ -149,8 +150,7 @@ def write_evaluation(draft: Draft, evaluation: Evaluation, test: Answers, facts:
     write_json(draft.folder / "metrics.json", evaluation.model_dump(mode="json"))
     write_parquet(draft.folder / "predictions.parquet", predictions_table(test, names))
     write_report(draft.folder, evaluation, facts)
-    headline = ("rows", "accuracy", "balanced_accuracy", "macro_f1", "mcc", "auroc", "log_loss", "ece")
-    draft.meta |= {name: getattr(evaluation.test, name) for name in headline}
+    draft.describe(EvaluationMeta(**{name: getattr(evaluation.test, name) for name in EvaluationMeta.model_fields}))
 
 
 def predictions_table(test: Answers, names: pa.Array) -> pa.Table:

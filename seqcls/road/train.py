@@ -12,7 +12,8 @@ from seqcls.ledger.stages import new_run_id, record_run
 from seqcls.registry import versions as registry
 from seqcls.registry.gate import Decision, read_metrics
 from seqcls.stages import StageResult, made_of, run_until
-from seqcls.store.artefacts import read_manifest
+from seqcls.store.artefacts import read_meta
+from seqcls.store.records import CheckedMeta
 from seqcls.validation.checks import read_checks
 from seqcls.validation.look_alikes import look_alikes
 from seqcls.workspace import Workspace
@@ -77,7 +78,7 @@ def finish_training(workspace: Workspace, done: list[StageResult], run_id: str) 
     version = registry.register(workspace, model, evaluation, inputs, run_id)
     promotion = registry.consider(workspace, version)
     trained = next(result for result in done if result.stage == "train")
-    counts = read_manifest(checked)["meta"]
+    counts = read_meta(checked, CheckedMeta)
     outcome = TrainOutcome(
         pipeline=workspace.pipeline.name,
         model=version.name,
@@ -85,7 +86,7 @@ def finish_training(workspace: Workspace, done: list[StageResult], run_id: str) 
         champion=registry.is_champion(workspace, version),
         decision=promotion.decision,
         metrics=read_metrics(workspace, version),
-        rows={"in": counts["rows_in"], "accepted": counts["accepted"], "rejected": counts["rejected"]},
+        rows={"in": counts.rows_in, "accepted": counts.accepted, "rejected": counts.rejected},
         seconds={result.stage: result.seconds for result in done} | {"promote": time.perf_counter() - started},
         reused=tuple(result.stage for result in done if result.reused),
         train_rows_per_second=float(trained.facts["rows_per_second"]),

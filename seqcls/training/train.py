@@ -35,6 +35,7 @@ from seqcls.models.package import (
 )
 from seqcls.processors.load import Watch, is_busy
 from seqcls.store.artefacts import ArtefactStore, Ref, write_json
+from seqcls.store.records import ModelMeta
 from seqcls.training import checkpoints
 from seqcls.training.fit import Fit
 from seqcls.training.run import VALID_BATCH, Run
@@ -73,8 +74,9 @@ def train(
     keep_freed_memory()
     if pipeline.model.trained == "fit":
         refuse_launcher(pipeline.model.family)
-    with joined(choose_device()) as group:
-        device = group.device or choose_device()
+    device = choose_device()
+    with joined(device) as group:
+        device = group.device or device
         listener = listener if group.is_first else SILENT
         with reproducible(pipeline.seed, threads_of(pipeline.train), device):
             run = begin(encoded, pipeline, store, device, listener, group)
@@ -155,12 +157,10 @@ def _publish(
         for name, record in attached.items():
             write_json(draft.folder / name, record)
         draft.inputs["encoded"] = encoded.digest
-        draft.meta |= {
-            "family": pipeline.model.family,
-            "parameters": manifest.parameters,
-            "epochs": len(run.state.history),
-            "best_epoch": manifest.best_epoch,
-        }
+        epochs, best = len(run.state.history), manifest.best_epoch
+        draft.describe(
+            ModelMeta(family=pipeline.model.family, parameters=manifest.parameters, epochs=epochs, best_epoch=best)
+        )
     return draft.ref
 
 
