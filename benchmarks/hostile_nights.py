@@ -8,7 +8,8 @@ ledger) is killed some times, at a named point or at a random moment, alone or t
 then `seqcls score` does. After each kill and each night the folder is compared with what was delivered
 (tests/reliability/contents.py), `_current.json` with the truth that `Inbox` keeps, the champion with the history.
 --installed: so many of the kills hit the installed command, the others a fork of a process that has imported it. A
-fault ends its round; `--round N` plays that round again. Writes reliability.json; exit code 1 on any fault.
+fault ends its round; `--round N` plays that round again. Each seed has a line of its own in reliability.json, written
+anew after each round; exit code 1 on any fault.
 """
 
 from __future__ import annotations
@@ -95,13 +96,12 @@ def kill_nights(kills: int, installed: int, seconds: float, seed: int, most: int
                 print("\n".join(log), flush=True)
             if only is not None:
                 break
+            write_down(tally, seed, time.monotonic() - began)  # a run that is stopped keeps its whole rounds
             number += 1
     if tally.faults:
         print(f"the projects of rounds with faults are in {folder}")
     else:
         shutil.rmtree(folder)
-    if only is None:
-        write_down(tally, seed, time.monotonic() - began)
     return not tally.faults
 
 
@@ -110,7 +110,7 @@ def write_down(tally: Tally, seed: int, seconds: float) -> None:
     found = Counter(fault.kind for fault in tally.faults)
     kinds = ("lost", "twice", "_current.json wrong", "half visible", "another champion", "runs that failed")
     record(
-        "kills in nights with clock jumps, renamed files, gc and repair",
+        f"kills in nights with clock jumps, renamed files, gc and repair, seed {seed}",
         {
             "tried": "`kill -9` of score, train, promote, rollback, score --rescore, gc and doctor --repair, "
             f"{tally.installed} of them the installed command, in {tally.nights} nights of {tally.rounds} projects "
