@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+from collections import Counter
 from dataclasses import replace
 from pathlib import Path
 
@@ -118,19 +119,19 @@ def with_unique_names(files: list[InputFile], folder: Path) -> list[InputFile]:
     """Relative to the config's folder if inside; otherwise as much of the path's end as makes the names unique."""
     names: dict[int, str] = {}
     outside: list[int] = []
-    for index, file in enumerate(files):
-        absolute = Path(os.path.abspath(file.path))
-        if absolute.is_relative_to(folder.resolve()):
-            names[index] = absolute.relative_to(folder.resolve()).as_posix()
-        elif absolute.is_relative_to(os.path.abspath(folder)):
-            names[index] = absolute.relative_to(os.path.abspath(folder)).as_posix()
-        else:
+    inside = (str(folder.resolve()), os.path.abspath(folder))
+    paths = [Path(os.path.abspath(file.path)) for file in files]
+    for index, path in enumerate(paths):
+        home = next((home for home in inside if path.is_relative_to(home)), None)
+        if home is None:
             outside.append(index)
+        else:
+            names[index] = path.relative_to(home).as_posix()
     depth = 1
     while outside:
-        tails = ["/".join(Path(os.path.abspath(files[index].path)).parts[-depth:]).lstrip("/") for index in outside]
-        taken = set(names.values())
-        clash = [tail in taken or tails.count(tail) > 1 for tail in tails]
+        tails = ["/".join(paths[index].parts[-depth:]).lstrip("/") for index in outside]
+        taken, times = set(names.values()), Counter(tails)
+        clash = [tail in taken or times[tail] > 1 for tail in tails]
         names |= {index: tail for index, tail, clashes in zip(outside, tails, clash, strict=True) if not clashes}
         outside = [index for index, clashes in zip(outside, clash, strict=True) if clashes]
         depth += 1
