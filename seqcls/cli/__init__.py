@@ -13,7 +13,7 @@ from contextlib import suppress
 from typing import Any, NoReturn
 
 from seqcls.cli import deploy, inspect, models, schema, scores, train_and_score
-from seqcls.cli.interruption import Interruption
+from seqcls.cli.interruption import INTERRUPTED, LAST_WORDS, Interruption
 from seqcls.errors import SeqclsError, WorldFailed, printable, remedy
 from seqcls.version import __version__
 
@@ -70,8 +70,8 @@ def _run(options: argparse.Namespace) -> int:
         print(f"seqcls: {error}", file=sys.stderr)
         return error.exit_code
     except KeyboardInterrupt:
-        print("seqcls: interrupted; run the same command again to go on where it stopped", file=sys.stderr)
-        return 130
+        print(LAST_WORDS, file=sys.stderr)
+        return INTERRUPTED
     except BrokenPipeError:
         _silence()
         return 0

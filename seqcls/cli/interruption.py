@@ -1,8 +1,10 @@
-"""Interruption: the first SIGINT or SIGTERM ends the run at any point; later ones are ignored."""
+"""Interruption: the first SIGINT or SIGTERM ends the run at any point, within PATIENCE; later ones are ignored."""
 
 from __future__ import annotations
 
+import os
 import signal
+import socket
 import sys
 import threading
 import time
@@ -10,6 +12,13 @@ from types import FrameType, TracebackType
 
 STOP = (signal.SIGINT, signal.SIGTERM)
 AGAIN = 0.02  # seconds until a swallowed interrupt is raised again
+PATIENCE = 4.0
+"""Seconds that a call of a library may go on after the signal (one matrix decomposition may take minutes, and Python
+raises nothing before it returns). Then the process ends as if it was killed, which loses nothing: see `store/`."""
+INTERRUPTED = 130
+"""Exit code."""
+LAST_WORDS = "seqcls: interrupted; run the same command again to go on where it stopped"
+SHOW_CURSOR = "\x1b[?25h"
 
 
 class Interruption:
@@ -27,6 +36,11 @@ class Interruption:
         self._swallowing = False  # inside the hook below, where an interrupt would be lost again
 
     def __enter__(self) -> Interruption:
+        self._ended = threading.Event()
+        self._signals, self._write = socket.socketpair()
+        self._write.setblocking(False)
+        self._wakeup = signal.set_wakeup_fd(self._write.fileno(), warn_on_full_buffer=False)
+        threading.Thread(target=self._watch, daemon=True).start()
         self._before = {number: signal.getsignal(number) for number in STOP}
         self._hook, sys.unraisablehook = sys.unraisablehook, self._unraisable
         for number, handler in self._before.items():
@@ -40,6 +54,17 @@ class Interruption:
         for number, handler in self._before.items():
             signal.signal(number, signal.SIG_IGN if self._asked else handler)  # the process is ending already
         sys.unraisablehook = self._hook
+        self._ended.set()
+        signal.set_wakeup_fd(self._wakeup)
+        self._write.close()  # ends `_watch`
+
+    def _watch(self) -> None:
+        """Python writes the number of a signal to the socket at once, even while a library computes."""
+        with self._signals:
+            while number := self._signals.recv(1):
+                if number[0] in STOP and not self._ended.wait(PATIENCE):
+                    print(f"{SHOW_CURSOR if sys.stderr.isatty() else ''}{LAST_WORDS}", file=sys.stderr, flush=True)
+                    os._exit(INTERRUPTED)
 
     def _stop(self, number: int, _frame: FrameType | None) -> None:
         if not self._raised:

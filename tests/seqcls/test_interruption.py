@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import subprocess
 import sys
 import threading
 import time
@@ -10,7 +11,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from seqcls.cli.interruption import AGAIN, STOP, Interruption
+from seqcls.cli.interruption import AGAIN, INTERRUPTED, LAST_WORDS, STOP, Interruption
 
 
 @pytest.fixture(autouse=True)
@@ -123,3 +124,30 @@ def test_other_errors_of_finalisers_are_still_shown(monkeypatch: pytest.MonkeyPa
         broken = Broken()
         del broken
     assert shown == ["a finaliser fails"]
+
+
+COMPUTES_FOR_HOURS = """
+import hashlib
+from seqcls.cli import interruption
+
+interruption.PATIENCE = 0.2
+with interruption.Interruption():
+    while True:
+        try:
+            print("begins", flush=True)
+            hashlib.pbkdf2_hmac("sha256", b"one call of a library", b"", 2**31 - 1)
+        except KeyboardInterrupt:  # before the call had begun
+            pass
+"""
+
+
+@pytest.mark.parametrize("number", STOP)
+def test_a_call_that_cannot_be_interrupted_does_not_outlast_the_patience(number: signal.Signals) -> None:
+    with subprocess.Popen(
+        [sys.executable, "-c", COMPUTES_FOR_HOURS], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
+        process.send_signal(number)
+        _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (INTERRUPTED, f"{LAST_WORDS}\n")
