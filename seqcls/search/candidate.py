@@ -33,6 +33,8 @@ class Candidate:
     preset: Preset
     pipeline: Pipeline
     state: str = "not tried"
+    left_out: bool = False
+    """Whether the plan has no time for it."""
     trials: tuple[Trial, ...] = ()
     """The newest trials, one per fold, in the order of the folds."""
     seconds: float = 0.0

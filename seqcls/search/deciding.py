@@ -1,13 +1,14 @@
 """Choose a candidate, and record why.
 
-In: candidates that were tried. Out: `Search`. Promise: the highest score on the same rows wins, whatever the family;
-ties go to the lower log loss. The record says if a difference is within noise, but the choice ignores that: if you
-prefer the simpler model, set it in [model].
+In: candidates that were tried. Out: `Search`. Promise: the highest score on the same rows wins; ties go to the lower
+log loss. A network wins only if the 95 % interval of its difference from the best fitted family is above zero: within
+noise, the simpler model is taken, which is trained in seconds and depends less on the seed.
 """
 
 from __future__ import annotations
 
 from seqcls.errors import DataRefused
+from seqcls.evaluation.intervals import Figure
 from seqcls.evaluation.tried import Search
 from seqcls.search.bench import Bench
 from seqcls.search.candidate import Candidate, pin
@@ -27,8 +28,9 @@ def decide(bench: Bench, candidates: list[Candidate], judging: Judging) -> Searc
             expected="at least one candidate that trains on these rows",
             next_step="raise train.budget, or choose a family in [model]",
         )
-    best = judged[0]
-    tried = [one.describe(judging, metric, best) for one in [*judged, *others]]
+    best = choose(judged, judging, metric)
+    ordered = [best, *(one for one in judged if one is not best)]
+    tried = [one.describe(judging, metric, best) for one in [*ordered, *others]]
     rows = len(best.pooled(judging)[0])
     return Search(
         metric=metric,
@@ -37,27 +39,33 @@ def decide(bench: Bench, candidates: list[Candidate], judging: Judging) -> Searc
         judged=judging.why,
         rows=rows,
         chosen=best.name,
-        why=_why(best, judged, judging, bench),
+        why=_why(ordered, judged[0] is best, judging, bench),
         candidates=tried,
         pin=pin(best.pipeline),
     )
 
 
-def time_for_whole(bench: Bench, chosen: Candidate) -> bool:
-    """Whether the remaining budget is enough for a training without validation rows; one fit is needed anyway."""
+def choose(judged: list[Candidate], judging: Judging, metric: Figure) -> Candidate:
+    """Of candidates in the order of their scores: the first that is fitted, or better than that by more than noise."""
+    simple = next((one for one in judged if one.preset.is_fitted), judged[0])
+    return next(one for one in judged if one is simple or one.ahead_of(simple, judging, metric)[0] > 0)
+
+
+def seconds_for_whole(chosen: Candidate) -> float:
+    """What a training without validation rows takes longer than one fit, which is needed anyway."""
     fits = chosen.preset.model.fits_without_validation(chosen.trials[0].facts.train_rows)
-    fit = max(trial.facts.seconds for trial in chosen.trials)
-    return fits == 1 or fit * fits <= bench.clock.budget - bench.clock.spent
+    return 0.0 if fits == 1 else fits * max(trial.facts.seconds for trial in chosen.trials)
 
 
-def _why(best: Candidate, judged: list[Candidate], judging: Judging, bench: Bench) -> str:
-    """In one sentence: the score, the runner-up, and whether the difference is more than noise."""
-    metric = bench.pipeline.promote.compare
-    text = f"{metric} {best.score:.4f}, the highest of {len(judged)}"
+def _why(judged: list[Candidate], is_highest: bool, judging: Judging, bench: Bench) -> str:
+    """In one sentence: the score, the runner-up, and whether the difference is noise; the chosen one is first."""
+    metric, best = bench.pipeline.promote.compare, judged[0]
+    place = f"the highest of {len(judged)}" if is_highest else "the simplest of those within noise of the highest"
+    text = f"{metric} {best.score:.4f}, {place}"
     rivals = [*judged[1:2], *(one for one in judged[2:] if one.preset.reference)]
     for rival in rivals:
         low, high = best.ahead_of(rival, judging, metric)
-        noise = "within noise" if low <= 0 else "more than noise"
+        noise = "within noise" if low <= 0 <= high else "more than noise"
         reference = ", the reference" if rival.preset.reference else ""
         text += f"; {rival.name}{reference}: {rival.score:.4f} (difference {low:+.4f} to {high:+.4f}, {noise})"
     return text

@@ -31,7 +31,7 @@ from seqcls.table import Split
 SMALL = 2_000
 """Number of training rows below which folds are used."""
 FOLDS, FEW_FOLDS, FEW_FOLDS_FROM = 5, 3, 1_000
-TWICE_BELOW = 150
+TWICE_BELOW = 200
 """Number of rows below which everything is repeated with other folds, if there is time."""
 COLUMNS = ["id", "label", "sequence"]
 

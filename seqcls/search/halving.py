@@ -1,7 +1,8 @@
 """Successive halving: all candidates for a few epochs, the best third for more, the best one for all epochs.
 
 In: candidates, a plan. Out: the same candidates, with trials and states. Promise: only scores at the same rung decide
-which candidates continue; time saved by early stopping lets more than a third continue. Jamieson and Talwalkar 2016.
+which candidates continue; time saved by early stopping lets more than a third continue, and then lets candidates be
+tried that the plan left out. Jamieson and Talwalkar 2016.
 """
 
 from __future__ import annotations
@@ -9,28 +10,45 @@ from __future__ import annotations
 import math
 
 from seqcls.search.bench import Bench, try_candidate
-from seqcls.search.candidate import Candidate
+from seqcls.search.candidate import Candidate, make_candidate
 from seqcls.search.folds import Judging
+from seqcls.search.judging import plan_epochs
 from seqcls.search.plan import ETA, Costs, Plan, rung_epochs
 
 
 def halve(bench: Bench, running: list[Candidate], plan: Plan, judging: Judging, costs: list[Costs]) -> None:
     """Run all rungs; `costs` are those of one fold."""
+    seconds = {cost.name: cost.seconds for cost in costs}
     for number, rung in enumerate(plan.rungs):
-        is_last = number + 1 == len(plan.rungs)
-        if is_last and not judging.crossed:
-            bench.clock.reserve(
-                bench.fitting
-            )  # this is the training of the chosen model: it may use the rest of the budget
+        training = bench.fitting
         for candidate in running:
-            try_candidate(bench, candidate, judging, rung_epochs(plan.epochs[candidate.name], rung))
+            whole, epochs = plan.epochs[candidate.name], rung_epochs(plan.epochs[candidate.name], rung)
+            # To train the chosen model: anew after folds; on the validation split it continues from this rung.
+            training = max(training, seconds[candidate.name] * (whole if judging.crossed else whole - epochs))
+            bench.clock.reserve(training)
+            try_candidate(bench, candidate, judging, epochs)
         running = sorted((one for one in running if one.state == "running"), key=rank)
-        if is_last:
+        if number + 1 == len(plan.rungs):
             return
         keep = survivors(bench, running, plan, rung, judging, costs)
         for candidate in running[keep:]:
             candidate.state = f"stopped after {candidate.trials[0].facts.epochs} of {candidate.most_epochs} epochs"
         running = running[:keep]
+
+
+def try_left_out(bench: Bench, candidates: list[Candidate], judging: Judging, costs: list[Costs]) -> None:
+    """Those that the plan had no time for, one by one, while there is time after all."""
+    for cost in costs:
+        candidate = next(one for one in candidates if one.name == cost.name)
+        if candidate.trials or not candidate.left_out:
+            continue
+        bench.clock.reserve(0.0)
+        plan = plan_epochs(bench, judging, [cost], f"plan-{cost.name}", any_length=False)
+        if plan.epochs:
+            candidate.pipeline = make_candidate(candidate.preset, bench.pipeline, plan.epochs[cost.name]).pipeline
+            halve(bench, [candidate], plan, judging, costs)
+        else:
+            candidate.state = f"not tried: {plan.left_out[cost.name]}"
 
 
 def survivors(

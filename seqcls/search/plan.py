@@ -56,21 +56,25 @@ class Plan(BaseModel):
     """Name -> why there is no time for it."""
 
 
-def make_plan(costs: Sequence[Costs], folds: int, seconds: float, after: float) -> Plan:
-    """`after`: the training of the chosen model, as a share of a whole training on one fold; 0 if it only continues."""
+def make_plan(costs: Sequence[Costs], folds: int, seconds: float, after: float, *, any_length: bool = True) -> Plan:
+    """`after`: the training of the chosen model, as a share of a whole training on one fold; 0 if it only continues.
+
+    `any_length`: a single candidate is tried even if there is no time for ALL_STEPS.
+    """
     tried = list(costs)
     while tried:
         whole = {cost.name: cost.epochs for cost in tried}
         if planned_seconds(tried, whole, (1.0,), folds, after) <= seconds:
-            return Plan(epochs=whole, rungs=(1.0,), left_out=_left_out(costs, tried, seconds))
+            return Plan(epochs=whole, rungs=(1.0,), left_out=_left_out(costs, tried, folds + after, seconds))
         for share in SHARES:
             epochs = {cost.name: max(round(cost.epochs * share), 1) for cost in tried}
             enough = share == 1.0 or all(epochs[cost.name] * cost.steps >= ALL_STEPS for cost in tried)
             rungs = _rungs(tried, epochs)
-            if (enough or len(tried) == 1) and planned_seconds(tried, epochs, rungs, folds, after) <= seconds:
-                return Plan(epochs=epochs, rungs=rungs, left_out=_left_out(costs, tried, seconds))
+            enough |= any_length and len(tried) == 1
+            if enough and planned_seconds(tried, epochs, rungs, folds, after) <= seconds:
+                return Plan(epochs=epochs, rungs=rungs, left_out=_left_out(costs, tried, folds + after, seconds))
         tried.pop()
-    return Plan(epochs={}, rungs=(1.0,), left_out=_left_out(costs, tried, seconds))
+    return Plan(epochs={}, rungs=(1.0,), left_out=_left_out(costs, tried, folds + after, seconds))
 
 
 def _rungs(tried: Sequence[Costs], epochs: dict[str, int]) -> tuple[float, ...]:
@@ -131,10 +135,10 @@ def seconds_an_epoch(pipeline: Pipeline, encoded: Ref, store: ArtefactStore, mos
     return each * (len(data.train.split) + len(data.valid.split) / 3), data.train.steps
 
 
-def _left_out(costs: Sequence[Costs], tried: Sequence[Costs], seconds: float) -> dict[str, str]:
-    names = {cost.name for cost in tried}
+def _left_out(costs: Sequence[Costs], tried: Sequence[Costs], times: float, seconds: float) -> dict[str, str]:
+    among = f" for {len(tried) + 1} candidates" if tried else ""
     return {
-        cost.name: f"an epoch takes {cost.seconds:.2g} s, and {seconds:.0f} s were left for all"
+        cost.name: f"training takes {times * cost.epochs * cost.seconds:.0f} s, and {seconds:.0f} s were left{among}"
         for cost in costs
-        if cost.name not in names
+        if cost not in tried
     }

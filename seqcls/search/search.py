@@ -22,9 +22,9 @@ from seqcls.listener import SILENT, Listener
 from seqcls.search.bench import Bench, try_candidate
 from seqcls.search.candidate import Candidate, make_candidate, pin
 from seqcls.search.clock import Clock
-from seqcls.search.deciding import decide, time_for_whole
+from seqcls.search.deciding import decide, seconds_for_whole
 from seqcls.search.encodings import Encodings, same_rows
-from seqcls.search.halving import halve
+from seqcls.search.halving import halve, try_left_out
 from seqcls.search.judging import choose_judging, measure_speeds, plan_epochs
 from seqcls.search.plan import Plan
 from seqcls.search.presets import encodings_beside, presets_for, with_validation_rows
@@ -37,7 +37,7 @@ from seqcls.training.train import TrainResult, train
 
 EncodeFor = Callable[[Pipeline], Ref]
 """Pipeline -> the `encoded` artefact of the same checked rows, by its [split] and [encode]."""
-VERSION = 5
+VERSION = 6
 """Bump this when a change of the code changes what a search does; older unfinished searches are then ignored."""
 
 
@@ -78,6 +78,7 @@ def search(
     plan = plan_epochs(bench, judging, costs)
     trained = [_planned(candidate, plan, pipeline) for candidate in candidates if not candidate.preset.is_fitted]
     halve(bench, [one for one in trained if one.name in plan.epochs], plan, judging, costs)
+    try_left_out(bench, trained, judging, costs)
     tried = [*fitted, *trained]
     found = decide(bench, tried, judging)
     found = _with_whole(found, next(one for one in tried if one.name == found.chosen), bench, encoded, encode_for)
@@ -109,8 +110,10 @@ def _with_whole(found: Search, best: Candidate, bench: Bench, encoded: Ref, enco
     chosen = chosen_pipeline(whole, bench.pipeline)
     if chosen.split == bench.pipeline.split:
         return found
-    if not time_for_whole(bench, best):
-        return _explained(found, "no time was left to learn the validation rows as well")
+    needed, left = seconds_for_whole(best), bench.clock.budget - bench.clock.spent
+    if needed > left:
+        why = f"training on the validation rows as well would take {needed:.1f} s, and {max(left, 0):.1f} s were left"
+        return _explained(found, why)
     if not same_rows(encode_for(chosen), encoded, "test"):
         return found
     explained = _explained(whole, "trained on the validation rows as well")
@@ -134,9 +137,8 @@ def clear(encoded: Ref, pipeline: Pipeline, store: ArtefactStore) -> None:
 def _planned(candidate: Candidate, plan: Plan, pipeline: Pipeline) -> Candidate:
     """A candidate with the epochs of the plan, or with the reason why it is left out."""
     if candidate.name not in plan.epochs:
-        candidate.state = (
-            f"not tried: {plan.left_out[candidate.name]}" if candidate.name in plan.left_out else candidate.state
-        )
+        if candidate.name in plan.left_out:
+            candidate.state, candidate.left_out = f"not tried: {plan.left_out[candidate.name]}", True
         return candidate
     return make_candidate(candidate.preset, pipeline, plan.epochs[candidate.name])
 

@@ -39,7 +39,7 @@ def order_table(rows: int, seed: int) -> pa.Table:
 
 
 def make_encoded(store: Path, *, test: bool = True) -> Ref:
-    splits = {"train": order_table(150, 0), "valid": order_table(40, 1)}
+    splits = {"train": order_table(165, 0), "valid": order_table(40, 1)}
     return write_encoded(store, SPEC, {**splits, "test": order_table(400, 2)} if test else splits, ["no", "yes"])
 
 
