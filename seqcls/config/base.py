@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import re
-from typing import Annotated
+from typing import Annotated, ClassVar
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SerializerFunctionWrapHandler, model_serializer
 
 
 class Section(BaseModel):
@@ -15,6 +15,16 @@ class Section(BaseModel):
         extra="forbid", frozen=True, strict=True, use_attribute_docstrings=True,
         allow_inf_nan=False,  # nan is neither above nor below anything: a bound that checks nothing
     )  # fmt: skip
+
+    later_keys: ClassVar[frozenset[str]] = frozenset()
+    """Keys that are younger than the first stores: written, also into the keys of stages, only where they are set, so
+    that an upgrade makes nothing again."""
+
+    @model_serializer(mode="wrap")
+    def _without_later_keys(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+        written: dict[str, object] = handler(self)
+        left_out = {name for name in self.later_keys if getattr(self, name) == self.default_of(name)}
+        return {name: value for name, value in written.items() if name not in left_out}
 
     @classmethod
     def default_of(cls, name: str) -> object:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated, ClassVar, Literal, Self
 
-from pydantic import Field, SerializerFunctionWrapHandler, field_validator, model_serializer, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from seqcls.config.base import Bytes, LocalPath, Positive, Section, Variable
 
@@ -103,12 +103,7 @@ class SourceConfig(Section):
     max_file_bytes: Bytes = 50_000_000_000
     """Largest file in bytes after unpacking. Left out: also 1,000 times its size on disk, or 256 MB."""
 
-    @model_serializer(mode="wrap")
-    def _without_new_keys(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
-        """A key that came later is written only where it is set: else every store would be read again for its sake."""
-        written: dict[str, object] = handler(self)
-        left_out = {name for name in ("decimal", "missing") if getattr(self, name) == self.default_of(name)}
-        return {name: value for name, value in written.items() if name not in left_out}
+    later_keys = frozenset({"decimal", "missing"})
 
     @field_validator("encoding")
     @classmethod
