@@ -21,6 +21,7 @@ from pydantic import ValidationError
 
 from seqcls.arrays import Integers
 from seqcls.data.batch import Batch
+from seqcls.encoders.ragged import places
 from seqcls.encoders.spec import InputSpec
 from seqcls.errors import Corrupted, DataRefused
 from seqcls.store.artefacts import Ref
@@ -87,6 +88,12 @@ class EncodedSplit:
     def take(self, rows: Integers) -> EncodedSplit:
         """Chosen rows in a chosen order; the values are not copied."""
         return EncodedSplit(self.values, self.starts[rows], self.lengths[rows], self.labels[rows], self.ids.take(rows))
+
+    def copy_of(self, rows: Integers) -> EncodedSplit:
+        """Chosen rows in a chosen order, with their values one after another."""
+        starts, lengths = self.starts[rows], self.lengths[rows]
+        values = self.values[places(starts, lengths)]
+        return EncodedSplit(values, np.cumsum(lengths) - lengths, lengths, self.labels[rows], self.ids.take(rows))
 
     def _check(self, spec: InputSpec, where: str) -> None:
         longest = int(self.lengths.max(initial=0))

@@ -25,6 +25,8 @@ class Tried(Record):
     epochs: int
     """Trained on each fold; 1 for families that are fitted in one go."""
     most_epochs: int
+    most_rows: int | None = None
+    """Training rows, if the budget was too short for all of them."""
     score: float | None
     """The figure that decided, on the scored rows of all folds; mean over repeats."""
     log_loss: float | None

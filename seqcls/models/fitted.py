@@ -72,3 +72,15 @@ class FittedNetwork(nn.Module):
         """Where the tensors are: batches go there."""
         tensor: Tensor = next(iter(self.state_dict().values()))
         return tensor.device
+
+
+def choose_rows(labels: Integers, most: int, random: np.random.Generator) -> Integers:
+    """All rows; of more than `most`, the same share of every class and one at least, so that no class is lost."""
+    if len(labels) <= most:
+        return np.arange(len(labels))
+    order = np.lexsort((random.random(len(labels)), labels))
+    found, starts, sizes = np.unique(labels[order], return_index=True, return_counts=True)
+    wanted = np.maximum(sizes * most // len(labels), 1)
+    chosen = [order[start : start + size] for start, size in zip(starts, wanted, strict=True)]
+    assert len(chosen) == len(found)
+    return np.sort(np.concatenate(chosen))

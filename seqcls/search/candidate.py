@@ -43,6 +43,8 @@ class Candidate:
     scores: list[float] = field(default_factory=list)
     """One per repeat."""
     log_loss: float = np.inf
+    most_rows: int | None = None
+    """Training rows, if the budget is too short for all of them."""
 
     @property
     def name(self) -> str:
@@ -55,6 +57,13 @@ class Candidate:
     @property
     def most_epochs(self) -> int:
         return 1 if self.pipeline.model.trained == "fit" else self.pipeline.train.epochs
+
+    def with_rows(self, most: int | None) -> Candidate:
+        """The candidate that learns from a sample of the training rows; None: from all that its preset allows."""
+        if most is None:
+            return self
+        model = self.pipeline.model.model_copy(update={"most_rows": most})
+        return Candidate(self.preset, self.pipeline.model_copy(update={"model": model}), most_rows=most)
 
     def take(self, trials: list[Trial], judging: Judging, metric: Figure) -> None:
         """Add new trials, one per fold: count their time and compute the score."""
@@ -97,6 +106,7 @@ class Candidate:
             state=self.state,
             epochs=max((trial.facts.epochs for trial in self.trials), default=0),
             most_epochs=self.most_epochs,
+            most_rows=self.most_rows,
             score=self.score,
             log_loss=self.log_loss if judged else None,
             fold_scores=self.fold_scores(judging, metric),

@@ -21,6 +21,8 @@ MOST_SHARE = 0.9
 """Share of the remaining time that the plan for folds may use, since making folds takes time too."""
 ENOUGH = 3
 """Number of networks (or all) that folds must leave time for; otherwise there are fewer folds."""
+PROBED_BY = 0.5
+"""Share of the budget after which no further candidate is measured: one step on long rows may take many seconds."""
 FEW_ROWS = 200
 """Validation rows below which they are no judge: with 200, an accuracy of 0.85 has a standard error of 0.025. Folds of
 the fitted families alone take seconds."""
@@ -36,6 +38,9 @@ def measure_speeds(bench: Bench, encoded: Encodings, candidates: list[Candidate]
     limit = min(PROBE_SECONDS, bench.clock.budget / PROBES / len(candidates))
     for candidate in candidates:
         if candidate.preset.is_fitted or known is not None:
+            continue
+        if bench.clock.spent > PROBED_BY * bench.clock.budget:
+            candidate.state = "not tried: the fits, and the first steps of the networks before it, took half the budget"
             continue
         try:
             speeds[candidate.name] = seconds_an_epoch(

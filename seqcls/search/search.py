@@ -12,6 +12,7 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 from seqcls.config.base import duration_seconds
@@ -24,10 +25,12 @@ from seqcls.search.candidate import Candidate, make_candidate, pin
 from seqcls.search.clock import Clock
 from seqcls.search.deciding import decide, seconds_for_whole
 from seqcls.search.encodings import Encodings, same_rows
+from seqcls.search.folds import judge_by_validation
 from seqcls.search.halving import halve, try_left_out
 from seqcls.search.judging import choose_judging, measure_speeds, plan_epochs
 from seqcls.search.plan import Plan
 from seqcls.search.presets import encodings_beside, presets_for, with_validation_rows
+from seqcls.search.sizing import limit_rows
 from seqcls.search.trial import TrialStore
 from seqcls.store.artefacts import ArtefactStore, Ref
 from seqcls.store.durable import replace_text
@@ -51,7 +54,11 @@ def train_best(
     _take_over_checkpoints(encoded, pipeline, chosen, store)
     as_it_is = (chosen.encode, chosen.split) == (pipeline.encode, pipeline.split)
     rows = encoded if as_it_is else encode_for(chosen)
-    return train(rows, chosen, store, listener=listener, attached={FILE: found.model_dump(mode="json")})
+    result = train(rows, chosen, store, listener=listener, attached={FILE: found.model_dump(mode="json")})
+    if result.rows:
+        return result
+    speed = next(one.train_rows_per_second for one in found.candidates if one.name == found.chosen)
+    return replace(result, rows_per_second=speed or 0.0)  # it was trained during the search
 
 
 def search(
@@ -69,6 +76,7 @@ def search(
     bench = Bench(pipeline, root, TrialStore(ArtefactStore(root)), clock, listener)
     candidates = [make_candidate(preset, pipeline) for preset in presets_for(pipeline)]
     encodings = Encodings(encoded, {content_key(one.encode): encode_for(one) for one in encodings_beside(pipeline)})
+    candidates = limit_rows(bench, candidates, judge_by_validation(encodings, ""))
     costs = measure_speeds(bench, encodings, candidates)
     judging = choose_judging(bench, encodings, candidates, costs)
     bench.listener.note(f"auto: {len(candidates)} candidates, {judging.why}")
@@ -99,13 +107,15 @@ def folder_of(encoded: Ref, pipeline: Pipeline, store: ArtefactStore) -> Path:
 def chosen_pipeline(found: Search, pipeline: Pipeline) -> Pipeline:
     """The pipeline that trains the chosen model."""
     preset = next(preset for preset in presets_for(pipeline) if preset.name == found.chosen)
-    epochs = next(one.most_epochs for one in found.candidates if one.name == found.chosen)
-    chosen = make_candidate(preset, pipeline, epochs).pipeline
+    tried = next(one for one in found.candidates if one.name == found.chosen)
+    chosen = make_candidate(preset, pipeline, tried.most_epochs).with_rows(tried.most_rows).pipeline
     return with_validation_rows(preset, chosen) if found.whole else chosen
 
 
 def _with_whole(found: Search, best: Candidate, bench: Bench, encoded: Ref, encode_for: EncodeFor) -> Search:
     """Whether the chosen model also learns the validation rows; never if that would change the test rows."""
+    if best.most_rows is not None:  # it does not even learn from all training rows
+        return found
     whole = found.model_copy(update={"whole": True})
     chosen = chosen_pipeline(whole, bench.pipeline)
     if chosen.split == bench.pipeline.split:

@@ -17,12 +17,12 @@ from seqcls.data.encoded_split import EncodedSplit
 from seqcls.encoders.spec import InputSpec
 from seqcls.models.building import build_model
 from seqcls.models.families.rocket import RocketModel
-from seqcls.models.fitted import FitRows
+from seqcls.models.fitted import FitRows, choose_rows
 from seqcls.models.rocket.head import ALPHAS, fit_ridge
 from seqcls.models.rocket.hydra import Hydra
 from seqcls.models.rocket.input import fill_gaps, read_series
 from seqcls.models.rocket.kernels import Kernels, spread_dilations
-from seqcls.models.rocket.network import RocketNetwork, choose_rows
+from seqcls.models.rocket.network import RocketNetwork
 from seqcls.models.rocket.pooling import pool_four, share_positive
 from seqcls.models.rocket.scaling import Scaling
 from tests.recorder import Recorder

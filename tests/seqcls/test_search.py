@@ -139,14 +139,14 @@ def test_when_the_budget_is_spent_only_the_reference_is_judged(tmp_path: Path) -
     assert found is not None
     assert found.chosen == "ngrams"
     assert re.search(
-        r"; training on the validation rows as well would take \d+\.\d s, and 0\.0 s were left$", found.why
+        r"; training on the validation rows as well would take \d+\.\d s, and 0\.\d s were left$", found.why
     )
     assert found.judged.startswith(
         "one validation split of 40 rows (165 training rows, fewer than 2,000, but the budget"
     )
     gru = found.candidates[1]
     assert (gru.score, gru.epochs) == (None, 0)
-    assert re.fullmatch(r"not tried: training takes \d+ s, and 0 s were left", gru.state)
+    assert gru.state == "not tried: the fits, and the first steps of the networks before it, took half the budget"
     assert found.seconds < 120 + 30
 
 

@@ -18,7 +18,10 @@ from seqcls.config.pipeline import Pipeline
 from seqcls.data.encoded_split import EncodedSplit
 from seqcls.data.folds import assign_folds, same_sequences
 from seqcls.errors import ConfigRefused
+from seqcls.evaluation.tried import FILE
 from seqcls.listener import SILENT
+from seqcls.models.package import load_model
+from seqcls.search import sizing
 from seqcls.search.bench import Bench
 from seqcls.search.candidate import Candidate, make_candidate, pin
 from seqcls.search.clock import Clock, TimeIsUp
@@ -29,10 +32,11 @@ from seqcls.search.halving import rank
 from seqcls.search.judging import choose_judging
 from seqcls.search.plan import RUNGS, Costs, make_plan, planned_seconds, rung_epochs
 from seqcls.search.presets import PRESETS, pipeline_of, presets_for, with_validation_rows
-from seqcls.search.search import folder_of, search
+from seqcls.search.search import chosen_pipeline, folder_of, search
 from seqcls.search.trial import Trial, TrialFacts, TrialStore
 from seqcls.store.artefacts import ArtefactStore, Ref
 from seqcls.store.parquet import read_parquet, shards
+from seqcls.training.train import train
 from tests.seqcls.encoded_examples import SPECS, encoded_table, write_encoded
 from tests.seqcls.search_examples import LONG, SPEC, as_it_is, make_encoded, make_pipeline, order_table
 
@@ -309,3 +313,29 @@ def test_few_validation_rows_are_no_judge_even_if_there_is_no_time_for_networks(
     costs = [Costs("lstm", 20, 3600.0, 10), Costs("gru", 20, 3600.0, 10)]
     judging = choose_judging(bench, encoded, candidates, costs)
     assert judging.why.startswith("5-fold cross-validation twice (20 training rows")
+
+
+def test_a_fit_that_takes_too_large_a_part_of_the_budget_learns_from_fewer_rows(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The model, the record and the lines to pin all say from how many; a search that is resumed measures nothing."""
+    monkeypatch.setattr(sizing, "FIRST_ROWS", (16, 16))
+    monkeypatch.setattr(sizing, "SHARE", 0.0)
+    store, encoded, pipeline = (
+        ArtefactStore(tmp_path),
+        make_encoded(tmp_path),
+        make_pipeline(["ngrams-opening"], {"budget": "40m"}),
+    )
+    found = search(encoded, pipeline, store, as_it_is)
+    reference = next(one for one in found.candidates if one.name == "ngrams")
+    assert (found.chosen[:6], reference.most_rows, found.whole) == ("ngrams", 16, False)
+    assert "most_rows = 16" in found.pin
+    root = folder_of(encoded, pipeline, store)
+    (root / FILE).unlink()
+    monkeypatch.setattr(sizing, "run_trial", None)
+    assert search(encoded, pipeline, store, as_it_is).pin == found.pin
+    chosen = chosen_pipeline(found, pipeline)
+    assert getattr(chosen.model, "most_rows", None) == 16
+    fitted = load_model(train(encoded, chosen, store).ref)
+    full = load_model(train(encoded, make_pipeline([], {"threads": 1}, {"family": "ngrams"}), store).ref)
+    assert fitted.manifest.weights_sha256 != full.manifest.weights_sha256

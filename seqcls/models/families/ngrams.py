@@ -52,6 +52,10 @@ class NgramsModel(FittedFamily):
     strength: Annotated[float, Field(gt=0, strict=False)] | None = None
     """Inverse of the L2 penalty. Left out: the value from 3 to 100 with the smallest validation loss, or by
     cross-validation without validation rows."""
+    most_rows: Positive | None = None
+    """Maximum number of training rows used; of more, a sample is drawn with the seed. Left out: all."""
+
+    later_keys = frozenset({"most_rows"})
 
     @model_validator(mode="after")
     def _characters_in_order(self) -> NgramsModel:
@@ -63,7 +67,7 @@ class NgramsModel(FittedFamily):
     def make_network(self, inputs: InputSpec, classes: int) -> nn.Module:
         from seqcls.models.ngrams.network import Limits, NgramNetwork
 
-        limits = Limits(self.features, self.min_rows, self.by_place, self.weighting, self.strength)
+        limits = Limits(self.features, self.min_rows, self.by_place, self.weighting, self.strength, self.most_rows)
         return NgramNetwork(self._patterns(inputs), limits, inputs, classes)
 
     def _patterns(self, inputs: InputSpec) -> Patterns:

@@ -9,7 +9,7 @@ Deviation from fastText: no buckets shared by strangers and no hidden layer, so 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -19,7 +19,7 @@ from torch import Tensor, nn
 from seqcls.data.batch import Batch
 from seqcls.data.encoded_split import EncodedSplit
 from seqcls.encoders.spec import InputSpec
-from seqcls.models.fitted import FitRecord, FitRows, FittedNetwork
+from seqcls.models.fitted import FitRecord, FitRows, FittedNetwork, choose_rows
 from seqcls.models.ngrams.bags import count, look_up
 from seqcls.models.ngrams.hashing import NOTHING
 from seqcls.models.ngrams.patterns import PatternLayer, Patterns
@@ -46,6 +46,8 @@ class Limits:
     by_place: bool | None
     weighting: str | None
     strength: float | None
+    rows: int | None
+    """Of more training rows a sample of so many is fitted."""
 
 
 class NgramNetwork(FittedNetwork):
@@ -77,6 +79,10 @@ class NgramNetwork(FittedNetwork):
 
     def fit(self, given: FitRows) -> FitRecord:
         """Count n-grams, give the frequent ones a slot, find their weights, keep the strength that suits other rows."""
+        most = len(given.train) if self.limits.rows is None else self.limits.rows
+        rows = choose_rows(given.train.labels, most, np.random.default_rng(given.seed))
+        if len(rows) < len(given.train):
+            given = replace(given, train=given.train.copy_of(rows), weights=given.weights[rows])
         self.by_place.fill_(self.looks_at_places(given.train))
         strengths = STRENGTHS if self.limits.strength is None else (self.limits.strength,)
         solution, design, held_out = StrengthSearch(given, self.set_up, strengths).run()
@@ -85,7 +91,7 @@ class NgramNetwork(FittedNetwork):
         self.weight.zero_()
         self.weight[: design.width] = torch.from_numpy(solution.weights)
         self.bias.copy_(torch.from_numpy(solution.biases))
-        return FitRecord(np.arange(len(given.train)), solution.logits(design), held_out)
+        return FitRecord(rows, solution.logits(design), held_out)
 
     def set_up(self, given: FitRows) -> Setting:
         """The n-grams that the training rows give weights to, the matrices, the problem to solve."""

@@ -20,7 +20,7 @@ from seqcls.data.batch import Batch
 from seqcls.data.encoded_split import EncodedSplit
 from seqcls.encoders.spec import InputSpec
 from seqcls.listener import Progress
-from seqcls.models.fitted import FitRecord, FitRows, FittedNetwork
+from seqcls.models.fitted import FitRecord, FitRows, FittedNetwork, choose_rows
 from seqcls.models.rocket.head import fit_ridge
 from seqcls.models.rocket.hydra import Hydra
 from seqcls.models.rocket.input import Series, read_series
@@ -135,15 +135,3 @@ def rows_at_once(length: int, device: torch.device) -> int:
     """A multiple of eight rows; on a GPU many more, since there each call costs the same."""
     values = VALUES_AT_ONCE if device.type == "cpu" else VALUES_AT_ONCE * 128
     return max(values // (KERNELS * max(length, 1)) // 8, 1) * 8
-
-
-def choose_rows(labels: Integers, most: int, random: np.random.Generator) -> Integers:
-    """All rows; of more than `most`, the same share of every class and one at least, so that no class is lost."""
-    if len(labels) <= most:
-        return np.arange(len(labels))
-    order = np.lexsort((random.random(len(labels)), labels))
-    found, starts, sizes = np.unique(labels[order], return_index=True, return_counts=True)
-    wanted = np.maximum(sizes * most // len(labels), 1)
-    chosen = [order[start : start + size] for start, size in zip(starts, wanted, strict=True)]
-    assert len(chosen) == len(found)
-    return np.sort(np.concatenate(chosen))
