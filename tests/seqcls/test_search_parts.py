@@ -337,5 +337,6 @@ def test_a_fit_that_takes_too_large_a_part_of_the_budget_learns_from_fewer_rows(
     chosen = chosen_pipeline(found, pipeline)
     assert getattr(chosen.model, "most_rows", None) == 16
     fitted = load_model(train(encoded, chosen, store).ref)
-    full = load_model(train(encoded, make_pipeline([], {"threads": 1}, {"family": "ngrams"}), store).ref)
+    everything = chosen.model_copy(update={"model": chosen.model.model_copy(update={"most_rows": None})})
+    full = load_model(train(encoded, everything, store).ref)
     assert fitted.manifest.weights_sha256 != full.manifest.weights_sha256
