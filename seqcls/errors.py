@@ -18,6 +18,7 @@ from __future__ import annotations
 
 import errno
 import re
+from collections.abc import Sequence
 
 LINE_END = "\n"
 # Control characters except the line end, and characters that change direction, break lines or are invisible: in a file
@@ -132,6 +133,11 @@ STRIKES_ANY_FILE = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.EI
 
 OF_THE_WORLD = frozenset({errno.EMFILE, errno.ENFILE, errno.EIO, errno.ENOMEM, errno.EINTR, errno.ESTALE})
 """Errors of the operating system that say nothing about the file they occurred with."""
+
+
+def listed(names: Sequence[str], most: int = 30) -> str:
+    """Quoted names, at most so many of them."""
+    return ", ".join(map(repr, names[:most])) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def first_line(error: BaseException, most: int = 160) -> str:

@@ -80,6 +80,17 @@ class InputFile:
 
 
 @dataclass(frozen=True)
+class Layout:
+    """What makes a series, by name, as the files of a training had it; kept with the encoder, it holds for new files.
+
+    Of the formats whose files may differ in it: the columns of `wide` in the order of time, the channels of `long`.
+    """
+
+    format: str
+    names: tuple[str, ...]
+
+
+@dataclass(frozen=True)
 class SourceBatch:
     """Rows read so far from one file: accepted + rejected == rows_in, checked where batches are written."""
 

@@ -77,7 +77,7 @@ class SourceConfig(Section):
     """Further words for a missing value in a series, such as NA; an empty cell, nan, null and ? always count as
     missing."""
     values: list[Name] = []
-    """wide: value columns in time order (one channel); a trailing * matches any ending."""
+    """wide: value columns in time order (one channel); `v*`: all that match, in the order of the first file."""
     channel: Name = "channel"
     """long: column that names the channel."""
     channels: list[Name] = []

@@ -10,7 +10,7 @@ import hashlib
 import json
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, ClassVar, NamedTuple, Self
 
@@ -23,7 +23,7 @@ from seqcls.encoders.columns import checked_sequences
 from seqcls.encoders.ragged import Mask, Numbers, Ragged, count_marked, cut, fill_empty
 from seqcls.encoders.spec import InputSpec
 from seqcls.errors import DataRefused
-from seqcls.table import Kind, one_array
+from seqcls.table import Kind, Layout, one_array
 
 FORMAT = 1
 PADDING, UNKNOWN, FIRST = 0, 1, 2
@@ -50,6 +50,8 @@ class Encoder(ABC):
     config: EncodeConfig
     labels: list[str]
     inputs: InputSpec
+    layout: Layout | None = field(default=None, kw_only=True)
+    """Columns or channels by name, as the training files had them; kept for new files, of no effect on the codes."""
 
     config_class: ClassVar[type[EncodeConfig]]
 
@@ -74,6 +76,10 @@ class Encoder(ABC):
     @abstractmethod
     def encode(self, sequences: pa.Array | pa.ChunkedArray) -> Encoded:
         """Sequences -> numbers; raises for values that the encoder cannot represent at all."""
+
+    def misfits(self, sequences: pa.ChunkedArray) -> dict[int, str]:  # noqa: ARG002 - most encoders take any sequence
+        """Position -> reason of the sequences that the encoder cannot represent at all."""
+        return {}
 
     def encode_labels(self, labels: pa.Array | pa.ChunkedArray) -> pa.Int32Array:
         """Class names -> indices into the sorted labels; null stays null."""
@@ -109,6 +115,7 @@ class Encoder(ABC):
             "inputs": self.inputs.model_dump(mode="json"),
             "fitted": self.fitted(),
             "tokenizer": tokenizer and hashlib.sha256(tokenizer.encode()).hexdigest(),
+            **({"layout": asdict(self.layout)} if self.layout else {}),
         }
         return {**document, "fingerprint": fingerprint_of(document)}
 
@@ -123,7 +130,9 @@ class Encoder(ABC):
         config = cls.config_class.model_validate(document["config"])
         inputs = InputSpec.model_validate(document["inputs"])
         shared = (document["kind"], document["unit"], config, document["labels"], inputs)
-        return cls.restore(Saved(shared, document["fitted"], folder))
+        encoder = cls.restore(Saved(shared, document["fitted"], folder))
+        layout = document.get("layout")
+        return replace(encoder, layout=Layout(layout["format"], tuple(layout["names"]))) if layout else encoder
 
 
 @dataclass(frozen=True)

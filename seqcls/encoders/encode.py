@@ -11,6 +11,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import NoReturn
 
@@ -38,7 +39,7 @@ def encode(checked: Ref, splits: Ref, pipeline: Pipeline, store: ArtefactStore) 
     """Fit the encoder on the training split, encode every split."""
     meta, divided = read_meta(checked, CheckedMeta), read_meta(splits, SplitsMeta)
     rows = _SplitRows(checked.folder / "rows", splits.folder / "splits.parquet")
-    encoder = _fit(rows, pipeline, _classes(rows, divided))
+    encoder = replace(_fit(rows, pipeline, _classes(rows, divided)), layout=meta.layout)
     digests = {"checked": checked.digest, "splits": splits.digest}
     with store.write("encoded") as draft:
         books = _write_splits(rows, encoder, draft.folder, encoded_schema(encoder, digests))

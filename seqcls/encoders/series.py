@@ -65,6 +65,14 @@ class SeriesEncoder(Encoder):
     def restore(cls, saved: Saved) -> Self:
         return cls(*saved.shared, **{name: saved.fitted[name] for name in ("channels", "centre", "scale", "sample")})
 
+    def misfits(self, sequences: pa.ChunkedArray) -> dict[int, str]:
+        """Series with another number of channels than those of the training."""
+        found = pc.list_value_length(sequences).to_numpy(zero_copy_only=False)
+        return {
+            int(row): f"{found[row]} channels; expected {self.channels}, as in the training split"
+            for row in np.flatnonzero(found != self.channels)
+        }
+
     def encode(self, sequences: pa.Array | pa.ChunkedArray) -> Encoded:
         array = checked_sequences(self.kind, sequences)
         segments, cut_segments = cut(read_segments(array, self.channels), self.inputs.max_length, self.config.keep)

@@ -56,6 +56,7 @@ class _Document(BaseModel):
     fitted: dict[str, Any]
     tokenizer: str | None
     fingerprint: str
+    layout: dict[str, Any] | None = None
 
 
 def fit_encoder(kind: Kind, config: EncodeConfig, batches: Batches, labels: list[str]) -> Encoder:

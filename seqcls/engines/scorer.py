@@ -46,6 +46,10 @@ class Scorer:
     def labels(self) -> list[str]:
         return self.encoder.labels
 
+    def misfits(self, rows: pa.Table) -> dict[int, str]:
+        """Position -> reason of the rows that cannot be encoded, and so not scored."""
+        return self.encoder.misfits(rows["sequence"])
+
     def score(self, rows: pa.Table) -> tuple[np.ndarray, Flags]:
         """Rows with a `sequence` column -> probabilities (N, K), NaN where the network gave none; flags of the rows.
 

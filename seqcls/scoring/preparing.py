@@ -21,7 +21,7 @@ from seqcls.ledger.tries import trying
 from seqcls.scoring.arrivals import Damaged, Discovery, NewFile, Unusable
 from seqcls.scoring.days import day_of_input
 from seqcls.scoring.request import ScoreRequest
-from seqcls.scoring.rows_again import Places, check_file, rows_of
+from seqcls.scoring.rows_again import Places, check_file, layout_of, rows_of
 from seqcls.sources.arriving import is_unchanged
 from seqcls.store.failpoints import failpoint
 from seqcls.store.owner import this_process
@@ -83,11 +83,12 @@ def prepare_new(workspace: Workspace, discovery: Discovery) -> Prepared:
     entries: list[Unusable | Damaged] = [*discovery.unusable, *discovery.damaged]
     refused = [Refusal(name=item.name, reason=item.reason, digest=item.digest) for item in entries]
     short: list[NotEnough] = []
+    layout = layout_of(workspace)
     waiting = list(discovery.waiting)
     for file in _refused_last(workspace, discovery.new):
         try:
             with trying(workspace.ledger, workspace.pipeline.name, file.digest, this_process()):
-                checked = check_file(workspace, file)
+                checked = check_file(workspace, file, layout)
         except (DataRefused, InputFailed, NotEnough) as error:
             short += [error] if isinstance(error, NotEnough) else []
             close_input(workspace.ledger, workspace.pipeline.name, file.digest, "refused", detail=str(error))

@@ -2,7 +2,8 @@
 
 In: an input of the ledger. Out: its `checked` artefact, whole. Promise: damaged rows are set aside and made again, from
 the table that was read of the file, else from the file itself, where one of its content lies in the score folders;
-where a chunk was cut from rows before, only the same rows will do. DataRefused says what is missing.
+where a chunk was cut from rows before, only the same rows will do. Rows that were read for a model with other columns
+or channels are read again. DataRefused says what is missing.
 """
 
 from __future__ import annotations
@@ -17,10 +18,13 @@ from sqlalchemy import Row
 from seqcls.errors import Corrupted, DataRefused
 from seqcls.ledger.chunks import chunks_by
 from seqcls.listener import SILENT
+from seqcls.registry.versions import champion, find_version
 from seqcls.scoring.arrivals import NewFile, list_files
+from seqcls.sources.layout import NAMED
 from seqcls.stages import INGEST_NEW, VALIDATE_NEW, run_on
-from seqcls.store.artefacts import Ref, read_manifest
-from seqcls.table import InputFile
+from seqcls.store.artefacts import Ref, read_manifest, read_meta
+from seqcls.store.records import CheckedMeta
+from seqcls.table import InputFile, Layout
 from seqcls.workspace import Workspace
 
 
@@ -40,13 +44,15 @@ def rows_of(
 ) -> Ref:  # fmt: skip
     """The rows of one scoring of an input, that of a row or, begun or not, that of a version; `without` is a chunk's
     digest that has no say, since it is given up."""
-    wanted = _fixed_rows(workspace, row, row.rescored_with if version is None else version, without)
+    version = row.rescored_with if version is None else version
+    wanted, layout = _fixed_rows(workspace, row, version, without), layout_of(workspace, version)
     known = {digest for digest in (wanted, row.checked_digest) if digest}
     for digest in sorted(known, key=lambda item: item != wanted):
         found = workspace.store.find_whole("checked", digest)
-        if found is not None and wanted in (None, digest):
+        if found is not None and wanted in (None, digest) and read_meta(found, CheckedMeta).layout == layout:
             return found
-    made = list(_made_again(workspace, row, places))
+    again = _made_again(workspace, row, places, layout)
+    made = [ref for ref in again if read_meta(ref, CheckedMeta).layout == layout]
     if not made:
         raise DataRefused(
             "cannot be scored: its rows are damaged or were cleared away by `seqcls gc`, and the file is gone",
@@ -73,12 +79,24 @@ def _fixed_rows(workspace: Workspace, row: Row[Any], version: int, without: str)
     return None
 
 
-def _made_again(workspace: Workspace, row: Row[Any], places: Places) -> Iterable[Ref]:
+def layout_of(workspace: Workspace, version: int = 0) -> Layout | None:
+    """How the files of a version's training were read, 0 for the champion; of formats with columns that go by name."""
+    if workspace.pipeline.score_source.format not in NAMED:
+        return None
+    from seqcls.encoders import load_encoder
+
+    model = find_version(workspace, version) if version else champion(workspace)
+    layout = load_encoder(workspace.store.whole("model", model.model_digest).folder).layout
+    return layout if layout is not None and layout.format == workspace.pipeline.score_source.format else None
+
+
+def _made_again(workspace: Workspace, row: Row[Any], places: Places, layout: Layout | None) -> Iterable[Ref]:
     for table in _tables_of(workspace, row.input_digest):
         yield run_on(workspace.with_listener(SILENT), VALIDATE_NEW, table).ref
     place = places.by_digest.get(row.input_digest)
     if place is not None:
-        yield check_file(workspace, NewFile(name=row.name, path=str(place.path), digest=place.digest, size=place.size))
+        file = NewFile(name=row.name, path=str(place.path), digest=place.digest, size=place.size)
+        yield check_file(workspace, file, layout)
 
 
 def _tables_of(workspace: Workspace, input_digest: str) -> Iterable[Ref]:
@@ -91,8 +109,8 @@ def _tables_of(workspace: Workspace, input_digest: str) -> Iterable[Ref]:
                 yield ref
 
 
-def check_file(workspace: Workspace, file: NewFile) -> Ref:
-    """One file -> its `checked` rows."""
+def check_file(workspace: Workspace, file: NewFile, layout: Layout | None) -> Ref:
+    """One file -> its `checked` rows, for a model that was trained on files of this layout."""
     silent = workspace.with_listener(SILENT)
-    table = run_on(silent, INGEST_NEW, file.as_input())
+    table = run_on(silent, INGEST_NEW, file.as_input(), *([layout] if layout else []))
     return run_on(silent, VALIDATE_NEW, table.ref).ref

@@ -1,8 +1,8 @@
 """Table rows + a scorer -> rows of a score file, and the rows that the network could not score.
 
 In: accepted rows. Out: scores (schema `scores_schema`, formats.md) and rejects. Promise: each row is in one of the
-two; a row without finite probabilities is rejected, never called class 0; an abstained row has no label, but all its
-probabilities.
+two; a row that the encoder cannot represent (another number of channels), or without finite probabilities, is rejected,
+never called class 0; an abstained row has no label, but all its probabilities.
 """
 
 from __future__ import annotations
@@ -13,21 +13,29 @@ import numpy as np
 import pyarrow as pa
 
 from seqcls.engines.scorer import Flags, Scorer
-from seqcls.table import REJECTS, reject, rejects_table
+from seqcls.table import reject, rejects_table
+
+CHANNELS, FINITE = "model_channels", "finite_output"
+"""Rules of rows that are rejected in scoring."""
+NOT_FINITE = "the network gave no finite numbers for this row"
 
 
 def score_rows(
     rows: pa.Table, scorer: Scorer, abstain_below: float, run_id: str, now: datetime
 ) -> tuple[pa.Table, pa.Table]:
     """Table rows -> (scores, rejects), both in the order of the rows."""
+    misfits = scorer.misfits(rows)
+    unfit = _rejected(rows, misfits, CHANNELS)
+    rows = rows.filter(pa.array(~np.isin(np.arange(rows.num_rows), list(misfits)))) if misfits else rows
     if rows.num_rows == 0:
-        return scores_schema(scorer.labels).empty_table(), REJECTS.empty_table()
+        return scores_schema(scorer.labels).empty_table(), unfit
     probabilities, flags = scorer.score(rows)  # (N, K), (N,) of each flag
     finite = np.isfinite(probabilities).all(axis=1)  # (N, K) -> (N,)
     scored = rows.filter(pa.array(finite))
     kept = {name: mask[finite] for name, mask in flags.items()}
     scores = _scores(scored, probabilities[finite], kept, scorer, abstain_below, run_id, now)
-    return scores, _unscored(rows.filter(pa.array(~finite)))
+    unscored = {int(row): NOT_FINITE for row in np.flatnonzero(~finite)}
+    return scores, pa.concat_tables([unfit, _rejected(rows, unscored, FINITE)])
 
 
 def _scores(
@@ -63,13 +71,13 @@ def list_flags(flags: Flags) -> pa.ListArray:
     return pa.ListArray.from_arrays(pa.array(offsets, pa.int32()), names)
 
 
-def _unscored(rows: pa.Table) -> pa.Table:
-    reason = "the network gave no finite numbers for this row"
-    names = (rows[name].to_pylist() for name in ("source_file", "source_row", "id"))
+def _rejected(rows: pa.Table, reasons: dict[int, str], rule: str) -> pa.Table:
+    """Rejects of the rows at some positions."""
+    chosen = rows.select(["source_file", "source_row", "id"]).take(pa.array(reasons, pa.int64())).to_pylist()
     return rejects_table(
         [
-            reject(file, row, "sequence", "finite_output", reason, id=name)
-            for file, row, name in zip(*names, strict=True)
+            reject(row["source_file"], row["source_row"], "sequence", rule, reason, id=row["id"])
+            for row, reason in zip(chosen, reasons.values(), strict=True)
         ]
     )
 

@@ -19,6 +19,7 @@ from seqcls.sources.fasta import read_fasta
 from seqcls.sources.fasttext import read_fasttext
 from seqcls.sources.folder import read_folder_file
 from seqcls.sources.jsonl import read_jsonl
+from seqcls.sources.layout import FirstLayout
 from seqcls.sources.lines import read_text_lines
 from seqcls.sources.long import read_long
 from seqcls.sources.reading import Reading
@@ -50,10 +51,11 @@ _AGAIN = "deliver the file again, or remove it"
 
 
 def read_file(
-    file: InputFile, source: SourceConfig, kind: Kind, *, labelled: bool, folder: Path
-) -> Iterator[SourceBatch]:
-    """Read one file; `labelled` says that every row needs a class (training)."""
-    reading = Reading(file, source, kind, labelled, folder)
+    file: InputFile, source: SourceConfig, kind: Kind, *, labelled: bool, folder: Path,
+    layout: FirstLayout | None = None,
+) -> Iterator[SourceBatch]:  # fmt: skip
+    """Read one file; `labelled` says that every row needs a class (training), `layout` what is read in which order."""
+    reading = Reading(file, source, kind, labelled, folder, layout or FirstLayout())
     if source.checksums:
         check_checksum(reading)
     if file.size == 0 and source.format not in _MAYBE_EMPTY:

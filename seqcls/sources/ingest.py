@@ -17,6 +17,7 @@ import pyarrow as pa
 from seqcls.config.source import SourceConfig
 from seqcls.errors import DataRefused
 from seqcls.sources import read_file
+from seqcls.sources.layout import FirstLayout
 from seqcls.store.artefacts import ArtefactStore, Ref
 from seqcls.store.parquet import ShardWriter
 from seqcls.store.records import FileMeta, TableMeta
@@ -26,15 +27,16 @@ REJECTS_FILE = "rejects.parquet"
 
 
 def ingest(
-    files: list[InputFile], source: SourceConfig, kind: Kind, store: ArtefactStore, *, labelled: bool, folder: Path
-) -> Ref:
-    """Read all files once, in the order given."""
+    files: list[InputFile], source: SourceConfig, kind: Kind, store: ArtefactStore, *, labelled: bool, folder: Path,
+    layout: FirstLayout | None = None,
+) -> Ref:  # fmt: skip
+    """Read all files once, in the order given; `layout`: as the training files were, for new files."""
     if not files:
         raise DataRefused(
             "no files", where="source.files", expected="at least one input file", next_step="name them there"
         )
     _check_names(files)
-    reasons = _Reasons()
+    reasons, layout = _Reasons(), layout or FirstLayout()
     with store.write("table") as draft:
         read: list[tuple[InputFile, TableCounts]] = []
         spare = draft.folder / ".rejects"
@@ -44,7 +46,7 @@ def ingest(
         ):
             for file in files:
                 counts = TableCounts()
-                for batch in read_file(file, source, kind, labelled=labelled, folder=folder):
+                for batch in read_file(file, source, kind, labelled=labelled, folder=folder, layout=layout):
                     rows.write(batch.table)
                     rejects.write(batch.rejects)
                     reasons.add(batch.rejects)
@@ -59,7 +61,12 @@ def ingest(
         spare.rmdir()
         listed = tuple(_describe(*item) for item in read)
         by_rule = dict(sorted(reasons.by_rule.items()))
-        draft.describe(TableMeta(kind=kind, labelled=labelled, **asdict(total), files=listed, rejects_by_rule=by_rule))
+        known = {} if layout.known is None else {"layout": layout.known}
+        draft.describe(
+            TableMeta(
+                kind=kind, labelled=labelled, **asdict(total), files=listed, rejects_by_rule=by_rule, **known
+            )
+        )  # fmt: skip
         draft.inputs |= {file.name: file.digest for file in files}
     return draft.ref
 

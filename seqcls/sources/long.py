@@ -48,7 +48,9 @@ def read_long(reading: Reading) -> Iterator[SourceBatch]:
             rejects = spread.add(fields)
             nothing = Records(row_numbers(1, 0), [pa.array([], pa.string())], rejects=rejects)
             yield assemble(reading, nothing)
-        channels = reading.source.channels or sorted(spread.channels) or ["value"]
+        channels = reading.source.channels or reading.layout.in_order(
+            reading.file, "long", sorted(spread.channels) or ["value"], "channel"
+        )
         for measurements in spread.partitions():
             for records in pivot(reading, measurements, channels):
                 yield assemble(reading, records)

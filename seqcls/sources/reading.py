@@ -18,7 +18,8 @@ import numpy as np
 import pyarrow as pa
 
 from seqcls.config.source import SourceConfig
-from seqcls.errors import DataRefused
+from seqcls.errors import DataRefused, listed
+from seqcls.sources.layout import FirstLayout
 from seqcls.sources.numbers import Notation
 from seqcls.table import InputFile, Kind, reject
 
@@ -38,6 +39,8 @@ class Reading:
     kind: Kind
     labelled: bool
     folder: Path
+    layout: FirstLayout = field(default_factory=FirstLayout)
+    """What the files read before, or the model, call columns and channels."""
 
     def reject(self, row: int, column: str, rule: str, reason: str, raw: str | None = None) -> Reject:
         return reject(self.file.name, row, column, rule, reason, raw)
@@ -145,8 +148,8 @@ def refuse_others(reading: Reading, found: list[str], used: Iterable[str]) -> No
     others = [name for name in found if name not in known]
     if others:
         raise reading.refuse(
-            f"{'columns' if len(others) > 1 else 'a column'} that the config does not name: {_listed(others)}",
-            expected=f"only {_listed(known)}",
+            f"{'columns' if len(others) > 1 else 'a column'} that the config does not name: {listed(others)}",
+            expected=f"only {listed(known)}",
             next_step='name them in the config, remove them from the file, or set source.extra_columns = "ignore"',
         )
 
@@ -187,13 +190,9 @@ def need_columns(reading: Reading, wanted: Sequence[tuple[str, str]], found: lis
     near = [(name, difflib.get_close_matches(name, found, n=1, cutoff=0.5)) for name, _ in missing]
     raise reading.refuse(
         "; ".join(f"no column {name!r}" + (f"; the nearest is {close[0]!r}" if close else "") for name, close in near),
-        expected=f"{'it' if len(missing) == 1 else 'them'} among the columns found: {_listed(found) or 'none'}",
+        expected=f"{'it' if len(missing) == 1 else 'them'} among the columns found: {listed(found) or 'none'}",
         next_step=f"correct {' and '.join(dict.fromkeys(key for _, key in missing))} in the config, or the file",
     )
-
-
-def _listed(names: list[str]) -> str:
-    return ", ".join(map(repr, names[:30])) + (f" and {len(names) - 30} more" if len(names) > 30 else "")
 
 
 def constant(value: str | None, rows: int) -> pa.Array:

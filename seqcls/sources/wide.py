@@ -1,7 +1,7 @@
 """wide: a delimited file with one column per time point.
 
-`source.values` names the columns in order of time; a pattern such as "v*" stands for all columns that match it, v2
-before v10. Missing values at the end of a row are the padding of a shorter series and are cut off.
+`source.values` names the columns in order of time; a pattern such as "v*" stands for all columns that match it, in the
+order of the file. Missing values at the end of a row are the padding of a shorter series and are cut off.
 """
 
 from __future__ import annotations
@@ -27,7 +27,8 @@ def read_wide(reading: Reading) -> Iterator[SourceBatch]:
 
     def choose(found: list[str]) -> list[str]:
         roles.update(role_columns(reading, found))
-        values.extend(_value_columns(reading, found, set(roles.values()) | {reading.source.label}))
+        matching = _value_columns(reading, found, set(roles.values()) | {reading.source.label})
+        values.extend(reading.layout.in_order(reading.file, "wide", matching, "column"))
         names = list(dict.fromkeys([*values, *roles.values()]))
         refuse_others(reading, found, names)
         return names
@@ -45,12 +46,13 @@ def _value_columns(reading: Reading, found: list[str], taken: set[str]) -> list[
         matches = [name for name in found if fnmatch.fnmatchcase(name, pattern) and name not in taken]
         if not matches:
             need_column(reading, pattern, found, "source.values")
-        columns |= dict.fromkeys(sorted(matches, key=_natural))
+        in_order = matches if reading.layout.is_kept else sorted(matches, key=_natural)
+        columns |= dict.fromkeys(in_order)
     return list(columns)
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:
-    """v2 before v10."""
+    """v2 before v10: the order of time for models that were trained before it was that of the file."""
     parts = re.split(r"([0-9]+)", name)
     return [(0, int(part), "") if part.isdigit() and part.isascii() else (1, 0, part) for part in parts]
 

@@ -19,7 +19,7 @@ from seqcls.ledger.stages import find_stage, record_stage
 from seqcls.store.artefacts import Ref
 from seqcls.store.failpoints import failpoint
 from seqcls.store.memory import enough_memory
-from seqcls.table import InputFile
+from seqcls.table import InputFile, Layout
 from seqcls.workspace import Workspace
 
 KEYS = "0.1.0"
@@ -27,7 +27,7 @@ KEYS = "0.1.0"
 
 Made = Mapping[str, Ref]
 """What earlier stages of a run made, by its kind."""
-Input = Ref | InputFile
+Input = Ref | InputFile | Layout
 Settings = Callable[[Pipeline], tuple[Section | str | int, ...]]
 
 
@@ -105,6 +105,8 @@ def run_on(workspace: Workspace, stage: Stage, *inputs: Input) -> StageResult:
 
 
 def _identity(item: Input) -> str:
+    if isinstance(item, Layout):
+        return repr(item)
     return item.digest if isinstance(item, Ref) else f"{item.name}|{item.digest}|{item.split}"
 
 

@@ -17,7 +17,7 @@ from seqcls.sources.discover import source_files
 from seqcls.stages.stage import Built, Input, Made, Stage, StageResult, artefacts, run, run_on
 from seqcls.store.artefacts import ArtefactStore, Ref, read_manifest
 from seqcls.store.space import enough_space
-from seqcls.table import InputFile
+from seqcls.table import InputFile, Layout
 from seqcls.workspace import Workspace
 
 
@@ -49,14 +49,32 @@ def _training_files(workspace: Workspace, _made: Made) -> tuple[Input, ...]:
     return tuple(source_files(workspace.pipeline.source, workspace.folder))
 
 
-def _ingest(workspace: Workspace, *files: InputFile, labelled: bool) -> Built:
+def _ingest(workspace: Workspace, *files: InputFile) -> Built:
     from seqcls.sources.ingest import ingest
 
     pipeline, store = workspace.pipeline, workspace.store
-    source = pipeline.source if labelled else pipeline.score_source
     enough_space(store.root, files)
-    table = ingest(list(files), source, pipeline.kind, store, labelled=labelled, folder=workspace.folder)
+    table = ingest(list(files), pipeline.source, pipeline.kind, store, labelled=True, folder=workspace.folder)
     return Built(table, {})
+
+
+def _ingest_new(workspace: Workspace, file: InputFile, layout: Layout | None = None) -> Built:
+    """`layout`: that of the model which the file is read for."""
+    from seqcls.sources.ingest import ingest
+    from seqcls.sources.layout import FirstLayout
+
+    pipeline, store = workspace.pipeline, workspace.store
+    enough_space(store.root, [file])
+    table = ingest(
+        [file], pipeline.score_source, pipeline.kind, store, labelled=False, folder=workspace.folder,
+        layout=FirstLayout(layout, is_kept=layout is not None),
+    )  # fmt: skip
+    return Built(table, {})
+
+
+def _names_are_kept(pipeline: Pipeline) -> tuple[str, ...]:
+    """Of formats with columns or channels that go by name; the key of others stays what it was."""
+    return ("columns in the order of the file, by name",) if pipeline.source.format in ("wide", "long") else ()
 
 
 def _validate(workspace: Workspace, table: Ref, *, labelled: bool) -> Built:
@@ -140,7 +158,8 @@ def _read_for_some_models(pipeline: Pipeline) -> tuple[str, ...]:
 
 INGEST = Stage(
     "ingest", version=5, reads=lambda pipeline: (pipeline.source, pipeline.kind, "True"),
-    inputs=_training_files, makes="table", make=partial(_ingest, labelled=True),
+    reads_also=_names_are_kept,
+    inputs=_training_files, makes="table", make=_ingest,
 )  # fmt: skip
 VALIDATE = Stage(
     "validate", version=4,
@@ -172,7 +191,7 @@ TRAINING = (INGEST, VALIDATE, SPLIT, ENCODE, TRAIN, EVALUATE)
 # Of files to score, which have no labels.
 INGEST_NEW = replace(
     INGEST, reads=lambda pipeline: (pipeline.score_source, pipeline.kind, "False"),
-    make=partial(_ingest, labelled=False),
+    reads_also=lambda _pipeline: (), make=_ingest_new,
 )  # fmt: skip
 VALIDATE_NEW = replace(
     VALIDATE, reads=lambda pipeline: (pipeline.rules, pipeline.kind, "False", str(pipeline.score.reject_budget)),

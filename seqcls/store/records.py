@@ -11,7 +11,7 @@ from typing import ClassVar
 
 from pydantic import BaseModel, ConfigDict
 
-from seqcls.table import Kind, ScoreCounts, Split, TableCounts
+from seqcls.table import Kind, Layout, ScoreCounts, Split, TableCounts
 
 
 class Meta(BaseModel):
@@ -46,6 +46,8 @@ class TableMeta(Meta):
     rejected: int
     files: tuple[FileMeta, ...]
     rejects_by_rule: dict[str, int]
+    layout: Layout | None = None
+    """Columns or channels by name; not written where the format has no such names."""
 
     @property
     def counts(self) -> TableCounts:
@@ -66,6 +68,8 @@ class CheckedMeta(Meta):
     """File -> SHA-256 of its content."""
     stopped: str | None = None
     """Why the checks stopped the run; not written otherwise."""
+    layout: Layout | None = None
+    """That of the table."""
 
     @property
     def counts(self) -> TableCounts:

@@ -15,7 +15,7 @@ from seqcls.errors import CheckBroken
 from seqcls.store import parquet
 from seqcls.store.artefacts import ArtefactStore, Ref, read_manifest, read_meta, write_json
 from seqcls.store.records import CheckedMeta, TableMeta
-from seqcls.table import REJECTS, Kind, TableCounts, table_schema
+from seqcls.table import REJECTS, Kind, Layout, TableCounts, table_schema
 from seqcls.validation.census import Census, take_census
 from seqcls.validation.checks import CHECKS, CheckReport, CheckResult, find_stop, read_checks
 from seqcls.validation.repeats import Collision
@@ -62,7 +62,7 @@ def validate(
 
 def _validate(table: Ref, asked: Asked, store: ArtefactStore, seed: str) -> Ref:
     parts = parquet.shards(table.folder / "rows")
-    manifest = read_manifest(table)
+    inputs, layout = read_manifest(table)["inputs"], read_meta(table, TableMeta).layout
     books = _read_books(table, parts)
     batch_rows = parquet.rows_of(parts, BYTES_PER_BATCH)
     census, rules = _prepare(parts, books.accepted, asked, seed, batch_rows)
@@ -76,7 +76,7 @@ def _validate(table: Ref, asked: Asked, store: ArtefactStore, seed: str) -> Ref:
         report = report.model_copy(update={"stopped": stop and f"{stop.found}; expected {stop.expected}"})
         write_json(draft.folder / CHECKS, report.model_dump(mode="json"))
         draft.inputs["table"] = table.digest
-        draft.describe(_meta(report, manifest["inputs"]))
+        draft.describe(_meta(report, inputs, layout))
     if stop:
         raise stop.as_error(draft.ref.folder)
     return draft.ref
@@ -121,10 +121,10 @@ def _pass_rows(folder: Path, parts: list[Path], source: Path, sieve: Sieve, kind
     (folder / "rejects").rmdir()
 
 
-def _meta(report: CheckReport, sources: dict[str, str]) -> CheckedMeta:
+def _meta(report: CheckReport, sources: dict[str, str], layout: Layout | None) -> CheckedMeta:
     checks = {check.rule: check.found for check in report.checks}
-    stopped = {"stopped": report.stopped} if report.stopped else {}
+    found = {"stopped": report.stopped, "layout": layout}
     return CheckedMeta(
         rows_in=report.rows_in, accepted=report.accepted, rejected=report.rejected, labels=report.classes,
-        checks=checks, sources=sources, **stopped,
+        checks=checks, sources=sources, **{name: value for name, value in found.items() if value},
     )  # fmt: skip

@@ -31,6 +31,9 @@ class KnownScorer(Scorer):
     def labels(self) -> list[str]:
         return ["no", "yes"]
 
+    def misfits(self, rows: pa.Table) -> dict[int, str]:
+        return {}
+
     def score(self, rows: pa.Table) -> tuple[np.ndarray, Flags]:
         return self.known, {"truncated": np.arange(rows.num_rows) == 0}
 

@@ -263,8 +263,8 @@ def test_arff_multivariate(tmp_path: Path) -> None:
     assert [row for row, _, _ in result.refused] == [3, 4]
 
 
-def test_wide_columns_stand_in_natural_order_and_end_in_padding(tmp_path: Path) -> None:
-    data = b"label,v10,v2,v1,who\na,3,2,1,anna\nb,,5,,bob\nc,1,x,2,carl\nd,,,,dora\n"
+def test_wide_columns_stand_in_the_order_of_the_file_and_end_in_padding(tmp_path: Path) -> None:
+    data = b"label,v-1,v2,v10,who\na,1,2,3,anna\nb,,5,,bob\nc,1,x,2,carl\nd,,,,dora\n"
     result = read_bytes(tmp_path, data, "series", format="wide", values=["v*"], group="who")
     assert result.rows == [([[1, 2, 3]], "a"), ([[None, 5]], "b"), ([[]], "d")]
     assert result.rejects["columns"].to_pylist() == [["v2"]]
