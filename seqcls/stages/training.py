@@ -11,6 +11,7 @@ from dataclasses import replace
 from functools import partial
 
 from seqcls.config import Pipeline
+from seqcls.config.encode import TextEncode
 from seqcls.config.families import package_of
 from seqcls.listener import SILENT
 from seqcls.sources.discover import source_files
@@ -148,6 +149,12 @@ def _evaluate(workspace: Workspace, model: Ref, encoded: Ref, checked: Ref, spli
     return Built(evaluate(model, encoded, checked, splits, workspace.pipeline, workspace.store), {})
 
 
+def _characters_are_canonical(pipeline: Pipeline) -> tuple[str, ...]:
+    """Of text by characters; the key of other encoders stays what it was."""
+    is_so = isinstance(pipeline.encode, TextEncode) and pipeline.encode.unit == "characters"
+    return ("characters in canonical form",) if is_so else ()
+
+
 def _read_for_some_models(pipeline: Pipeline) -> tuple[str, ...]:
     """A search compares by a metric; another release of a family's package may make another network."""
     if pipeline.model.trained == "search":
@@ -172,7 +179,7 @@ SPLIT = Stage(
 )  # fmt: skip
 ENCODE = Stage(
     "encode", version=6, reads=lambda pipeline: (pipeline.encode, pipeline.kind, pipeline.seed),
-    inputs=artefacts("checked", "splits"), makes="encoded", make=_encode,
+    reads_also=_characters_are_canonical, inputs=artefacts("checked", "splits"), makes="encoded", make=_encode,
     smaller="lower encode.max_length or encode.vocabulary",
 )  # fmt: skip
 TRAIN = Stage(
