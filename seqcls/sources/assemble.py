@@ -20,9 +20,8 @@ from seqcls.sources.numbers import (
 )
 from seqcls.sources.reading import Problems, Reading, Records, Reject, Role, add_problem, constant
 from seqcls.sources.times import times_column
+from seqcls.sources.token_lists import TOKENS, parse_lists
 from seqcls.table import SourceBatch, rejects_table, table_schema
-
-_TOKENS = pa.list_(pa.string())
 
 
 def assemble(reading: Reading, records: Records) -> SourceBatch:
@@ -122,16 +121,18 @@ def _sequence(reading: Reading, records: Records, problems: Problems) -> pa.Arra
 
 
 def _tokens(column: pa.Array, name: str, problems: Problems) -> pa.Array:
-    """Text is split at white space."""
-    if column.type == _TOKENS:
+    """Text is a list, or is split at white space."""
+    if column.type == TOKENS:
         return column
     _refuse_nul(column, name, problems)
     trimmed = pc.ascii_trim_whitespace(column)
-    words = pc.ascii_split_whitespace(trimmed)
+    words, faults = parse_lists(trimmed, pc.ascii_split_whitespace(trimmed))
+    for index, reason in faults.items():
+        add_problem(problems, index, name, "tokens", reason)
     nothing = pc.fill_null(pc.equal(trimmed, ""), False)
     if not pc.any(nothing).as_py():
         return words
-    return pc.if_else(nothing, pa.scalar([], _TOKENS), words)
+    return pc.if_else(nothing, pa.scalar([], TOKENS), words)
 
 
 def _series(columns: list[pa.Array], names: list[str], problems: Problems, notation: Notation) -> pa.Array:
