@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING
 
 from seqcls.errors import SeqclsError, one_line
 from seqcls.pages import render
-from seqcls.validation.look_alikes import look_alikes
 
 if TYPE_CHECKING:
     from seqcls.evaluation.tried import Search
@@ -211,4 +210,4 @@ def _other_warnings(report: CheckReport) -> list[str]:
     """Those that no line of a rule says already."""
     said = tuple(f"{check.rule}: {check.found} rows (" for check in report.checks if check.found)
     others = [warning for warning in report.warnings if not warning.startswith(said)]
-    return others + look_alikes(report.classes)
+    return others + report.similar_classes

@@ -54,12 +54,17 @@ class RulesConfig(Section):
     """The same sequence with different classes: all its rows."""
     duplicate_row: Policy = "warn"
     """Second and later rows with the same sequence and class."""
+    similar_label: Literal["off", "warn", "fail"] = "warn"
+    """Classes that a person cannot tell apart (case, blanks, invisible letters, 1 and 1.0), or that look like a missing
+    value (NULL, nan, ?)."""
     min_class_rows: Positive = 2
     """Minimum number of rows per class; below it, the run stops."""
     min_rows: Positive = 1
     """Minimum number of accepted rows; below it, the run stops."""
     custom: list[UserRule] = []
     """Your own rules."""
+
+    later_keys = frozenset({"similar_label"})
 
 
 class TextRules(RulesConfig):

@@ -66,6 +66,8 @@ class SourceConfig(Section):
     """Where the class is found. Left out: the usual place of the format."""
     labels: dict[str, str] = {}
     """File name (glob) -> class, for formats with one class per file."""
+    classes: dict[str, str] = {}
+    """A class as it is written -> the class that it is: joins spellings and names codes; "" is a missing class."""
     label_files: list[FileName] = []
     """lines: files with one class per line, parallel to `files` (or to train + valid + test, in that order)."""
     label_pattern: str | None = None
@@ -103,7 +105,7 @@ class SourceConfig(Section):
     max_file_bytes: Bytes = 50_000_000_000
     """Largest file in bytes after unpacking. Left out: also 1,000 times its size on disk, or 256 MB."""
 
-    later_keys = frozenset({"decimal", "missing"})
+    later_keys = frozenset({"classes", "decimal", "missing"})
 
     @field_validator("encoding")
     @classmethod

@@ -10,7 +10,9 @@ from typing import Final
 
 from seqcls.config.source import Format, SourceConfig
 
-_FILES: Final = frozenset({"format", "files", "train", "valid", "test", "checksums", "max_row_bytes", "max_file_bytes"})
+_FILES: Final = frozenset(
+    {"format", "classes", "files", "train", "valid", "test", "checksums", "max_row_bytes", "max_file_bytes"}
+)
 _ROLES: Final = frozenset({"label", "id", "time", "time_zone", "group", "extra_columns"})
 _FIELDS: Final = frozenset({"encoding", "delimiter", "quoting", "header", "columns", "strip"})
 _NUMBERS: Final = frozenset({"decimal", "missing"})
@@ -34,7 +36,7 @@ USED: Final[dict[Format, frozenset[str]]] = {
     "long": _FILES | _ROLES | _FIELDS | _NUMBERS | {"channel", "channels", "value", "position"},
     "fasta": _HEADERS,
     "fastq": _HEADERS,
-    "sql": _ROLES | _NUMBERS | _BY_NAME | {"format", "url_env", "table", "query"},
+    "sql": _ROLES | _NUMBERS | _BY_NAME | {"classes", "format", "url_env", "table", "query"},
 }
 _INSTEAD: Final = {
     (form, key): f"source.label_pattern with a group (?P<{key}>...) takes it from the header"

@@ -105,6 +105,7 @@ _EXAMPLES: Final[Values] = {
     "label_from": "file",
     "labels": {"*.pos": "positive", "*.neg": "negative"},
     "label_files": ["data/labels.txt"],
+    "classes": {"Pos ": "pos"},
     "label_pattern": "class=(?P<label>[^ ]+)",
     "values": ["v*"],
     "channels": ["x", "y", "z"],

@@ -15,7 +15,6 @@ from seqcls.stages import StageResult, made_of, run_until
 from seqcls.store.artefacts import read_meta
 from seqcls.store.records import CheckedMeta
 from seqcls.validation.checks import read_checks
-from seqcls.validation.look_alikes import look_alikes
 from seqcls.workspace import Workspace
 
 
@@ -94,7 +93,7 @@ def finish_training(workspace: Workspace, done: list[StageResult], run_id: str) 
         rejects=str(checked.folder / "rejects.parquet"),
         search=read_search(model.folder),
         score_files=bool(workspace.pipeline.score.files),
-        warnings=tuple(look_alikes(read_checks(checked).classes)),
+        warnings=tuple(read_checks(checked).similar_classes),
     )
     record_run(workspace.ledger, run_id, workspace.pipeline.name, "train", outcome.summary())
     return outcome

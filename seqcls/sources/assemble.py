@@ -33,7 +33,7 @@ def assemble(reading: Reading, records: Records) -> SourceBatch:
     filled = {
         "id": _ids(reading, records, problems),
         "sequence": _sequence(reading, records, problems),
-        "label": _optional_text(reading, columns, "label", rows, problems),
+        "label": _classes(reading, _optional_text(reading, columns, "label", rows, problems)),
         "time": _times(reading, columns, rows, problems),
         "group": _optional_text(reading, columns, "group", rows, problems),
         "split": constant(reading.file.split, rows),
@@ -73,22 +73,37 @@ def _ids(reading: Reading, records: Records, problems: Problems) -> pa.Array:
         numbers = records.rows.cast(pa.string())
         return pc.binary_join_element_wise(constant(reading.file.name, len(numbers)), numbers, ":")
     name = reading.source.id or "id"
-    for index in pc.indices_nonzero(pc.fill_null(pc.equal(column, ""), True)).to_pylist():
+    for index in pc.indices_nonzero(pc.fill_null(_is_blank(column), True)).to_pylist():
         if not any(column == name for column, _, _ in problems.get(index, [])):  # otherwise the reason is known already
             add_problem(problems, index, name, "id", "no id; an id names the row in the scores")
     _refuse_nul(column, name, problems)
     return pc.fill_null(column, "")
 
 
+def _is_blank(column: pa.Array) -> pa.Array:
+    """Nothing but blanks of any kind."""
+    return pc.or_(pc.equal(column, ""), pc.utf8_is_space(column))
+
+
 def _optional_text(
     reading: Reading, columns: dict[Role, pa.Array], role: Role, rows: int, problems: Problems
 ) -> pa.Array:
-    """Blank cells are missing values."""
+    """Blank cells are missing values, whatever kind of blank they hold."""
     column = columns.get(role)
     if column is None:
         return constant(None, rows)
     _refuse_nul(column, str(getattr(reading.source, role)), problems)
-    return pc.if_else(pc.equal(column, ""), pa.scalar(None, pa.string()), column)
+    return pc.if_else(_is_blank(column), pa.scalar(None, pa.string()), column)
+
+
+def _classes(reading: Reading, column: pa.Array) -> pa.Array:
+    """Classes as `source.classes` names them; "" is a missing class."""
+    known = reading.source.classes
+    if not known:
+        return column
+    places = pc.index_in(column, value_set=pa.array(list(known), pa.string()))
+    named = pa.array([name or None for name in known.values()], pa.string()).take(places)
+    return pc.if_else(pc.is_valid(places), named, column)
 
 
 def _times(reading: Reading, columns: dict[Role, pa.Array], rows: int, problems: Problems) -> pa.Array:

@@ -10,7 +10,7 @@ from collections import Counter
 from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
 from seqcls.config.rules import Policy
 from seqcls.errors import BudgetExceeded, Corrupted, DataRefused
@@ -68,6 +68,18 @@ class CheckReport(BaseModel):
     warnings: tuple[str, ...]
     stopped: str | None = None
     """Why the run stops here, if it does."""
+    similar_label: str = "warn"
+    """The policy of rules.similar_label; younger than the other fields, and not written where it is the default."""
+
+    @model_serializer(mode="wrap")
+    def _as_earlier(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
+        written: dict[str, object] = handler(self)
+        return {name: value for name, value in written.items() if (name, value) != ("similar_label", "warn")}
+
+    @property
+    def similar_classes(self) -> list[str]:
+        """A sentence for each group of classes that look alike, unless the rule is off."""
+        return [] if self.similar_label == "off" else look_alikes(self.classes)
 
 
 @dataclass(frozen=True)
@@ -124,6 +136,10 @@ def find_stop(
         return Stop(BudgetExceeded, f"{report.rejected} of {report.rows_in} rows ({share:.2%}) are rejected: {rules}",
                     "first " + ", ".join(first), f"at most {budget:.2%} ({setting})",
                     _advice(reasons, report.rows_in, setting))  # fmt: skip
+    if report.similar_label == "fail" and report.similar_classes:
+        return Stop(DataRefused, "; ".join(report.similar_classes), "the classes",
+                    "classes that a person can tell apart (rules.similar_label is fail)",
+                    "join them as shown, or set rules.similar_label to warn", report.rejected)  # fmt: skip
     return _too_little(report) if labelled else None
 
 
@@ -157,7 +173,7 @@ def _too_little(report: CheckReport) -> Stop | None:
                 where,
                 check.expected,
                 "add rows, name the classes to keep in rules.label_set, or lower rules.min_class_rows"
-                + "".join(f"; {line}" for line in look_alikes(report.classes)),
+                + "".join(f"; {line}" for line in report.similar_classes),
                 report.rejected,
             )
     return None

@@ -40,6 +40,7 @@ def build_report(
         rejected_by_source=books.rejected,
         checks=tuple(judged),
         classes=left,
+        similar_label=asked.pipeline.rules.similar_label,
         warnings=tuple(_warnings(rules, judged, len(classes) - len(left) if asked.labelled else 0)),
     )
 

@@ -60,7 +60,18 @@ def test_classes_that_look_alike_are_named_with_their_rows() -> None:
     assert any("'ab' 7 rows, 'a\\u200bb' 2 rows, '\uff21\uff22' 1 rows" in line for line in lines)
     assert any("'STRASSE'" in line for line in lines)
     assert len(lines) == 4
-    assert look_alikes({"cat": 1, "dog": 2, "a-b": 3, "a_b": 4, "1": 1, "01": 1, "caf\u00e9": 1, "cafe": 1}) == []
+    assert lines[0].endswith(
+        'join them in [source]: classes = {"BILLING" = "billing", "Billing" = "billing", "billing " = "billing"}'
+    )
+    apart = {"cat": 1, "dog": 2, "a-b": 3, "a_b": 4, "1": 1, "-1": 1, "10": 1, "caf\u00e9": 1, "cafe": 1}
+    assert look_alikes(apart) == []
+    (line,) = look_alikes({"1": 5, "1.0": 2, "01": 1, "2": 3})
+    assert line.startswith("3 classes look alike: '1' 5 rows, '1.0' 2 rows, '01' 1 rows; ")
+    (line,) = look_alikes({"NULL": 5, "up": 2})
+    assert line == (
+        "the class 'NULL' (5 rows) looks like a missing value; if it is one, write it in [source]: "
+        'classes = {"NULL" = ""}'
+    )
 
 
 @pytest.mark.fault("N27", tried="check, train and report of classes that look alike", outcome="each shows the warning")

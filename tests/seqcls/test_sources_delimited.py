@@ -272,4 +272,4 @@ def test_regular_quotes_take_the_fast_road_to_the_same_rows(
         patch.setattr(_Parser, "_one_by_one", None)  # calling it would fail
         fast = read(tmp_path, format="csv", files=["data.csv"])
     assert fast.table.equals(slow.table)
-    assert fast.rows == [(a, b or None) for a, _, b, _ in rows]
+    assert fast.rows == [(a, b if b.strip() else None) for a, _, b, _ in rows]

@@ -107,7 +107,7 @@ def gather_facts(
         found={rule: count for rule, count in checked_meta.get("checks", {}).items() if count},
         encoding=_flatten({name: encoded_meta[name] for name in ENCODING if name in encoded_meta}),
         leakage=_flatten(splits_meta.get("leakage", {}) | _named_warnings(splits_meta)),
-        alike=look_alikes(_all_rows(splits_meta["counts"])),
+        alike=[] if pipeline.rules.similar_label == "off" else look_alikes(_all_rows(splits_meta["counts"])),
         inputs={name: ref.digest for name, ref in refs.items()},
         settings={"seed": str(pipeline.seed)}
         | _flatten({part: getattr(pipeline, part).model_dump() for part in SETTINGS})
