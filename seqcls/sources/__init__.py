@@ -47,31 +47,30 @@ FORMATS: dict[str, Callable[[Reading], Iterator[SourceBatch]]] = {
     "fastq": read_fasta,
 }
 _MAYBE_EMPTY = ("sql", "folder")  # a query has no size; an empty text file is a row, which the rules judge
-_AGAIN = "deliver the file again, or remove it"
+AGAIN = "deliver the file again, or remove it"
 
 
 def read_file(
     file: InputFile, source: SourceConfig, kind: Kind, *, labelled: bool, folder: Path,
     layout: FirstLayout | None = None,
 ) -> Iterator[SourceBatch]:  # fmt: skip
-    """Read one file; `labelled` says that every row needs a class (training), `layout` what is read in which order."""
+    """Read one file; `labelled` says that every row needs a class (training), `layout` what is read in which order.
+
+    A file that holds a header and no record has no batch: a quiet night is no fault.
+    """
     reading = Reading(file, source, kind, labelled, folder, layout or FirstLayout())
     if source.checksums:
         check_checksum(reading)
     if file.size == 0 and source.format not in _MAYBE_EMPTY:
-        raise reading.refuse("no rows: the file is empty", expected="at least one record", next_step=_AGAIN)
-    rows_in = 0
+        raise reading.refuse("no rows: the file is empty", expected="at least one record", next_step=AGAIN)
     for batch in _read(reading):
         if batch.table.num_rows + batch.rejects.num_rows != batch.rows_in:
             raise CheckBroken(
                 f"{batch.rows_in} records became {batch.table.num_rows} rows and {batch.rejects.num_rows} rejects",
                 where=file.name, expected="every record in exactly one of the two",
             )  # fmt: skip
-        rows_in += batch.rows_in
         if batch.rows_in:
             yield batch
-    if rows_in == 0:
-        raise reading.refuse("no rows", expected="at least one record", next_step=_AGAIN)
 
 
 def _read(reading: Reading) -> Iterator[SourceBatch]:

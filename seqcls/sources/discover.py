@@ -19,6 +19,7 @@ from seqcls.sources.paths import content_digest, find_paths
 from seqcls.store.artefacts import file_digest
 from seqcls.table import InputFile, Split
 
+MOST_HEADER = 64 * 1024
 NOTHING = hashlib.sha256().hexdigest()
 """Digest of an empty file, which is not opened: some kernel files look empty and block for ever (/proc/kmsg)."""
 
@@ -28,7 +29,7 @@ def source_files(source: SourceConfig, folder: Path) -> list[InputFile]:
     if source.format == "sql" or source.files:
         files = find_files(source, folder)
         if source.format != "folder":  # each file is a row, and the rules judge rows
-            _refuse_copies(files)
+            _refuse_copies(files, source)
         return files
     files = []
     given: list[tuple[Split, list[str]]] = [("train", source.train), ("valid", source.valid), ("test", source.test)]
@@ -46,17 +47,24 @@ def source_files(source: SourceConfig, folder: Path) -> list[InputFile]:
     return with_unique_names(files, folder)
 
 
-def _refuse_copies(files: list[InputFile]) -> None:
+def _refuse_copies(files: list[InputFile], source: SourceConfig) -> None:
     """The same bytes under two names: each row would count twice without a visible reason."""
     first: dict[str, InputFile] = {}
     for file in files:
         other = first.setdefault(file.digest, file)
-        if other is not file:
+        if other is not file and not _is_header_only(file, source):
             raise DataRefused(
                 f"the same bytes as {other.name}", where=file.name,
                 expected="each file once, or its rows would count twice",
                 next_step="remove one of the two, or name the files to read",
             )  # fmt: skip
+
+
+def _is_header_only(file: InputFile, source: SourceConfig) -> bool:
+    """A table without rows: several of them have equal bytes, and no row that would count twice."""
+    if file.size > MOST_HEADER or source.format not in ("csv", "tsv", "wide", "long") or not source.header:
+        return False
+    return len([line for line in file.path.read_bytes().splitlines() if line.strip()]) <= 1
 
 
 def find_files(

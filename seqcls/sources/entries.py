@@ -15,6 +15,8 @@ from typing import NoReturn
 
 from seqcls.errors import STRIKES_ANY_FILE, DataRefused, SeqclsError, remedy
 
+NO_DATA = (".", "_")
+"""Names that begin so are hidden, or notes of the program that wrote the data, such as `_SUCCESS`."""
 UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload")
 CHECKSUM = ".sha256"  # a checksum of another file: never data (checksums.py)
 
@@ -30,7 +32,7 @@ def raise_it(_path: Path, error: SeqclsError) -> NoReturn:
 def is_hidden(path: Path, base: Path) -> bool:
     """By its name, or that of a folder in between."""
     parts = path.relative_to(base).parts
-    return any(part.startswith(".") for part in parts) or path.name.endswith((*UNFINISHED, CHECKSUM))
+    return any(part.startswith(NO_DATA) for part in parts) or path.name.endswith((*UNFINISHED, CHECKSUM))
 
 
 def take(path: Path, refuse: Refuse) -> list[Path]:
@@ -70,7 +72,7 @@ def walk(top: Path, refuse: Refuse, *, deep: bool = True) -> list[Path]:
         for entry in inside if deep else []:
             path = Path(entry.path)
             if entry.is_dir(follow_symlinks=False):
-                folders += [] if entry.name.startswith(".") else [path]
+                folders += [] if entry.name.startswith(NO_DATA) else [path]
             elif not is_hidden(path, top) and not (entry.is_symlink() and os.path.isdir(path)):
                 found += take(path, refuse)
     return sorted(found)

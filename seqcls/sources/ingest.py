@@ -16,7 +16,7 @@ import pyarrow as pa
 
 from seqcls.config.source import SourceConfig
 from seqcls.errors import DataRefused
-from seqcls.sources import read_file
+from seqcls.sources import AGAIN, read_file
 from seqcls.sources.layout import FirstLayout
 from seqcls.store.artefacts import ArtefactStore, Ref
 from seqcls.store.parquet import ShardWriter
@@ -24,6 +24,7 @@ from seqcls.store.records import FileMeta, TableMeta
 from seqcls.table import REJECTS, InputFile, Kind, TableCounts, table_schema
 
 REJECTS_FILE = "rejects.parquet"
+SHOWN = 3
 
 
 def ingest(
@@ -55,7 +56,12 @@ def ingest(
                 read.append((file, counts))
         total = sum((counts for _, counts in read), TableCounts())
         TableCounts(total.rows_in, rows.rows, rejects.rows).require_balance("ingest")
-        if total.accepted == 0:
+        if total.rows_in == 0 and labelled:
+            raise DataRefused(
+                "no rows", where=", ".join(file.name for file in files[:SHOWN]), expected="at least one record",
+                next_step=AGAIN,
+            )  # fmt: skip
+        if total.accepted == 0 and total.rows_in:
             raise _nothing_accepted(total, reasons)
         (spare / "part-00000.parquet").rename(draft.folder / REJECTS_FILE)
         spare.rmdir()

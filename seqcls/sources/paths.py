@@ -16,7 +16,7 @@ from seqcls.errors import DataRefused, WorldFailed
 from seqcls.sources.entries import Refuse, is_hidden, raise_it, take, walk
 from seqcls.store.artefacts import file_digest
 
-EXPECTED_FILES = "at least one file (hidden ones and names ending in .tmp, .part and the like are left out)"
+EXPECTED_FILES = "at least one file (names that begin with . or _, or end in .tmp, .part and the like, are left out)"
 _WILD = frozenset("*?[")
 
 
