@@ -65,6 +65,9 @@ ROADS: dict[str, Road] = {
     "parquet": _by_hand("parquet", "text"),
     "gz": _by_hand("csv", "text", "data.csv.gz"),
     "series": _by_hand("csv", "series"),
+    "escaped": _by_hand("csv", "text", escape="\\", classes={"a": "A", "b": ""}),
+    "apostrophes": _by_hand("csv", "text", quote="'", delimiter=";", strip=True, skip_lines=1, max_quoted_lines=3),
+    "token_lists": _by_hand("csv", "tokens"),
 }
 SEEDS: dict[str, bytes] = {
     "csv": GOOD + b'"a ""b""\nc",x\n',
@@ -84,6 +87,9 @@ SEEDS: dict[str, bytes] = {
     "parquet": parquet(),
     "gz": gzip.compress(GOOD, mtime=0),
     "series": b'sequence,label\n"[[1,2],[3,4]]",a\n1 2 3,b\n1;2,a\n',
+    "escaped": b'sequence,label,,\n"a \\"b\\", c \\\\",a,1,2\nplain \\, text,b,,\n"c ""d""",a,,\n',
+    "apostrophes": b"sep=;\nsequence; label\n 'it''s; so' ; a\n'two\nlines';b\nplain;a\n",
+    "token_lists": b'sequence,label\n"[\'a\', \'b, c\']",x\n"[""d""]",y\ne f,x\n',
 }
 ROADS |= {f"real_{name}": Road(*road) for name, road in REAL_ROADS.items()}
 

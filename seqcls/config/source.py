@@ -6,7 +6,7 @@ from typing import Annotated, ClassVar, Literal, Self
 
 from pydantic import Field, field_validator, model_validator
 
-from seqcls.config.base import Bytes, LocalPath, Positive, Section, Variable
+from seqcls.config.base import Bytes, Count, LocalPath, Positive, Section, Variable
 
 Format = Literal[
     "csv", "tsv", "jsonl", "parquet", "folder", "lines", "fasttext",
@@ -16,6 +16,7 @@ FORMATS_FOR_SERIES: frozenset[str] = frozenset({"ucr", "ts", "arff", "wide", "lo
 ANY_TEXT = '"A..b",' + 80 * "x" + "\n"
 """What a file may hold: an encoding that does not read it back is none for files."""
 Name = Annotated[str, Field(min_length=1, max_length=200)]
+Sign = Annotated[str, Field(min_length=1, max_length=1, pattern=r"^[!-~]$")]
 FileName = Annotated[LocalPath, Field(min_length=1, max_length=200)]
 
 
@@ -54,6 +55,14 @@ class SourceConfig(Section):
     """The character between fields. Left out: comma for csv, tab for tsv."""
     quoting: bool | None = None
     """Whether fields may be in double quotes. Left out: yes for csv, no for tsv."""
+    quote: Sign = '"'
+    """The character around quoted fields."""
+    escape: Sign | None = None
+    """The character that makes the next one an ordinary character, such as \\\\ (Spark, MySQL). Left out: none."""
+    max_quoted_lines: Positive = 200
+    """Most lines of one quoted field: a quote that is never closed would take in all rows after it."""
+    skip_lines: Count = 0
+    """Lines before the header that are not read, such as `sep=;`."""
     header: bool = True
     """Whether the first record holds the column names."""
     columns: list[Name] = []
@@ -105,7 +114,7 @@ class SourceConfig(Section):
     max_file_bytes: Bytes = 50_000_000_000
     """Largest file in bytes after unpacking. Left out: also 1,000 times its size on disk, or 256 MB."""
 
-    later_keys = frozenset({"classes", "decimal", "missing"})
+    later_keys = frozenset({"classes", "decimal", "missing", "quote", "escape", "max_quoted_lines", "skip_lines"})
 
     @field_validator("encoding")
     @classmethod

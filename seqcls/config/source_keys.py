@@ -14,7 +14,12 @@ _FILES: Final = frozenset(
     {"format", "classes", "files", "train", "valid", "test", "checksums", "max_row_bytes", "max_file_bytes"}
 )
 _ROLES: Final = frozenset({"label", "id", "time", "time_zone", "group", "extra_columns"})
-_FIELDS: Final = frozenset({"encoding", "delimiter", "quoting", "header", "columns", "strip"})
+_FIELDS: Final = frozenset(
+    {
+        "encoding", "delimiter", "quoting", "quote", "escape", "max_quoted_lines", "skip_lines", "header", "columns",
+        "strip",
+    }
+)  # fmt: skip
 _NUMBERS: Final = frozenset({"decimal", "missing"})
 _BY_NAME: Final = frozenset({"sequence", "channels"})
 _OF_THE_FILE: Final = frozenset({"labels", "label_from"})

@@ -106,6 +106,7 @@ _EXAMPLES: Final[Values] = {
     "labels": {"*.pos": "positive", "*.neg": "negative"},
     "label_files": ["data/labels.txt"],
     "classes": {"Pos ": "pos"},
+    "escape": "\\",
     "label_pattern": "class=(?P<label>[^ ]+)",
     "values": ["v*"],
     "channels": ["x", "y", "z"],

@@ -44,35 +44,33 @@ class Lines:
     is_unended: bool = False  # the last line is the end of the file and has no line break
 
 
-def text_blocks(
-    reading: Reading, stream: SourceStream, *, any_break: bool, old_breaks: bool = False
-) -> Generator[Block, None, None]:
-    """Blocks of UTF-8; lines end in LF, or with `any_break` in CR, LF or CR LF.
+def text_blocks(reading: Reading, stream: SourceStream, *, old_breaks: bool) -> Generator[Block, None, None]:
+    """Blocks of UTF-8; lines end in LF, and a CR before it belongs to the line break.
 
-    With `old_breaks` CR ends the lines of a file that has no LF in its first chunk.
+    With `old_breaks` CR ends the lines of a file that has no LF in its first chunk; in others it is a character.
     """
     chunks: Iterator[tuple[bytes, bool]] = _utf8_chunks(reading, stream)
-    blocks = _cut(_with_line_feeds(chunks) if old_breaks else chunks, reading.source.max_row_bytes, any_break)
+    blocks = _cut(_with_line_feeds(chunks) if old_breaks else chunks, reading.source.max_row_bytes)
     if reading.file.size > BLOCK_BYTES:  # a file of one block needs no thread
         blocks = prefetch(blocks)
     with closing(blocks):
         yield from blocks
 
 
-def _cut(chunks: Iterator[tuple[bytes, bool]], limit: int, any_break: bool) -> Generator[Block, None, None]:
+def _cut(chunks: Iterator[tuple[bytes, bool]], limit: int) -> Generator[Block, None, None]:
     """Chunks of any size -> blocks of whole lines."""
     pending, offset, skipping = b"", 0, False
     for chunk, is_last in chunks:
         if offset == 0 and not pending and chunk.startswith(_BOM):
             chunk, offset = chunk[len(_BOM) :], len(_BOM)
-        if not skipping and not is_last and (cut := _last_break(chunk, any_break)):
+        if not skipping and not is_last and (cut := chunk.rfind(b"\n") + 1):
             yield Block(b"".join((pending, memoryview(chunk)[:cut])), offset)  # one copy, not two
             pending, offset = chunk[cut:], offset + len(pending) + cut
             continue
         data = pending + chunk
-        cut = len(data) if is_last else _last_break(data, any_break)
+        cut = len(data) if is_last else data.rfind(b"\n") + 1
         if skipping:  # the rest of an overlong line
-            end = _first_break(data, any_break)
+            end = data.find(b"\n") + 1
             if end == 0 and not is_last:
                 pending, offset = data[-1:], offset + len(data) - 1
                 continue
@@ -124,22 +122,6 @@ def _read_full(stream: SourceStream) -> bytes:
 def _mark(error: UnicodeError) -> tuple[str, int]:
     assert isinstance(error, UnicodeDecodeError)
     return "".join(chr(_MARK + byte) for byte in error.object[error.start : error.end]), error.end
-
-
-def _last_break(data: bytes, any_break: bool) -> int:
-    """Position after the last line break (a CR at the very end may be half of a CR LF)."""
-    last = data.rfind(b"\n")
-    return max(last, data.rfind(b"\r", 0, len(data) - 1)) + 1 if any_break else last + 1
-
-
-def _first_break(data: bytes, any_break: bool) -> int:
-    """Position after the first line break, 0 if there is none."""
-    ends = [data.find(b"\n")]
-    if any_break:
-        carriage = data.find(b"\r", 0, len(data) - 1)
-        ends.append(carriage + 1 if data[carriage + 1 : carriage + 2] == b"\n" and carriage >= 0 else carriage)
-    found = [end for end in ends if end >= 0]
-    return min(found) + 1 if found else 0
 
 
 def undecodable(line: bytes, encoding: str, offset: int | None = None) -> str | None:
@@ -196,7 +178,7 @@ def read_lines(reading: Reading, *, skip_blank: bool = False) -> Iterator[Lines]
     """
     row = 1
     with open_source(reading) as stream:
-        for block in text_blocks(reading, stream, any_break=False, old_breaks=True):
+        for block in text_blocks(reading, stream, old_breaks=True):
             lines = _decode_lines(reading, block, row, skip_blank)
             row += len(lines.rows) + len(lines.rejects)
             yield replace(lines, is_unended=True) if block.is_last and _is_unended(block.data) else lines

@@ -9,6 +9,7 @@ line, not those after it.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
@@ -25,7 +26,7 @@ from seqcls.sources.blocks import Block, line_ends, show, text_blocks, too_long
 from seqcls.sources.header import open_header
 from seqcls.sources.quoting import record_ends
 from seqcls.sources.reading import Reading, Records, Reject, constant, pick_columns, row_numbers
-from seqcls.sources.records import MAX_QUOTED_LINES, Dialect, Record, split_records
+from seqcls.sources.records import Dialect, Record, split_records
 from seqcls.sources.stream import open_source
 from seqcls.table import SourceBatch
 
@@ -69,12 +70,28 @@ def read_fields(reading: Reading, choose: Callable[[list[str]], list[str]]) -> I
     """The columns that `choose` picks from those found, block by block."""
     dialect = Dialect.of(reading.source)
     # Closed explicitly: an exception would keep the blocks, and the thread that prefetches them, alive.
-    with open_source(reading) as stream, closing(text_blocks(reading, stream, any_break=True)) as all_blocks:
-        names, blocks = open_header(reading, dialect, all_blocks)
-        parser = _Parser(reading, replace(dialect, skip_blank=len(names) > 1), names, choose(names))
+    with open_source(reading) as stream, closing(text_blocks(reading, stream, old_breaks=True)) as all_blocks:
+        found, blocks = open_header(reading, dialect, all_blocks)
+        wanted = choose(found)
+        names = _distinct(reading, found, wanted)
+        parser = _Parser(reading, replace(dialect, skip_blank=len(names) > 1), names, wanted)
         for block in blocks:
             if fields := parser.parse(block):
                 yield fields
+
+
+def _distinct(reading: Reading, found: list[str], wanted: list[str]) -> list[str]:
+    """The names, with others for the repeated or blank ones that nobody asks for."""
+    twice = [name for name in wanted if found.count(name) > 1]
+    if twice:
+        raise reading.refuse(
+            f"the header names {', '.join(map(repr, twice))} twice",
+            row=0,
+            expected="one column of each name that the config asks for",
+            next_step="rename one of them",
+        )
+    times = Counter(found)
+    return [name if times[name] == 1 else f"{name}\0{at}" for at, name in enumerate(found)]
 
 
 class _Parser:
@@ -108,13 +125,14 @@ class _Parser:
 
     def _through_arrow(self, data: bytes) -> Fields | None:
         """The fast path, or None where it does not apply."""
-        is_quoted = self.dialect.quoting and b'"' in data
-        if not data or not self.dialect.delimiter.isascii():
+        dialect = self.dialect
+        is_quoted = dialect.quoting and dialect.quote in data
+        if not data or not dialect.delimiter.isascii() or (dialect.escape and dialect.escape in data):
             return None
-        if b"\r" in data and not is_quoted:
-            data = data.replace(b"\r\n", b"\n").replace(b"\r", b"\n")
-        if is_quoted and b"\r" in data and data.count(b"\r") != data.count(b"\r\n"):
-            return None
+        if b"\r" in data:
+            if data.count(b"\r") != data.count(b"\r\n"):  # Arrow would end a record at a CR
+                return None
+            data = data if is_quoted else data.replace(b"\r\n", b"\n")
         ends = self._ends(data, is_quoted)
         if ends is None or (self.dialect.skip_blank and _has_blank(data, ends)):
             return None
@@ -135,7 +153,7 @@ class _Parser:
     def _ends(self, data: bytes, is_quoted: bool) -> npt.NDArray[np.int64] | None:
         limit = self.reading.source.max_row_bytes
         if is_quoted:
-            return record_ends(data, ord(self.dialect.delimiter), MAX_QUOTED_LINES, limit)
+            return record_ends(data, ord(self.dialect.delimiter), self.dialect.most_lines, limit, self.dialect.quote[0])
         ends = line_ends(data)
         return ends if int(np.diff(ends, prepend=-1).max()) - 1 <= limit else None
 
@@ -146,7 +164,7 @@ class _Parser:
             pacsv.ReadOptions(column_names=self.names, block_size=size + 1, use_threads=False),
             pacsv.ParseOptions(
                 delimiter=self.dialect.delimiter,
-                quote_char='"' if is_quoted else False,
+                quote_char=self.dialect.quote.decode() if is_quoted else False,
                 double_quote=is_quoted,
                 newlines_in_values=is_quoted,
                 ignore_empty_lines=False,
@@ -165,7 +183,7 @@ class _Parser:
         width = len(self.names)
         if self.is_first:
             _refuse_if_all_differ(self.reading, records, self.names)
-        if is_last and records and not data.endswith((b"\n", b"\r")):
+        if is_last and records and not data.endswith(b"\n"):
             _refuse_if_cut(self.reading, records[-1], width)
         good = [record for record in records if record.fault is None and len(record.fields) == width]
         rejects = [

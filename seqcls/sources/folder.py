@@ -18,7 +18,7 @@ def read_folder_file(reading: Reading) -> Iterator[SourceBatch]:
     limit = reading.source.max_row_bytes
     data, is_long = b"", False
     with open_source(reading) as stream:
-        for block in text_blocks(reading, stream, any_break=False):
+        for block in text_blocks(reading, stream, old_breaks=False):
             is_long = is_long or block.overlong or len(data) + len(block.data) > limit
             data = data if is_long else data + block.data
     nothing = Records(row_numbers(1, 0), [pa.array([], pa.string())])

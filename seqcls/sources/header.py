@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import io
 import itertools
-from collections import Counter
+import re
 from collections.abc import Iterator
 
 from seqcls.sources.blocks import Block
 from seqcls.sources.reading import Reading
 from seqcls.sources.records import Dialect, Record, split_records
 
+_SEP = re.compile(r"sep=(.)?")
 _OTHER_DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a bar"}
 
 
 def open_header(reading: Reading, dialect: Dialect, blocks: Iterator[Block]) -> tuple[list[str], Iterator[Block]]:
     """(names, the blocks after the header)."""
-    if not reading.source.header:
+    skip = reading.source.skip_lines
+    if not reading.source.header and not skip:
         return list(reading.source.columns), blocks
     for block in blocks:
         if block.overlong:
@@ -25,20 +28,26 @@ def open_header(reading: Reading, dialect: Dialect, blocks: Iterator[Block]) -> 
                 expected="a header",
                 next_step="check source.format",
             )
-        data = block.data.lstrip(b"\r\n")
+        lines = io.BytesIO(block.data)
+        for _ in range(skip):
+            lines.readline()
+        data = lines.read().lstrip(b"\r\n")
         if not data:
             continue
-        line = data.splitlines(keepends=True)[0]
-        rest = Block(data[len(line) :], block.offset + len(block.data) - len(data) + len(line), is_last=block.is_last)
-        return _names(reading, dialect, line), itertools.chain([rest], blocks)
+        names, rest = _names(reading, dialect, data, block.is_last) if reading.source.header else ([], data)
+        after = Block(rest, block.offset + len(block.data) - len(rest), is_last=block.is_last)
+        return names or list(reading.source.columns), itertools.chain([after], blocks)
     raise reading.refuse(
         "no rows: the file is empty", expected="a header and records", next_step="deliver the file again"
     )
 
 
-def _names(reading: Reading, dialect: Dialect, line: bytes) -> list[str]:
+def _names(reading: Reading, dialect: Dialect, data: bytes, is_last: bool) -> tuple[list[str], bytes]:
+    """The names, and the bytes after the header."""
     records: list[Record] = []
-    split_records(reading, dialect, line, 0, 0, True, records)
+    rest = split_records(reading, dialect, data, 0, 0, is_last, records, most=1)
+    if not records:
+        raise dialect.unclosed(reading, 0, "is not closed in the first block of the file")
     fault = records[0].fault
     if fault is not None:
         raise reading.refuse(
@@ -47,14 +56,18 @@ def _names(reading: Reading, dialect: Dialect, line: bytes) -> list[str]:
     names: list[str] = records[0].fields
     if reading.source.strip:
         names = [name.strip(" \t") for name in names]
-    twice = [name for name, count in Counter(names).items() if count > 1]
-    if twice:
+    _check_names(reading, dialect, names)
+    return names, rest
+
+
+def _check_names(reading: Reading, dialect: Dialect, names: list[str]) -> None:
+    """Refuse a first line that is no header of this config."""
+    said = _SEP.fullmatch(dialect.delimiter.join(names))
+    if said:
         raise reading.refuse(
-            f"the header names {', '.join(map(repr, twice))} twice",
-            row=0,
-            expected="unique column names",
-            next_step="rename one of them",
-        )
+            f"the first line is {said[0]!r}, which tells Excel the delimiter", row=0, expected="a header",
+            next_step=f'set source.skip_lines = 1 and source.delimiter = "{said[1]}"',
+        )  # fmt: skip
     if reading.source.columns and reading.source.columns != names:
         raise reading.refuse(
             f"the header is {', '.join(names[:20])}", row=0,
@@ -65,7 +78,6 @@ def _names(reading: Reading, dialect: Dialect, line: bytes) -> list[str]:
         _refuse_json(reading, names[0])
         if len(names) == 1:
             _refuse_one_column(reading, dialect, names[0])
-    return names
 
 
 def _refuse_json(reading: Reading, first: str) -> None:

@@ -12,23 +12,23 @@ from collections.abc import Iterator
 import numpy as np
 import numpy.typing as npt
 
-_QUOTE, _LINE_FEED, _RETURN = 34, 10, 13
+_LINE_FEED, _RETURN = 10, 13
 _PIECE = 256 * 1024
 Letters = npt.NDArray[np.uint8]
 Positions = npt.NDArray[np.int64]
 
 
-def record_ends(data: bytes, delimiter: int, most_lines: int, most_bytes: int) -> Positions | None:
+def record_ends(data: bytes, delimiter: int, most_lines: int, most_bytes: int, quote: int = 34) -> Positions | None:
     """Positions of the line feeds (or the end) that end records; None if quoting is irregular or a record too large.
 
     A carriage return is allowed before a line feed only: blocks with others take the exact path.
     """
     letters = np.frombuffer(data, np.uint8)
-    quotes = _positions(letters, _QUOTE)
+    quotes = _positions(letters, quote)
     if len(quotes) % 2:
         return None
     opens, closes = _outer(quotes)
-    followed = closes[:-1] if data.endswith(b'"') else closes
+    followed = closes[:-1] if letters[-1] == quote else closes
     following = letters[followed + 1]
     if not (_all_end_field(following, delimiter) and _all_start_field(letters, opens, closes, following, delimiter)):
         return None

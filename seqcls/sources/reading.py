@@ -124,7 +124,8 @@ def add_problem(problems: Problems, index: int, column: str, rule: str, reason: 
 
 def pick_columns(reading: Reading, found: list[str]) -> dict[Role, str]:
     """`role_columns`, after checking that the sequence columns exist and that no unknown column does."""
-    twice = [name for name, count in Counter(found).items() if count > 1]
+    asked = {*reading.sequence_columns, *_named_roles(reading, found).values()}
+    twice = [name for name, count in Counter(found).items() if count > 1 and name in asked]
     if twice:
         raise reading.refuse(
             f"{', '.join(map(repr, twice[:30]))} {'occurs' if len(twice) == 1 else 'occur'} twice among the columns",

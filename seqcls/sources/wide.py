@@ -43,7 +43,7 @@ def _value_columns(reading: Reading, found: list[str], taken: set[str]) -> list[
         if pattern in found:
             columns[pattern] = None
             continue
-        matches = [name for name in found if fnmatch.fnmatchcase(name, pattern) and name not in taken]
+        matches = [name for name in dict.fromkeys(found) if fnmatch.fnmatchcase(name, pattern) and name not in taken]
         if not matches:
             need_column(reading, pattern, found, "source.values")
         in_order = matches if reading.layout.is_kept else sorted(matches, key=_natural)

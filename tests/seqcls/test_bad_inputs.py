@@ -81,7 +81,7 @@ REFUSED: dict[str, tuple[bytes, dict[str, Any], str]] = {
     "a column named twice": (
         b"sequence,sequence,label\na,b,c\n",
         {},
-        r"data.csv:0: the header names 'sequence' twice.*Next: rename",
+        r"data.csv: 'sequence' occurs twice among the columns.*Next: rename",
     ),
     "a renamed column": (
         b"sequence,lable\na,b\n",

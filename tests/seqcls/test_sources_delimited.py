@@ -105,8 +105,72 @@ def test_line_breaks_and_byte_order_mark_do_not_change_the_values(tmp_path: Path
     assert read_bytes(tmp_path, data.replace(b"\n", newline)).rows == [("ab", "x"), ("cd", "y")]
 
 
-def test_mixed_line_breaks_are_read_alike(tmp_path: Path) -> None:
-    assert read_bytes(tmp_path, HEADER + b"ab,x\r\ncd,y\ref,z\n").rows == [("ab", "x"), ("cd", "y"), ("ef", "z")]
+def test_a_stray_carriage_return_is_a_character_where_lines_end_in_line_feeds(tmp_path: Path) -> None:
+    """It never ends a record whose half is then accepted."""
+    data = b"label,sequence\r\nx,ab\r\ny,c\rd\nz,e\rf,g\nx,hi\r\r\n"
+    result = read_bytes(tmp_path, data)
+    assert result.rows == [("ab", "x"), ("c\rd", "y"), ("hi", "x")]
+    assert result.refused == [(3, "fields", "expected 2 fields, got 3")]
+
+
+BACKSLASH = {"escape": "\\"}
+
+
+@pytest.mark.parametrize(
+    ("line", "sequence", "options"),
+    [
+        (r'"says \"app\", then",x', 'says "app", then', BACKSLASH),
+        (r'"C:\\temp\\",x', "C:\\temp\\", BACKSLASH),
+        (r'"a ""b"" \"c\" \d",x', 'a "b" "c" \\d', BACKSLASH),
+        (r"one\, two \\,x", "one, two \\", BACKSLASH),
+        ('"two\nlines \\" of it",x', 'two\nlines " of it', BACKSLASH),
+        ("'it''s, so',x", "it's, so", {"quote": "'"}),
+        ("'say \"hi\"',x", 'say "hi"', {"quote": "'"}),
+        ('"a, b" , "x"', "a, b", {"strip": True}),
+    ],
+)
+def test_quotes_and_escapes_as_programs_write_them(
+    tmp_path: Path, line: str, sequence: str, options: dict[str, object]
+) -> None:
+    assert read_bytes(tmp_path, HEADER + f"{line}\nplain,y\n".encode(), **options).rows == [
+        (sequence, "x"),
+        ("plain", "y"),
+    ]
+
+
+def test_a_file_with_backslashes_before_quotes_is_told_the_setting(tmp_path: Path) -> None:
+    result = read_bytes(tmp_path, HEADER + b'"says \\"app\\", then",x\nplain,y\n')
+    ((_, rule, reason),) = result.refused
+    assert rule == "quote"
+    assert reason.endswith(r"backslashes seem to escape quotes in this file: set source.escape = '\\'")
+
+
+def test_a_long_quoted_field_is_read_where_the_limit_is_raised(tmp_path: Path) -> None:
+    mail = "\n".join(f"line {number}" for number in range(260))
+    data = HEADER + f'"{mail}",x\nshort,y\n'.encode()
+    with pytest.raises(
+        DataRefused, match=r"within 200 lines \(source\.max_quoted_lines\).*raise source\.max_quoted_lines"
+    ):
+        read_bytes(tmp_path, data)
+    assert read_bytes(tmp_path, data, max_quoted_lines=300).rows == [(mail, "x"), ("short", "y")]
+
+
+def test_the_header_is_a_record_and_only_columns_that_are_asked_for_must_be_unique(tmp_path: Path) -> None:
+    data = b'"sequence\n(text)",label,,,note,note\nab,x,1,2,3,4\n'
+    assert read_bytes(tmp_path, data, sequence="sequence\n(text)").rows == [("ab", "x")]
+    with pytest.raises(DataRefused, match="'note' occurs twice among the columns"):
+        read_bytes(tmp_path, data, sequence="note")
+
+
+def test_lines_before_the_header_are_skipped_where_the_config_says_so(tmp_path: Path) -> None:
+    data = b"sep=;\nsequence;label\nab;x\n"
+    with pytest.raises(
+        DataRefused, match=r'first line is .sep=;.*set source\.skip_lines = 1 and source\.delimiter = ";"'
+    ):
+        read_bytes(tmp_path, data)
+    assert read_bytes(tmp_path, data, skip_lines=1, delimiter=";").rows == [("ab", "x")]
+    bare = b"a title\n\nab,x\n"
+    assert read_bytes(tmp_path, bare, skip_lines=2, header=False, columns=["sequence", "label"]).rows == [("ab", "x")]
 
 
 def test_letters_that_only_unicode_calls_line_breaks_stay_in_the_text(tmp_path: Path) -> None:
