@@ -12,6 +12,8 @@ from seqcls.messages import plural
 from seqcls.workspace import open_workspace
 
 COLUMNS = ("version", "registered", "accuracy", "balanced accuracy", "macro-F1", "MCC", "digest", "")
+SHOWN = 10
+"""Decisions that moved nothing; the moves are all shown."""
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -37,13 +39,15 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
 
 
 def _models(options: argparse.Namespace) -> None:
-    from seqcls.ledger.models import alias_history, get_alias, list_models
+    from seqcls.ledger.decisions import list_decisions
+    from seqcls.ledger.models import alias_history, list_models
     from seqcls.ledger.stages import list_stage
-    from seqcls.registry.versions import CHAMPION
+    from seqcls.registry.decisions import FORCED, PROMOTED, describe_decision
+    from seqcls.registry.versions import CHAMPION, find_aliases
 
     with open_workspace(options.config) as workspace:
         name = workspace.pipeline.name
-        current = get_alias(workspace.ledger, name, CHAMPION).version
+        marks = {version: alias for alias, version in find_aliases(workspace).items()}
         versions = list_models(workspace.ledger, name)
         if not versions:
             say(f"{name}: no versions yet. Next: `seqcls train {options.config}`")
@@ -51,8 +55,9 @@ def _models(options: argparse.Namespace) -> None:
         rows = []
         for item in versions:
             figures = [_figure(item.metrics.get(key)) for key in ("accuracy", "balanced_accuracy", "macro_f1", "mcc")]
-            mark = CHAMPION if item.version == current else ""
+            mark = marks.get(item.version, "")
             rows.append((f"v{item.version}", _time(item.registered_at), *figures, item.model_digest[:12], mark))
+        decided = [row for row in list_decisions(workspace.ledger, name) if row.state not in (PROMOTED, FORCED)]
         moves = alias_history(workspace.ledger, name, CHAMPION)
         races = [facts for _, facts in list_stage(workspace.ledger, "race")]
     show_table(f"{name}: {plural(len(versions), 'version')}", COLUMNS, rows)
@@ -64,6 +69,8 @@ def _models(options: argparse.Namespace) -> None:
         before = f"v{move.from_version}" if move.from_version else "none"
         said = one_line(f"by {move.who}: {move.why}")
         say(f"  {_time(move.changed_at)}  {before} -> v{move.to_version}  {said}")
+    for row in decided[-SHOWN:]:
+        say(f"  {_time(row.decided_at)}  {one_line(describe_decision(row))}")
 
 
 def _promote(options: argparse.Namespace) -> None:

@@ -15,10 +15,11 @@ from seqcls.config.base import LocalPath, Section, Variable
 from seqcls.config.encode import EncodeConfig, ResidueEncode, SeriesEncode, TextEncode, TokenEncode
 from seqcls.config.families import family_names
 from seqcls.config.model import ModelConfig, Positions, find_family
+from seqcls.config.promote import PromoteConfig
 from seqcls.config.rules import ResidueRules, RulesConfig, SeriesRules, TextRules, TokenRules
 from seqcls.config.source import FORMATS_FOR_SERIES, SourceConfig
 from seqcls.config.source_keys import unused_keys
-from seqcls.config.train import PromoteConfig, ScoreConfig, SplitConfig, TrainConfig
+from seqcls.config.train import ScoreConfig, SplitConfig, TrainConfig
 from seqcls.table import Kind
 
 PipelineName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
@@ -94,6 +95,7 @@ class Pipeline(Section):
             yield 'encode.strand = "both" is for dna'
         if "\0" in self.store or "\0" in self.score.output:
             yield "store and score.output are names of folders: no NUL in them"
+        yield from self.promote.misfits(self.kind)
         yield from self.model.misfits(self.positions)
         yield from self.model.train_faults(self.train)
         if not self.split.valid and self.model.trained == "epochs" and self.source.valid:

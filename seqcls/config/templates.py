@@ -19,11 +19,12 @@ from seqcls.config.base import Section
 from seqcls.config.encode import EncodeConfig, ResidueEncode, SeriesEncode, TextEncode, TokenEncode
 from seqcls.config.model import find_family
 from seqcls.config.pipeline import Pipeline
+from seqcls.config.promote import PromoteConfig
 from seqcls.config.rules import ResidueRules, RulesConfig, SeriesRules, TextRules, TokenRules
 from seqcls.config.schema import SCHEMA_FILE
 from seqcls.config.source import Format, SourceConfig
 from seqcls.config.source_keys import USED
-from seqcls.config.train import PromoteConfig, ScoreConfig, SplitConfig, TrainConfig
+from seqcls.config.train import ScoreConfig, SplitConfig, TrainConfig
 from seqcls.table import Kind
 
 Values = Mapping[str, object]
@@ -120,6 +121,8 @@ _EXAMPLES: Final[Values] = {
     "custom": [{"name": "not_too_long", "measure": "length", "at_most": 500.0, "policy": "reject"}],
     "abstain_precision": 0.95,
     "done_marker": ".done",
+    "most_ece": 0.05,
+    "behaviour": [{"change": "shift", "at_least": 0.95}],
     "floors": [{"metric": "balanced_accuracy", "at_least": 0.8}],
 }
 _SERIES_ONLY: Final = frozenset({"channels", "decimal", "missing"})

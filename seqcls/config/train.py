@@ -1,4 +1,4 @@
-"""[split], [train], [promote], [score]: what is done with the rows, and where scores go."""
+"""[split], [train], [score]: what is done with the rows, and where scores go."""
 
 from __future__ import annotations
 
@@ -9,7 +9,6 @@ from pydantic import Field, model_validator
 from seqcls.config.base import Count, Duration, LocalPath, Positive, Section, Share
 from seqcls.config.source import ScoreSourceConfig
 
-Number = Annotated[float, Field(strict=False)]
 REMOVED = {
     "train.processes": "was removed; leave it out, and start the processes with "
     "`torchrun --nproc-per-node N -m seqcls train CONFIG`",
@@ -104,30 +103,6 @@ class TrainConfig(Section):
                 f'balance = "{self.balance}" and loss = "{self.loss}" both favour rare classes; use one of the two'
             )
         return self
-
-
-class Floor(Section):
-    metric: Literal["accuracy", "balanced_accuracy", "macro_f1", "mcc", "auroc"]
-    """Metric on the test split."""
-    at_least: Number
-    """Minimum value."""
-
-
-class PromoteConfig(Section):
-    """The gate before a model becomes champion."""
-
-    floors: list[Floor] = []
-    """Minimum metrics on the test split."""
-    compare: Literal["accuracy", "balanced_accuracy", "macro_f1", "mcc"] = "balanced_accuracy"
-    """Metric that compares the new model with the champion, on the same test rows."""
-    tolerance: Share = 0.0
-    """How much worse than the champion a new model may be."""
-    beat_baseline: bool = False
-    """Refuse a model that is worse than the trivial baseline (always the most frequent class)."""
-    every_class_predicted: bool = True
-    """Refuse a model that never predicts one of the classes on the test split; turn it off for very rare classes."""
-    automatic: bool = True
-    """Promote at the end of training if every check passes; otherwise wait for `seqcls promote`."""
 
 
 class ScoreConfig(Section):

@@ -4,6 +4,8 @@ Schema 2 adds re-scoring to the keys of inputs and chunks (what is there was sco
 (null: its name or the day it was seen says it) and the journal of alias moves (null: written at the next move or run).
 Schema 3 adds the numbers that say what came first (0: before all that has one, by its time), which moves of an alias
 were rollbacks (empty: what the moves themselves show) and the records of sightings (null: written at the next run).
+Schema 4 adds a table, the decisions of the gate: it is made with the others when the ledger is opened, and what was
+decided before is in the moves only.
 """
 
 from __future__ import annotations
@@ -26,7 +28,8 @@ def migrate(connection: Connection, found: int) -> None:
     """From schema `found` to today's."""
     if found < 2:
         _to_schema_2(connection)
-    _to_schema_3(connection)
+    if found < 3:
+        _to_schema_3(connection)
     connection.execute(update(settings).where(settings.c.name == "schema").values(value=str(SCHEMA_VERSION)))
 
 

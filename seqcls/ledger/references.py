@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from sqlalchemy import Connection, Row, and_, delete, or_, select, update
 
 from seqcls.ledger.database import Database
-from seqcls.ledger.schema import alias_changes, aliases, chunks, inputs, models, sightings, stages
+from seqcls.ledger.schema import alias_changes, aliases, chunks, decisions, inputs, models, sightings, stages
 from seqcls.store.failpoints import failpoint
 
 Named = tuple[str, str]
@@ -48,6 +48,8 @@ def find_references(database: Database, keep: int | None = None, held: Collectio
             named[("scores", row.scores_digest)] = f"chunk {row.chunk} of input {row.input_digest[:16]}"
         for row in connection.execute(select(alias_changes).where(alias_changes.c.journal.is_not(None))):
             named[("alias_move", row.journal)] = f"move {row.counter} of {row.pipeline}'s {row.alias}"
+        for row in connection.execute(select(decisions)):
+            named[("decision", row.digest)] = f"decision {row.number} about {row.pipeline}@v{row.version}"
         for row in connection.execute(select(sightings).where(sightings.c.record.is_not(None))):
             named[("sightings", row.record)] = f"names of files of {row.pipeline}"
         kept = {digest for kind, digest in named if kind == "model"}

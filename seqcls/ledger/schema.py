@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from sqlalchemy import Column, Float, ForeignKeyConstraint, Integer, MetaData, String, Table, Text
 
-SCHEMA_VERSION = 3
+SCHEMA_VERSION = 4
 metadata = MetaData()
 
 # What comes first and what later is said by numbers: clocks are set back, and differ between machines. 0 stands in rows
@@ -87,6 +87,21 @@ alias_changes = Table(
     Column("journal", String(64)),  # digest of the `alias_move` artefact that says the same
     _number("serial"),  # larger than that of every move that was written down before, carried out or not
     Column("kind", String(16), nullable=False, default="", server_default=""),  # promotion, rollback; "": schema 2
+)
+
+# What the gate, or a person, decided about a version; the artefact `decision` has every figure.
+decisions = Table(
+    "decisions",
+    metadata,
+    Column("pipeline", String(64), primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("version", Integer, nullable=False),
+    Column("champion", Integer),  # the version that it was compared with
+    Column("state", String(16), nullable=False),  # see registry/decisions.py
+    Column("who", String(128), nullable=False),
+    Column("why", Text, nullable=False),
+    Column("decided_at", Float, nullable=False),
+    Column("digest", String(64), nullable=False),
 )
 
 # New data, by content. One row a file content, pipeline and scoring; names are kept in sightings.

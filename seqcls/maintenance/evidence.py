@@ -12,6 +12,8 @@ from typing import Any
 from seqcls.errors import SeqclsError
 from seqcls.ledger.sightings import Sighting
 from seqcls.listener import Listener
+from seqcls.registry.decisions import KIND as DECISION
+from seqcls.registry.decisions import ledger_row
 from seqcls.registry.journal import KIND as MOVE
 from seqcls.registry.journal import JournalEntry, read_move
 from seqcls.registry.versions import HEADLINE
@@ -32,13 +34,15 @@ class Evidence:
     moves: list[JournalEntry] = field(default_factory=list)
     sightings: list[tuple[str, str, Sighting]] = field(default_factory=list)
     """Pipeline, digest of the record, what it says."""
+    decisions: list[dict[str, Any]] = field(default_factory=list)
+    """Rows of the ledger."""
     unusable: list[str] = field(default_factory=list)
 
 
 def gather(store: ArtefactStore, listener: Listener) -> Evidence:
-    """Read and verify every evaluation, every chunk of scores, every move of an alias and every record of names."""
+    """Read and verify every evaluation, every chunk of scores, every move, every decision and every record of names."""
     evidence = Evidence()
-    found = [ref for ref in store.all() if ref.kind in ("evaluation", "scores", MOVE, SIGHTINGS)]
+    found = [ref for ref in store.all() if ref.kind in ("evaluation", "scores", DECISION, MOVE, SIGHTINGS)]
     listener.note(f"reading {len(found)} artefacts")
     for ref in found:
         try:
@@ -47,6 +51,8 @@ def gather(store: ArtefactStore, listener: Listener) -> Evidence:
                 evidence.chunks.append((ref, manifest))
             elif ref.kind == MOVE:
                 evidence.moves.append(read_move(ref, manifest))
+            elif ref.kind == DECISION:
+                evidence.decisions.append(ledger_row(ref, manifest))
             elif ref.kind == SIGHTINGS:
                 pipeline, listed = read_record(ref, manifest)
                 evidence.sightings += [(pipeline, ref.digest, item) for item in listed]

@@ -22,6 +22,7 @@ from seqcls.config import LoadedPipeline, load_pipeline
 from seqcls.errors import Corrupted
 from seqcls.ledger.chunks import sum_chunks
 from seqcls.ledger.database import LEDGER, Database, open_database, open_file
+from seqcls.ledger.decisions import restore_decisions
 from seqcls.ledger.schema import alias_changes, aliases, chunks, inputs, models
 from seqcls.listener import Listener
 from seqcls.maintenance.evidence import Evidence, Version, gather, number_versions
@@ -120,6 +121,8 @@ def _fill(database: Database, evidence: Evidence, loaded: LoadedPipeline, output
         _add_inputs(connection, evidence)
         names = restore_names(connection, evidence)
         restored = restore_aliases(connection, evidence.moves)
+        if decided := restore_decisions(connection, evidence.decisions):
+            restored.append(f"{decided} decisions of the gate taken from their artefacts")
         champions = _add_champions(connection, evidence, numbers, database)
         return [f"added {added} versions, {scored} scored chunks", *names, *restored, *champions]
 

@@ -1,36 +1,26 @@
 """The promotion gate. In: a registered model, the champion. Out: `Decision`: yes or no, with every number.
 
-Rules: each floor of [promote] is reached; every class has test rows and is predicted (unless switched off); not worse
-than the champion, measured now on the same test rows, by more than the tolerance; the trivial baseline is
-beaten when asked. The difference comes with a paired bootstrap interval.
+Rules: each floor of [promote] is reached; every class has test rows and is predicted (unless switched off); the
+baselines are beaten and answers stay the same under changes, if asked; measured now on the same test rows, the model is
+not worse than the champion, or better, as `promote.rule` says (comparison.py).
 """
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import BaseModel, ConfigDict
 
-from seqcls.config.train import PromoteConfig
+from seqcls.config.promote import PromoteConfig
 from seqcls.errors import Corrupted, DataRefused, one_line
 from seqcls.ledger.models import ModelVersion
+from seqcls.registry.behaviour import Answer, behaviour_checks
 from seqcls.store.artefacts import read_json
-from seqcls.store.parquet import iterate, read_parquet, shards
+from seqcls.store.records import Check, Comparison
 from seqcls.workspace import Workspace
 
-
-class Check(BaseModel):
-    """One rule of the gate and what it found."""
-
-    model_config = ConfigDict(frozen=True)
-
-    rule: str
-    passed: bool
-    found: str
-    expected: str
+__all__ = ["Check", "Comparison", "Decision", "decide", "read_metrics"]
 
 
 class Decision(BaseModel):
@@ -39,6 +29,8 @@ class Decision(BaseModel):
     model: str
     champion: str | None
     checks: tuple[Check, ...]
+    comparison: Comparison | None = None
+    """None without another champion, and if there was nothing to compare with."""
 
     @property
     def passed(self) -> bool:
@@ -55,11 +47,16 @@ def decide(workspace: Workspace, challenger: ModelVersion, champion: ModelVersio
     metrics = read_metrics(workspace, challenger)
     checks = [*floor_checks(rules, metrics), *class_checks(rules, metrics)]
     if rules.beat_baseline:
-        checks.append(baseline_check(rules, metrics))
+        checks += baseline_checks(rules, metrics)
     checks += abstention_checks(metrics)
-    if champion is not None and champion.model_digest != challenger.model_digest:
-        checks.append(_compare(workspace, rules, challenger, champion))
-    return Decision(model=challenger.name, champion=champion.name if champion else None, checks=tuple(checks))
+    against = None if champion is None or champion.model_digest == challenger.model_digest else champion
+    comparison = None
+    if against is not None or rules.behaviour:
+        judged, comparison = _answer_again(workspace, rules, challenger, against)
+        checks += judged
+    return Decision(
+        model=challenger.name, champion=champion.name if champion else None, checks=tuple(checks), comparison=comparison
+    )
 
 
 def read_metrics(workspace: Workspace, version: ModelVersion) -> dict[str, Any]:
@@ -80,7 +77,25 @@ def floor_checks(rules: PromoteConfig, metrics: dict[str, Any]) -> list[Check]:
                 expected=f"at least {floor.at_least:.4f}",
             )
         )
+    if rules.most_ece is not None:
+        found = metrics["test"]["ece"]
+        checks.append(
+            Check(
+                rule="calibration error (ECE)",
+                passed=found is not None and found <= rules.most_ece,
+                found=_number(found),
+                expected=f"at most {rules.most_ece:.4f}",
+            )
+        )
+    if rules.min_test_rows:
+        rows = sum(item["support"] for item in metrics["test"]["classes"])
+        checks.append(_enough("test rows", rows, rules))
     return checks
+
+
+def _enough(what: str, rows: int, rules: PromoteConfig) -> Check:
+    passed = rows >= max(1, rules.min_test_rows)
+    return Check(rule=what, passed=passed, found=str(rows), expected=f"at least {max(1, rules.min_test_rows)}")
 
 
 def class_checks(rules: PromoteConfig, metrics: dict[str, Any]) -> list[Check]:
@@ -92,17 +107,41 @@ def class_checks(rules: PromoteConfig, metrics: dict[str, Any]) -> list[Check]:
     if rules.every_class_predicted:
         found = f"never {_listed(silent)}" if silent else "all"
         checks.append(Check(rule="every class is predicted", passed=not silent, found=found, expected="all"))
+    if rules.class_recall:
+        worst = min((item for item in classes if item["support"]), key=lambda item: item["recall"])
+        checks.append(
+            Check(
+                rule="recall of every class",
+                passed=worst["recall"] >= rules.class_recall,
+                found=f"{worst['recall']:.4f} of {one_line(worst['name'])}",
+                expected=f"at least {rules.class_recall:.4f}",
+            )
+        )
     return checks
 
 
-def baseline_check(rules: PromoteConfig, metrics: dict[str, Any]) -> Check:
+def baseline_checks(rules: PromoteConfig, metrics: dict[str, Any]) -> list[Check]:
+    """Better than the trivial baseline, and not shown to be worse than the linear one."""
     found, trivial = metrics["test"][rules.compare], metrics["baselines"]["trivial"][rules.compare]
-    return Check(
-        rule=f"beats the trivial baseline on {rules.compare}",
-        passed=found > trivial,
-        found=_number(found),
-        expected=f"more than {trivial:.4f}",
-    )
+    checks = [
+        Check(
+            rule=f"beats the trivial baseline on {rules.compare}",
+            passed=found > trivial,
+            found=_number(found),
+            expected=f"more than {trivial:.4f}",
+        )
+    ]
+    linear = metrics.get("against_linear")
+    if linear is not None:  # a baseline that was skipped says nothing
+        checks.append(
+            Check(
+                rule=f"not shown to be worse than the linear baseline on {linear['metric']}",
+                passed=linear["high"] >= 0,
+                found=f"{linear['estimate']:+.4f} (95 % {linear['low']:+.4f} to {linear['high']:+.4f})",
+                expected="an interval that reaches 0",
+            )
+        )
+    return checks
 
 
 def abstention_checks(metrics: dict[str, Any]) -> list[Check]:
@@ -121,53 +160,44 @@ def abstention_checks(metrics: dict[str, Any]) -> list[Check]:
     ]
 
 
-def _compare(workspace: Workspace, rules: PromoteConfig, challenger: ModelVersion, champion: ModelVersion) -> Check:
-    """Both models on the challenger's test rows, as they stand in the checked table."""
-    from seqcls.evaluation.intervals import paired_difference
+def _answer_again(
+    workspace: Workspace, rules: PromoteConfig, challenger: ModelVersion, champion: ModelVersion | None
+) -> tuple[list[Check], Comparison | None]:
+    """The rules for which the test rows are scored now, as they stand in the checked table."""
+    from seqcls.registry.comparison import compare, comparison_check, not_learned, read_split
 
-    rows = _test_rows(workspace, challenger)
-    ours = _predict_labels(workspace, challenger, rows)
+    rows = read_split(workspace, challenger, ("test",))
+    ours = _open_answers(workspace, challenger)
+    checks = behaviour_checks(rules.behaviour, workspace.pipeline.kind, rows, ours)
+    if champion is None:
+        return checks, None
     try:
-        theirs = _predict_labels(workspace, champion, rows)
+        theirs = _open_answers(workspace, champion)
+        fresh = rows.filter(pa.array(not_learned(workspace, rows, champion)))
+        left_out = rows.num_rows - fresh.num_rows
+        enough = _enough(f"test rows from which {champion.name} did not learn", fresh.num_rows, rules)
+        if not enough.passed:
+            return [*checks, enough], None
+        found = compare(fresh, left_out, rules.compare, theirs, ours)
     except (DataRefused, Corrupted) as error:  # it does not score either; a person's word can put it aside
-        return Check(
-            rule=f"not worse than {champion.name}",
-            passed=False,
-            found=f"{champion.name} cannot be opened ({error.where}: {error.found})",
-            expected="a champion to compare with, or --force",
-        )
-    truth = rows["label"].to_pylist()
-    names = sorted({*truth, *ours, *theirs})
-    index = {name: position for position, name in enumerate(names)}
-    codes = [np.array([index[name] for name in column]) for column in (truth, ours, theirs)]
-    labels, new, old = codes
-    difference = paired_difference(labels, old, new, rules.compare)
+        return [*checks, _not_opened(champion, error)], None
+    return [*checks, comparison_check(rules, found, champion.name)], found
+
+
+def _not_opened(champion: ModelVersion, error: DataRefused | Corrupted) -> Check:
     return Check(
-        rule=f"not worse than {champion.name} on {rules.compare}, {len(truth)} test rows",
-        passed=difference.estimate >= -rules.tolerance,
-        found=f"{difference.estimate:+.4f} (95 % {difference.low:+.4f} to {difference.high:+.4f})",
-        expected=f"at least {0.0 - rules.tolerance:+.4f}",
+        rule=f"not worse than {champion.name}",
+        passed=False,
+        found=f"{champion.name} cannot be opened ({error.where}: {error.found})",
+        expected="a champion to compare with, or --force",
     )
 
 
-def _test_rows(workspace: Workspace, version: ModelVersion) -> pa.Table:
-    """sequence and label of the test split of the data that a version was evaluated on."""
-    checked = workspace.store.whole("checked", version.inputs["checked"]).folder / "rows"
-    splits = workspace.store.whole("splits", version.inputs["splits"]).folder / "splits.parquet"
-    is_test = pc.fill_null(pc.equal(read_parquet(splits, ["split"])["split"].cast(pa.string()), "test"), False)
-    parts, start = [], 0
-    for table in iterate(shards(checked), ["id", "sequence", "label", "source_file", "source_row"]):
-        parts.append(table.filter(is_test.slice(start, table.num_rows)))
-        start += table.num_rows
-    return pa.concat_tables(parts)
-
-
-def _predict_labels(workspace: Workspace, version: ModelVersion, rows: pa.Table) -> list[str]:
+def _open_answers(workspace: Workspace, version: ModelVersion) -> Answer:
     from seqcls.engines.scorer import open_scorer
 
     scorer = open_scorer(workspace, version, "torch")  # both alike, whatever engine the champion scores with
-    best = scorer.probabilities(rows).argmax(axis=1)
-    return [scorer.labels[position] for position in best]
+    return lambda rows: [scorer.labels[position] for position in scorer.probabilities(rows).argmax(axis=1)]
 
 
 def _listed(names: list[str], most: int = 10) -> str:

@@ -23,6 +23,7 @@ from seqcls.ledger.models import (
     list_models,
     set_alias,
 )
+from seqcls.registry.decisions import FORCED, PASSED, PROMOTED, REFUSED, record_decision
 from seqcls.registry.gate import Check, Decision, decide
 from seqcls.registry.history import History, read_history
 from seqcls.registry.journal import PROMOTION, ROLLBACK, complete_journal, read_journal, write_move
@@ -30,7 +31,7 @@ from seqcls.store.artefacts import Ref, read_json, verify
 from seqcls.store.failpoints import failpoint
 from seqcls.workspace import Workspace
 
-CHAMPION = "champion"
+CHAMPION, CHALLENGER, PREVIOUS = "champion", "challenger", "previous"
 HEADLINE = ("accuracy", "balanced_accuracy", "macro_f1", "mcc", "auroc", "log_loss", "ece")
 
 
@@ -71,6 +72,7 @@ def promote(workspace: Workspace, version: ModelVersion, *, force: bool = False,
     if champion is not None and champion.version == version.version:
         return Promotion(version, decision, promoted=False)
     if not decision.passed and not force:
+        record_decision(workspace, version, decision, REFUSED, why)
         return Promotion(version, decision, promoted=False)
     from seqcls.engines.races import ensure_race  # loads torch, which a champion that stays does not need
 
@@ -78,6 +80,7 @@ def promote(workspace: Workspace, version: ModelVersion, *, force: bool = False,
     ensure_race(workspace, version)  # before the move: a champion scores with its engine from the first chunk on
     failpoint("promotion_decided")
     _move(workspace, seen, version, reason, PROMOTION)
+    record_decision(workspace, version, decision, PROMOTED if decision.passed else FORCED, why)
     return Promotion(version, decision, promoted=True)
 
 
@@ -99,6 +102,17 @@ def _move(workspace: Workspace, seen: AliasState, version: ModelVersion, why: st
 def champion_history(workspace: Workspace) -> History:
     """Which versions stand behind the champion, and which were rolled back."""
     return read_history(alias_history(workspace.ledger, workspace.pipeline.name, CHAMPION))
+
+
+def find_aliases(workspace: Workspace) -> dict[str, int]:
+    """Alias -> version: the champion; `previous`, to which a rollback goes; `challenger`, the newest version, if it is
+    younger than the champion and was never champion itself."""
+    name, history = workspace.pipeline.name, champion_history(workspace)
+    found = {CHAMPION: get_alias(workspace.ledger, name, CHAMPION).version, PREVIOUS: history.earlier}
+    newest = max((item.version for item in list_models(workspace.ledger, name)), default=0)
+    if newest > (found[CHAMPION] or 0) and newest not in history.champions:
+        found[CHALLENGER] = newest
+    return {alias: version for alias, version in found.items() if version is not None}
 
 
 def consider(workspace: Workspace, version: ModelVersion) -> Promotion:
@@ -124,6 +138,8 @@ def consider(workspace: Workspace, version: ModelVersion) -> Promotion:
             f"`seqcls promote {workspace.loaded.path} --version {version.version}` does, by hand",
         )
         decision = decision.model_copy(update={"checks": (*decision.checks, rule)})
+    if seen.version != version.version:
+        record_decision(workspace, version, decision, PASSED if decision.passed else REFUSED, "training ended")
     return Promotion(version, decision, promoted=False)
 
 

@@ -11,7 +11,9 @@ from sqlalchemy import Row
 
 from seqcls.errors import Corrupted, DataRefused
 from seqcls.ledger.chunks import done_chunks, list_inputs
+from seqcls.ledger.decisions import list_decisions
 from seqcls.ledger.models import ModelVersion
+from seqcls.registry.decisions import FORCED, PROMOTED, describe_decision, read_decision
 from seqcls.registry.versions import find_version
 from seqcls.scoring.current import list_scorings
 from seqcls.scoring.origins import find_origins
@@ -88,7 +90,27 @@ def _describe(
         "evaluation": version.evaluation_digest,
         **{f"training {kind}": digest for kind, digest in version.inputs.items()},
         "training files": _training_files(workspace, version),
+        "decision": _decision(workspace, version),
     }
+
+
+def _decision(workspace: Workspace, version: ModelVersion) -> str:
+    """The last word about the version that made it champion: whose it was, with the figures."""
+    about = list_decisions(workspace.ledger, version.pipeline)
+    own = [row for row in about if row.version == version.version and row.state in (PROMOTED, FORCED)]
+    if not own:
+        return "none written down: of an earlier release, or the version was never champion"
+    try:
+        found = read_decision(workspace, own[-1]).comparison
+    except Corrupted as error:
+        return f"{describe_decision(own[-1])}; its figures are lost: {error.found} in {error.where}"
+    figures = (
+        f"; {found.metric} {found.challenger:.4f} and {found.champion:.4f} on {found.rows} rows, "
+        f"difference {found.difference:+.4f} (95 % {found.low:+.4f} to {found.high:+.4f})"
+        if found
+        else ""
+    )
+    return f"{describe_decision(own[-1])}{figures} (digest {own[-1].digest})"
 
 
 def _training_files(workspace: Workspace, version: ModelVersion) -> str:

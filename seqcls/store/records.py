@@ -231,3 +231,51 @@ class SightingsMeta(Meta):
 
     pipeline: str
     sightings: tuple[SightingMeta, ...]
+
+
+class Check(BaseModel):
+    """One rule of the gate and what it found."""
+
+    model_config = ConfigDict(frozen=True)
+
+    rule: str
+    passed: bool
+    found: str
+    expected: str
+
+
+class Comparison(BaseModel):
+    """A challenger and the champion on the same test rows; figures of `metric`, and the 95 % interval of the
+    challenger's minus the champion's."""
+
+    model_config = ConfigDict(frozen=True)
+
+    metric: str
+    champion: float
+    challenger: float
+    difference: float
+    low: float
+    high: float
+    rows: int
+    left_out: int
+    """Test rows that the champion learned from (its training and validation splits)."""
+
+
+class DecisionMeta(Meta):
+    """What the gate, or a person, decided about a version."""
+
+    artefact = "decision"
+
+    pipeline: str
+    number: int
+    """Decisions of a pipeline are numbered in their order."""
+    version: int
+    champion: int | None
+    state: str
+    """One of `registry.decisions.STATES`."""
+    who: str
+    why: str
+    decided_at: float
+    """Seconds since 1970."""
+    checks: tuple[Check, ...]
+    comparison: Comparison | None = None
