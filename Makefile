@@ -23,7 +23,7 @@ INSTALL = $(PIP) -c constraints.txt -e '.[dev]'
 # `make install HASHES=1`: only bytes that requirements.lock knows, whatever the index serves.
 INSTALL_HASHED = $(PIP) --no-deps --require-hashes -r requirements.lock && $(PIP) --no-deps --no-build-isolation -e .
 
-.PHONY: install demo test check lint types layers format soak fuzz bench server deploy worker clean shape docs
+.PHONY: install demo fast test check lint types layers format soak fuzz bench server deploy worker clean shape docs
 
 install: $(VENV)/.installed
 
@@ -42,6 +42,9 @@ demo: install
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --max-worker-restart 0
 SMALL = $(addprefix tests/seqcls/test_,precision.py engines.py folded_engine.py races.py search.py convolution.py \
 	dense.py unrolled.py)
+
+fast: install   # under a minute on two cores: no server, no kills, no trained projects
+	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" $(TESTS)
 
 test: install lint types layers   # TESTS="-n 0 -x" runs them one after another and stops at the first that fails
 	$(PYTEST) $(TESTS)

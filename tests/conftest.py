@@ -27,7 +27,17 @@ if find_spec("seqcls_flows") is None:
     raise pytest.UsageError("flows/ is not installed as seqcls_flows: run `make install` or `pip install -e .` again")
 
 ROOT = Path(__file__).parents[1]
+SLOW_FIXTURES = {"nursery", "untrained", "trained", "scored", "promoted", "stack", "world", "maybe_broken_world"}
+SLOW_FOLDERS = {"benchmarks", "faults", "flows", "reliability"}
 SHARED_DATA = ROOT.parent / "shared" / "data"
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Mark as slow what starts processes or servers, or needs a trained project: `make fast` leaves it out."""
+    for item in items:
+        folder = item.path.relative_to(ROOT / "tests").parts[0]
+        if folder in SLOW_FOLDERS or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+            item.add_marker("slow")
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)
