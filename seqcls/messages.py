@@ -18,6 +18,9 @@ if TYPE_CHECKING:
     from seqcls.validation.checks import CheckReport, CheckResult
 
 
+WAITS = "every check passed; a person decides (promote.approval)"
+
+
 def plural(count: int, noun: str) -> str:
     """1 file, 2 files."""
     return f"{count} {noun}" if count == 1 else f"{count} {noun}s"
@@ -45,6 +48,9 @@ def after_training(outcome: TrainOutcome, config: str) -> str:
         first = f'name new files under [score] in {config}, files = ["incoming/*.csv"], then '
         first = "" if outcome.score_files else first
         lines.append(f"{outcome.model} is champion. Next: {first}`seqcls score {config}`")
+    elif outcome.waits:
+        lines.append(f"not promoted yet: {WAITS}")
+        lines.append(f"Next: read the report, then `seqcls promote {config} --yes --why TEXT`, or --no --why TEXT")
     else:
         lines.append("not promoted: " + "; ".join(outcome.decision.refusals or ["promotion is by hand here"]))
         version = outcome.model.rpartition("v")[2]
@@ -121,6 +127,8 @@ def decision_title(outcome: TrainOutcome) -> str:
     again = ", nothing had changed" if set(outcome.reused) >= {"ingest", "train", "evaluate"} else ""
     if outcome.champion:
         return f"{outcome.model} is champion{again}"
+    if outcome.waits:
+        return f"{outcome.model} waits for a person's yes or no{again}"
     why = "; ".join(outcome.decision.refusals) or "promotion is by hand here"
     before = f" (champion: {outcome.decision.champion})" if outcome.decision.champion else ""
     return f"{outcome.model} refused: {one_line(why)}{before}{again}"
@@ -131,7 +139,7 @@ def decision_table(outcome: TrainOutcome) -> str:
     rows = [
         ("yes" if check.passed else "NO", check.rule, check.found, check.expected) for check in outcome.decision.checks
     ]
-    return render("decision.md", model=outcome.model, champion=outcome.champion, rows=rows)
+    return render("decision.md", outcome=outcome, found=outcome.decision.comparison, rows=rows)
 
 
 def scoring_title(prepared: Prepared, run: ScoringRun) -> str:

@@ -25,6 +25,9 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     promote.add_argument("config", type=Path)
     promote.add_argument("--version", type=version_number, help="such as 2 or v2 (default: the newest)")
     promote.add_argument("--force", action="store_true", help="promote even if the gate says no; needs --why")
+    answer = promote.add_mutually_exclusive_group()
+    answer.add_argument("--yes", action="store_true", help="promote the version that waits for a person; needs --why")
+    answer.add_argument("--no", action="store_true", help="do not promote the version that waits; needs --why")
     promote.add_argument("--why", default="", help="reason, stored in the ledger")
     promote.set_defaults(run=_promote)
 
@@ -43,10 +46,11 @@ def _models(options: argparse.Namespace) -> None:
     from seqcls.ledger.models import alias_history, list_models
     from seqcls.ledger.stages import list_stage
     from seqcls.registry.decisions import FORCED, PROMOTED, describe_decision
-    from seqcls.registry.versions import CHAMPION, find_aliases
+    from seqcls.registry.versions import CHAMPION, find_aliases, settle
 
     with open_workspace(options.config) as workspace:
         name = workspace.pipeline.name
+        waiting = settle(workspace)
         marks = {version: alias for alias, version in find_aliases(workspace).items()}
         versions = list_models(workspace.ledger, name)
         if not versions:
@@ -71,18 +75,16 @@ def _models(options: argparse.Namespace) -> None:
         say(f"  {_time(move.changed_at)}  {before} -> v{move.to_version}  {said}")
     for row in decided[-SHOWN:]:
         say(f"  {_time(row.decided_at)}  {one_line(describe_decision(row))}")
+    for line in waiting:
+        say(line)
 
 
 def _promote(options: argparse.Namespace) -> None:
     from seqcls.registry.versions import find_version, newest_promotable, promote, require_promoted
 
-    if options.force and not options.why:
-        raise ConfigRefused(
-            "--force needs --why",
-            where="command line",
-            expected="the reason for overriding the gate",
-            next_step="add --why TEXT: it is stored in the ledger",
-        )
+    _require_reason(options)
+    if options.yes or options.no:
+        return _answer(options)
     from seqcls.engines.races import ensure_race, race_line
 
     with open_workspace(options.config) as workspace:
@@ -97,6 +99,35 @@ def _promote(options: argparse.Namespace) -> None:
     if race is not None:
         say(f"  {race_line(race)}")
     say(f"{version.name} is champion{'' if result.promoted else ' already'}. Next: `seqcls score {options.config}`")
+
+
+def _require_reason(options: argparse.Namespace) -> None:
+    """A person's word comes with its reason."""
+    for name in ("force", "yes", "no"):
+        if getattr(options, name) and not options.why:
+            raise ConfigRefused(
+                f"--{name} needs --why",
+                where="command line",
+                expected="the reason for overriding the gate" if name == "force" else "the reason of the answer",
+                next_step="add --why TEXT: it is stored in the ledger",
+            )
+    if (options.yes or options.no) and (options.force or options.version is not None):
+        raise ConfigRefused(
+            "--yes and --no are about the version that waits", where="command line",
+            expected="no --version and no --force beside them",
+            next_step="leave --yes out to promote a version by number",
+        )  # fmt: skip
+
+
+def _answer(options: argparse.Namespace) -> None:
+    from seqcls.registry.versions import answer
+
+    with open_workspace(options.config) as workspace:
+        result = answer(workspace, options.yes, options.why)
+    if options.yes:
+        say(f"{result.version.name} is champion. Next: `seqcls score {options.config}`")
+    else:
+        say(f"{result.version.name} is not promoted; the champion stays. Next: `seqcls models {options.config}`")
 
 
 def _rollback(options: argparse.Namespace) -> None:

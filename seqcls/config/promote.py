@@ -7,7 +7,7 @@ from typing import Annotated, ClassVar, Literal
 
 from pydantic import Field, model_validator
 
-from seqcls.config.base import Count, Section, Share
+from seqcls.config.base import Count, Duration, Section, Share
 from seqcls.table import Kind
 
 CHANGES: Mapping[str, frozenset[str]] = {
@@ -40,7 +40,9 @@ class Behaviour(Section):
 class PromoteConfig(Section):
     """The gate before a model becomes champion."""
 
-    later_keys: ClassVar = frozenset({"rule", "class_recall", "most_ece", "min_test_rows", "behaviour"})
+    later_keys: ClassVar = frozenset(
+        {"rule", "class_recall", "most_ece", "min_test_rows", "behaviour", "approval", "remind_after", "expire_after"}
+    )
 
     floors: list[Floor] = []
     """Minimum metrics on the test split."""
@@ -67,6 +69,13 @@ class PromoteConfig(Section):
     """Changes that must not change the answers."""
     automatic: bool = True
     """Promote at the end of training if every check passes; otherwise wait for `seqcls promote`."""
+    approval: Literal["none", "person"] = "none"
+    """person: a model that passes every check waits for a person's yes or no, `seqcls promote CONFIG --yes --why TEXT`
+    or `--no --why TEXT`. No process waits: runs and commands go on with the champion."""
+    remind_after: Duration = "24h"
+    """approval = "person": a waiting decision is shown, and told by [alert], again after each such time."""
+    expire_after: Duration = "168h"
+    """approval = "person": without an answer after this time the answer is no."""
 
     def misfits(self, kind: Kind) -> Iterator[str]:
         """Changes that mean nothing for this kind of sequence."""
@@ -79,4 +88,13 @@ class PromoteConfig(Section):
     def _tolerance_is_used(self) -> PromoteConfig:
         if self.rule == "better" and self.tolerance:
             raise ValueError('rule = "better" uses no tolerance; leave it out, or set rule = "not_worse"')
+        return self
+
+    @model_validator(mode="after")
+    def _approval_is_asked_for(self) -> PromoteConfig:
+        unused = [name for name in ("remind_after", "expire_after") if getattr(self, name) != self.default_of(name)]
+        if self.approval == "none" and unused:
+            raise ValueError(f'{unused[0]} is for approval = "person"; leave it out, or set approval')
+        if self.approval == "person" and not self.automatic:
+            raise ValueError('approval = "person" asks a person in any case; leave automatic out')
         return self

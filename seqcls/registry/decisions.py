@@ -22,10 +22,14 @@ from seqcls.workspace import Workspace
 
 KIND = "decision"
 PROMOTED, FORCED, REFUSED, PASSED = "promoted", "forced", "refused", "passed"
+WAITING, DECLINED, EXPIRED = "waiting", "declined", "expired"
 STATES = {
     PROMOTED: "promoted: every rule was kept",
     FORCED: "promoted by a person against the gate",
     REFUSED: "not promoted",
+    WAITING: "waits for a person's yes or no",
+    DECLINED: "declined by a person",
+    EXPIRED: "not promoted: nobody answered in time",
     PASSED: "every rule was kept; promotion is by hand here",
 }
 

@@ -23,7 +23,8 @@ from seqcls.ledger.models import (
     list_models,
     set_alias,
 )
-from seqcls.registry.decisions import FORCED, PASSED, PROMOTED, REFUSED, record_decision
+from seqcls.registry.approval import answered_before, decision_of, decline, open_question, settle_question
+from seqcls.registry.decisions import FORCED, PASSED, PROMOTED, REFUSED, WAITING, record_decision
 from seqcls.registry.gate import Check, Decision, decide
 from seqcls.registry.history import History, read_history
 from seqcls.registry.journal import PROMOTION, ROLLBACK, complete_journal, read_journal, write_move
@@ -42,6 +43,8 @@ class Promotion:
     version: ModelVersion
     decision: Decision
     promoted: bool
+    waits: bool = False
+    """Whether it waits for a person's yes."""
 
 
 def register(workspace: Workspace, model: Ref, evaluation: Ref, inputs: dict[str, Ref], run_id: str) -> ModelVersion:
@@ -63,7 +66,9 @@ def register(workspace: Workspace, model: Ref, evaluation: Ref, inputs: dict[str
     return version
 
 
-def promote(workspace: Workspace, version: ModelVersion, *, force: bool = False, why: str = "gate passed") -> Promotion:
+def promote(
+    workspace: Workspace, version: ModelVersion, *, force: bool = False, why: str = "gate passed", who: str = ""
+) -> Promotion:
     """Make a version champion if the gate says so; `force` is a person's word against the gate and is written down."""
     version = take_version(workspace, version.version)
     seen = get_alias(workspace.ledger, version.pipeline, CHAMPION)
@@ -72,19 +77,19 @@ def promote(workspace: Workspace, version: ModelVersion, *, force: bool = False,
     if champion is not None and champion.version == version.version:
         return Promotion(version, decision, promoted=False)
     if not decision.passed and not force:
-        record_decision(workspace, version, decision, REFUSED, why)
+        record_decision(workspace, version, decision, REFUSED, why, who)
         return Promotion(version, decision, promoted=False)
     from seqcls.engines.races import ensure_race  # loads torch, which a champion that stays does not need
 
     reason = why if decision.passed else f"forced against the gate: {why}"
     ensure_race(workspace, version)  # before the move: a champion scores with its engine from the first chunk on
     failpoint("promotion_decided")
-    _move(workspace, seen, version, reason, PROMOTION)
-    record_decision(workspace, version, decision, PROMOTED if decision.passed else FORCED, why)
+    _move(workspace, seen, version, reason, PROMOTION, who)
+    record_decision(workspace, version, decision, PROMOTED if decision.passed else FORCED, why, who)
     return Promotion(version, decision, promoted=True)
 
 
-def _move(workspace: Workspace, seen: AliasState, version: ModelVersion, why: str, kind: str) -> None:
+def _move(workspace: Workspace, seen: AliasState, version: ModelVersion, why: str, kind: str, who: str = "") -> None:
     """Move the champion, in the ledger and in the journal; moves that the journal lacks come first."""
     complete_journal(workspace, CHAMPION)
 
@@ -94,8 +99,8 @@ def _move(workspace: Workspace, seen: AliasState, version: ModelVersion, why: st
         move = replace(move, serial=max(before, default=0) + 1)
         return move, write_move(workspace.store, move, version)
 
-    who = getpass.getuser()
-    set_alias(workspace.ledger, version.pipeline, CHAMPION, seen, version.version, who, why, journal, kind)
+    by = who or getpass.getuser()
+    set_alias(workspace.ledger, version.pipeline, CHAMPION, seen, version.version, by, why, journal, kind)
     failpoint("alias_set")
 
 
@@ -120,15 +125,24 @@ def consider(workspace: Workspace, version: ModelVersion) -> Promotion:
 
     A version that was champion and is so no more does not come back by itself: only a person brings it back.
     """
+    settle(workspace)
     seen = get_alias(workspace.ledger, version.pipeline, CHAMPION)
     history = champion_history(workspace)
     was_champion = version.version in history.champions and seen.version != version.version
-    if workspace.pipeline.promote.automatic and not was_champion:
+    rules = workspace.pipeline.promote
+    asks = rules.approval == "person"
+    if rules.automatic and not asks and not was_champion:
         try:
             return promote(workspace, version)
         except AliasMoved:  # by another run; the gate is asked again, about the champion that is there now
             return promote(workspace, version)
-    decision = decide(workspace, version, _at(workspace, seen))
+    champion = _at(workspace, seen)
+    decision = decide(workspace, version, champion)
+    if seen.version == version.version:
+        return Promotion(version, decision, promoted=False)
+    no = answered_before(workspace, version, champion) if asks and not was_champion else None
+    if no is not None:
+        return Promotion(version, decision.model_copy(update={"checks": (*decision.checks, no)}), promoted=False)
     if was_champion:
         rule = Check(
             rule="was not champion before",
@@ -138,9 +152,30 @@ def consider(workspace: Workspace, version: ModelVersion) -> Promotion:
             f"`seqcls promote {workspace.loaded.path} --version {version.version}` does, by hand",
         )
         decision = decision.model_copy(update={"checks": (*decision.checks, rule)})
-    if seen.version != version.version:
-        record_decision(workspace, version, decision, PASSED if decision.passed else REFUSED, "training ended")
-    return Promotion(version, decision, promoted=False)
+    state = REFUSED if not decision.passed else WAITING if asks else PASSED
+    record_decision(workspace, version, decision, state, "training ended")
+    return Promotion(version, decision, promoted=False, waits=state == WAITING)
+
+
+def answer(workspace: Workspace, yes: bool, why: str, who: str = "") -> Promotion:
+    """A person's yes or no to the decision that waits; ConfigRefused if none does (any more).
+
+    After a yes the gate is asked again, about the champion that is there now: GateRefused if it says no.
+    """
+    settle(workspace)
+    row = open_question(workspace)
+    version = take_version(workspace, row.version)
+    if yes:
+        return require_promoted(promote(workspace, version, why=why, who=who))
+    decline(workspace, version, row, why, who)
+    return Promotion(version, decision_of(workspace, row), promoted=False)
+
+
+def settle(workspace: Workspace) -> list[str]:
+    """At each run and command: a question whose time is over expires; what to say of it, or of one that waits."""
+    if workspace.pipeline.promote.approval != "person":
+        return []
+    return settle_question(workspace, find_version)
 
 
 def _what_became(version: ModelVersion, history: History) -> str:

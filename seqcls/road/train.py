@@ -27,6 +27,8 @@ class TrainOutcome(BaseModel):
     model: str
     promoted: bool
     champion: bool
+    waits: bool = False
+    """Whether it waits for a person's yes."""
     decision: Decision
     metrics: dict[str, Any]
     rows: dict[str, int]
@@ -53,6 +55,7 @@ class TrainOutcome(BaseModel):
             "train_rows_per_second": round(self.train_rows_per_second, 1),
             "promoted": self.promoted,
             "champion": self.champion,
+            **({"waits": True} if self.waits else {}),
             "report": self.report,
             **({"auto": {"chosen": self.search.chosen, "why": self.search.why}} if self.search else {}),
         }
@@ -83,6 +86,7 @@ def finish_training(workspace: Workspace, done: list[StageResult], run_id: str) 
         model=version.name,
         promoted=promotion.promoted,
         champion=registry.is_champion(workspace, version),
+        waits=promotion.waits,
         decision=promotion.decision,
         metrics=read_metrics(workspace, version),
         rows={"in": counts.rows_in, "accepted": counts.accepted, "rejected": counts.rejected},

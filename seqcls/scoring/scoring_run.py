@@ -18,7 +18,7 @@ from seqcls.ledger.chunks import list_inputs
 from seqcls.ledger.stages import new_run_id
 from seqcls.ledger.tries import cut_off
 from seqcls.registry.journal import complete_journal
-from seqcls.registry.versions import CHAMPION, champion, find_version
+from seqcls.registry.versions import CHAMPION, champion, find_version, settle
 from seqcls.scoring.arrivals import EVERYTHING, Damaged, Discovery, discover_new
 from seqcls.scoring.chunks import ScoredInput, ScorerCache, score_input
 from seqcls.scoring.preparing import Prepared, Refusal, prepare_new, told_before
@@ -73,6 +73,8 @@ def discover(workspace: Workspace, request: ScoreRequest = EVERYTHING) -> Discov
     version = check_request(workspace, request)
     remove_traces(workspace.store, workspace.output)
     complete_journal(workspace, CHAMPION)
+    for line in settle(workspace):
+        workspace.listener.note(line)
     repaired = repair_unread(workspace, Places(workspace))
     first = publish(workspace, new_only=True)  # what is missing or changed of older runs comes at the end
     found = find_history(workspace, request, version) if request.rescore else discover_new(workspace, request)
