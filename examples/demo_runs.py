@@ -15,7 +15,6 @@ from uuid import UUID
 from examples.embedded import settle
 from seqcls.cli.interruption import Interruption
 from seqcls.errors import SeqclsError
-from seqcls_flows.parameters import RunParams, ScoreParams
 from seqcls_flows.score import score_flow
 from seqcls_flows.train import train_flow
 
@@ -43,9 +42,9 @@ def main() -> int:
 
 def run(name: str, planted: dict[str, int], runs: list[UUID]) -> list[str]:
     """Train, score a night, compare the books with what was planted."""
-    params = RunParams(config=f"configs/{name}.toml")
-    trained = outcome_of(train_flow(params, return_state=True), runs)
-    scored = outcome_of(score_flow(ScoreParams(config=params.config), return_state=True), runs)
+    config = f"configs/{name}.toml"
+    trained = outcome_of(train_flow(config=config, return_state=True), runs)
+    scored = outcome_of(score_flow(config=config, return_state=True), runs)
     if (scored["scored"] + scored["abstained"], scored["rejected"]) != (planted["good"], planted["bad"]):
         raise BooksDiffer(f"{name}: {json.dumps(scored)} does not match what was planted: {json.dumps(planted)}")
     return tell(name, trained, scored)

@@ -1,6 +1,6 @@
-"""`make deploy` and `seqcls deploy FILE`: set up a server to run our flows. Both may be repeated.
+"""`make deploy` and `seqcls deploy FILES`: set up a server to run our flows. Both may be repeated.
 
-In: a running server (PREFECT_API_URL); a prefect.yaml in this folder, or one pipeline file. Out: the work pool, the
+In: a running server (PREFECT_API_URL); a prefect.yaml in this folder, or pipeline files. Out: the work pool, the
 deployments, the automations that end runs whose process or worker died (flows/zombies.py). Reports server settings that
 differ from ours.
 """
@@ -15,24 +15,14 @@ from pathlib import Path
 
 import httpx
 from prefect.client.orchestration import SyncPrefectClient, get_client
-from prefect.client.schemas.actions import DeploymentUpdate, WorkPoolCreate
-from prefect.client.schemas.objects import ConcurrencyLimitStrategy, ConcurrencyOptions
+from prefect.client.schemas.actions import WorkPoolCreate
 from prefect.exceptions import ObjectAlreadyExists
 from prefect.settings.context import get_current_settings
 
-from seqcls.config import load_pipeline
 from seqcls.errors import ConfigRefused, SeqclsError, WorldFailed, one_line
-from seqcls_flows.score import score_flow
-from seqcls_flows.train import train_flow
+from seqcls_flows.deployments import POOL, deploy_pipeline, update_deployments
 from seqcls_flows.zombies import install_zombie_automations
-from seqcls_tasks.ours import TAG
 
-POOL = "seqcls"
-FLOWS = (train_flow, score_flow)
-ENTRYPOINTS = tuple(
-    f"{package}.{flow.name}.{flow.name}_flow" for package in ("seqcls_flows", "flows") for flow in FLOWS
-)
-"""Also by their names before they were part of the wheel: such deployments still run, from their checkout."""
 START_A_SERVER = "`prefect server start` in another terminal, then `export PREFECT_API_URL=http://127.0.0.1:4200/api`"
 
 
@@ -43,7 +33,7 @@ def main(arguments: list[str]) -> None:
             print(complaint)
         for name, done in install_zombie_automations():
             print(f"automation {name!r}: {done}")
-        for line in deploy_pipeline(client, Path(arguments[0])) if arguments else deploy_prefect_yaml(client):
+        for line in deploy_pipelines(client, arguments) if arguments else deploy_prefect_yaml(client):
             print(line)
 
 
@@ -77,41 +67,17 @@ def deploy_prefect_yaml(client: SyncPrefectClient) -> Iterator[str]:
     """Every deployment that the prefect.yaml of this folder names."""
     command = [sys.executable, "-m", "prefect", "--no-prompt", "deploy", "--all"]
     subprocess.run(command, check=True)  # noqa: S603 (fixed words)
-    for deployment in tag_deployments(client):
-        yield f"deployment {deployment}: tag {TAG!r} added, which our runs are known by; add it to prefect.yaml"
+    for done in update_deployments(client):
+        yield f"deployment {done}"
     yield "Next: `make worker` in another terminal; the UI shows schedules and runs."
 
 
-def deploy_pipeline(client: SyncPrefectClient, config: Path) -> Iterator[str]:
-    """A deployment of each flow for one pipeline, named after it; runs start in this folder, one at a time."""
-    name = load_pipeline(config).pipeline.name
-    for flow in FLOWS:
-        client.create_deployment(
-            flow_id=client.create_flow(flow),
-            name=name,
-            entrypoint=f"{flow.fn.__module__}.{flow.fn.__name__}",
-            parameters={"params": {"config": str(config)}},
-            parameter_openapi_schema=flow.parameters.model_dump(),
-            pull_steps=[{"prefect.deployments.steps.set_working_directory": {"directory": str(Path.cwd())}}],
-            tags=[TAG, name],
-            work_pool_name=POOL,
-            job_variables={"env": {"DO_NOT_TRACK": "1"}},
-            concurrency_limit=1,
-            concurrency_options=ConcurrencyOptions(collision_strategy=ConcurrencyLimitStrategy.CANCEL_NEW),
-        )
-        yield f"deployment {flow.name}/{name}: {config} in {Path.cwd()}"
+def deploy_pipelines(client: SyncPrefectClient, files: list[str]) -> Iterator[str]:
+    """The deployments of each pipeline file."""
+    for file in files:
+        yield from deploy_pipeline(client, Path(file))
     yield "Next: start a worker in another terminal: `prefect worker start --pool seqcls --type process`"
-    yield f"Then run it from the UI, or: `prefect deployment run train/{name}`"
-
-
-def tag_deployments(client: SyncPrefectClient) -> list[str]:
-    """Add our tag to deployments of our flows that lack it (from an earlier prefect.yaml); returns their names."""
-    tagged = []
-    for found in client.read_deployments():
-        if found.entrypoint in ENTRYPOINTS and TAG not in found.tags:
-            client.update_deployment(found.id, DeploymentUpdate(tags=[*found.tags, TAG]))
-            tagged.append(found.name)
-    return tagged
+    yield "Then run them from the UI, or: `prefect deployment run train/NAME`"
 
 
 def compare_settings(client: SyncPrefectClient) -> list[str]:

@@ -11,13 +11,12 @@ from prefect.runtime import flow_run
 
 from seqcls.config import load_pipeline
 from seqcls.errors import ConfigRefused
-from seqcls_flows.parameters import RunParams
 
 
 def name_run() -> str:
     """`train-ecg`; a name that a person typed is kept."""
-    params = flow_run.get_parameters()["params"]
-    config = params.config if isinstance(params, RunParams) else params["config"]
+    parameters = flow_run.get_parameters()
+    config = parameters.get("params", parameters)["config"]  # `params`: of deployments of earlier versions
     given = flow_run.get_name() or ""
     return f"{flow_run.get_flow_name()}-{pipeline_of(config)}" if is_made_up(given) else given
 

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
+from seqcls.config import load_pipeline
 from seqcls.messages import after_training
 from seqcls.stages import run_in_order
 from seqcls_flows.job import job
-from seqcls_flows.parameters import RunParams
+from seqcls_flows.parameters import TrainParams
 from seqcls_flows.run_names import name_outcome
 from seqcls_tasks.encode import encode, split
 from seqcls_tasks.evaluate import evaluate
@@ -23,13 +24,14 @@ TASKS = {"ingest": ingest, "validate": validate, "split": split, "encode": encod
 
 
 @job("train")
-def train_flow(params: RunParams) -> dict[str, Any]:
+def train_flow(params: TrainParams) -> dict[str, Any]:
     """The stages of training in their order (seqcls/stages/training.py), each as a task, then promote."""
-    config = params.config
+    chosen, config = params.chosen, params.config
+    load_pipeline(chosen)  # what does not fit together fails at once, with its message
     end_dead_runs(return_state=True)  # its failure is seen in the UI, and stops nothing
 
-    done = run_in_order(lambda stage, made: TASKS[stage.name](config, made))
-    outcome = promote(config, done)
+    done = run_in_order(lambda stage, made: TASKS[stage.name](chosen, made))
+    outcome = promote(chosen, done)
 
     log_last_words(lambda: after_training(outcome, config))
     name_outcome(config, outcome.model.rpartition("@")[2])

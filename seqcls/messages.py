@@ -7,6 +7,7 @@ from dataclasses import astuple
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from seqcls.config.changes import describe_changes
 from seqcls.errors import SeqclsError, one_line
 from seqcls.pages import render
 
@@ -39,6 +40,7 @@ def after_training(outcome: TrainOutcome, config: str) -> str:
         f"accuracy {test['accuracy']:.3f}; {beside}",
         f"rows: {outcome.rows['in']} in, {outcome.rows['accepted']} accepted, {outcome.rows['rejected']} rejected",
         *_beside_the_baseline(outcome.metrics.get("against_linear")),
+        *([f"set for this run: {describe_changes(outcome.changes)}"] if outcome.changes else []),
         *_what_auto_chose(outcome.search),
         *(f"warning: {warning}" for warning in outcome.warnings),
         f"report:  {outcome.report}",

@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from pathlib import Path
 
-from seqcls.config import LoadedPipeline, Pipeline, load_pipeline
+from seqcls.config import AnyConfig, LoadedPipeline, Pipeline, load_pipeline
 from seqcls.ledger import Database, open_database
 from seqcls.listener import SILENT, Guarded, Listener
 from seqcls.store.artefacts import HOLDS, ArtefactStore
@@ -44,7 +44,7 @@ class Workspace:
 
 
 @contextmanager
-def open_workspace(config: Path | str, listener: Listener = SILENT) -> Iterator[Workspace]:
+def open_workspace(config: AnyConfig, listener: Listener = SILENT) -> Iterator[Workspace]:
     """Read the config and open the ledger, which is closed afterwards; a listener that fails ends nothing."""
     loaded = load_pipeline(config)
     with _notes_in(loaded.store) as holds:  # before the ledger: with too few open files the name cannot be found later
@@ -56,7 +56,7 @@ def open_workspace(config: Path | str, listener: Listener = SILENT) -> Iterator[
 
 
 @contextmanager
-def keep_notes(config: Path | str) -> Iterator[None]:
+def keep_notes(config: AnyConfig) -> Iterator[None]:
     """Within the block, what workspaces of this pipeline take up stays noted after each of them is closed.
 
     For a run that opens one workspace after another: what an earlier part of it has made is in use until its end,

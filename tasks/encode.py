@@ -6,6 +6,7 @@ from typing import Any
 
 from prefect import task
 
+from seqcls.config import AnyConfig
 from seqcls.stages import ENCODE, SPLIT, StageResult, run
 from seqcls.store.artefacts import Ref, read_meta
 from seqcls.store.records import EncodedMeta, SplitsMeta
@@ -16,7 +17,7 @@ from seqcls_tasks.show import show_table
 
 
 @task(**STAGE, timeout_seconds=2 * HOUR)
-def split(config: str, made: dict[str, Ref]) -> StageResult:
+def split(config: AnyConfig, made: dict[str, Ref]) -> StageResult:
     """Divide the rows into train, valid and test."""
     with open_workspace(config, RunLog()) as workspace:
         result = run(workspace, SPLIT, made)
@@ -28,7 +29,7 @@ def split(config: str, made: dict[str, Ref]) -> StageResult:
 
 
 @task(**STAGE, timeout_seconds=6 * HOUR)
-def encode(config: str, made: dict[str, Ref]) -> StageResult:
+def encode(config: AnyConfig, made: dict[str, Ref]) -> StageResult:
     """Fit the encoder on the training split, encode every row."""
     with open_workspace(config, RunLog()) as workspace:
         result = run(workspace, ENCODE, made)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import get_run_logger, task
 
+from seqcls.config import AnyConfig
 from seqcls.stages import EVALUATE, StageResult, run
 from seqcls.store.artefacts import Ref, read_meta
 from seqcls.store.records import EvaluationMeta
@@ -14,7 +15,7 @@ from seqcls_tasks.show import show_markdown
 
 
 @task(**STAGE, timeout_seconds=6 * HOUR)
-def evaluate(config: str, made: dict[str, Ref]) -> StageResult:
+def evaluate(config: AnyConfig, made: dict[str, Ref]) -> StageResult:
     """Evaluate on the test split, once; metrics and the model card go to the UI, the report to the artefact."""
     from seqcls.evaluation.report import card_with_figures
 

@@ -7,6 +7,7 @@ from typing import Any
 
 from prefect import task
 
+from seqcls.config import AnyConfig
 from seqcls.messages import plural
 from seqcls.stages import INGEST, StageResult, run
 from seqcls.store.artefacts import Ref, read_meta
@@ -18,7 +19,7 @@ from seqcls_tasks.show import show_table
 
 
 @task(**STAGE, timeout_seconds=6 * HOUR)
-def ingest(config: str, made: dict[str, Ref]) -> StageResult:
+def ingest(config: AnyConfig, made: dict[str, Ref]) -> StageResult:
     """Read every training file; each row becomes a table row or a reject."""
     with open_workspace(config, RunLog()) as workspace:
         result = run(workspace, INGEST, made)

@@ -19,7 +19,7 @@ from prefect.client.schemas.filters import (
 )
 from prefect.client.schemas.objects import StateType
 
-FLOWS = ["train", "score"]
+FLOWS = ["train", "score", "promote", "rollback", "clean"]
 TAG = "seqcls"
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import task
 
+from seqcls.config import AnyConfig
 from seqcls.ledger.stages import new_run_id
 from seqcls.messages import decision_table, decision_title
 from seqcls.road import TrainOutcome, finish_training
@@ -14,7 +15,7 @@ from seqcls_tasks.show import show_markdown
 
 
 @task(**STAGE, timeout_seconds=HOUR)
-def promote(config: str, done: list[StageResult]) -> TrainOutcome:
+def promote(config: AnyConfig, done: list[StageResult]) -> TrainOutcome:
     """Promote only if the gate agrees; the decision is shown with every number."""
     with open_workspace(config) as workspace:
         outcome = finish_training(workspace, done, new_run_id())

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import task
 
+from seqcls.config import AnyConfig
 from seqcls.pages import escape
 from seqcls.stages import TRAIN, StageResult, run
 from seqcls.store.artefacts import Ref, read_meta
@@ -15,7 +16,7 @@ from seqcls_tasks.show import show_markdown
 
 
 @task(**STAGE, timeout_seconds=24 * HOUR)
-def train(config: str, made: dict[str, Ref]) -> StageResult:
+def train(config: AnyConfig, made: dict[str, Ref]) -> StageResult:
     """Train one network; with `family = "auto"`, after a search, whose trials are lines of the log."""
     with open_workspace(config) as workspace:
         name = workspace.pipeline.name

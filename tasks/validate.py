@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from prefect import task
 
+from seqcls.config import AnyConfig
 from seqcls.errors import DataRefused
 from seqcls.stages import VALIDATE, StageResult, run
 from seqcls.store.artefacts import Ref
@@ -15,7 +16,7 @@ from seqcls_tasks.show import checks_of, show_markdown
 
 
 @task(**STAGE, timeout_seconds=6 * HOUR)
-def validate(config: str, made: dict[str, Ref]) -> StageResult:
+def validate(config: AnyConfig, made: dict[str, Ref]) -> StageResult:
     """Run the rules and Great Expectations; rows that break a rule are rejected with their reasons."""
     with open_workspace(config, RunLog()) as workspace:
         name = workspace.pipeline.name

@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any
 
 from seqcls.cli.progress import SCORING, TerminalListener
 from seqcls.cli.show import at_least_one, last_words, say, show, version_number
+from seqcls.config import ChangedConfig
+from seqcls.config.changes import parse_changes
 from seqcls.errors import one_line
 from seqcls.workspace import open_workspace
 
@@ -30,10 +32,12 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     )
     check.add_argument("config", type=Path)
     check.add_argument("--rows", type=at_least_one, default=3, help="rows shown (default 3)")
+    _add_set(check)
     check.set_defaults(run=_check)
 
     train = commands.add_parser("train", help="train a model from raw files, and promote it if it passes the gate")
     train.add_argument("config", type=Path)
+    _add_set(train)
     train.add_argument("--json", action="store_true", help="one line of JSON instead of text")
     train.set_defaults(run=_train)
 
@@ -63,6 +67,18 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     predict.set_defaults(run=_predict)
 
 
+def _add_set(command: argparse.ArgumentParser) -> None:
+    command.add_argument(
+        "--set", action="append", default=[], metavar="KEY=VALUE",
+        help="for this run only, such as train.epochs=5; the pipeline file stays as it is. May be repeated",
+    )  # fmt: skip
+
+
+def _config_of(options: argparse.Namespace) -> ChangedConfig:
+    """The pipeline file with the changes of this run."""
+    return ChangedConfig(path=str(options.config), changes=parse_changes(options.set))
+
+
 def _day(text: str) -> date:
     try:
         return date.fromisoformat(text)
@@ -73,7 +89,7 @@ def _day(text: str) -> date:
 def _check(options: argparse.Namespace) -> None:
     from seqcls.cli.preview import preview
 
-    with open_workspace(options.config) as workspace:
+    with open_workspace(_config_of(options)) as workspace:
         show(preview(workspace, options.rows, str(options.config)))
 
 
@@ -83,7 +99,7 @@ def _train(options: argparse.Namespace) -> None:
     from seqcls.stages import TRAINING
 
     names = tuple(stage.name for stage in TRAINING)
-    with TerminalListener(options.json, names) as shown, open_workspace(options.config, shown) as workspace:
+    with TerminalListener(options.json, names) as shown, open_workspace(_config_of(options), shown) as workspace:
         outcome = train_pipeline(workspace)
     if options.json:
         print(json.dumps(outcome.summary()))

@@ -9,10 +9,12 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
+from typing import Any
 
 from pydantic import TypeAdapter, ValidationError
 
 from seqcls.config.base import Section
+from seqcls.config.changes import AnyConfig, apply_changes, describe_changes, split_config
 from seqcls.config.faults import describe_fault
 from seqcls.config.hidden import faults_behind, faults_hidden
 from seqcls.config.missing import missing_in_store
@@ -33,6 +35,8 @@ class LoadedPipeline(Section):
     pipeline: Pipeline
     folder: Path
     path: Path
+    changes: dict[str, Any] = {}
+    """What is different in this run from the file."""
 
     @property
     def store(self) -> Path:
@@ -57,16 +61,26 @@ def parse_pipeline(data: dict[str, object], where: str, next_step: str = "") -> 
         ) from None
 
 
-def load_pipeline(path: Path | str) -> LoadedPipeline:
-    """Read one TOML file."""
-    path = Path(path)
-    data = _parse_toml(_read_bytes(path), path)
+def load_pipeline(config: AnyConfig) -> LoadedPipeline:
+    """Read one TOML file, with the changes of a run."""
+    path, changes = split_config(config)
+    data = apply_changes(_parse_toml(_read_bytes(path), path), changes)
+    where = f"{path} with {describe_changes(changes)}" if changes else str(path)
     folder = path.resolve().parent
     missing = missing_in_store(data, folder)
-    pipeline = parse_pipeline(data, str(path), missing.remedy if missing else "")
+    pipeline = parse_pipeline(data, where, missing.remedy if missing else _other_values(path, changes))
     if faults := list(place_faults(pipeline, folder)):
-        raise ConfigRefused("; ".join(faults), where=str(path), next_step=f"fix it, then `seqcls check {path}`")
-    return LoadedPipeline(pipeline=pipeline, folder=folder, path=path.resolve())
+        raise ConfigRefused("; ".join(faults), where=where, next_step=f"fix it, then `seqcls check {path}`")
+    return LoadedPipeline(pipeline=pipeline, folder=folder, path=path.resolve(), changes=changes)
+
+
+def _other_values(path: Path, changes: dict[str, Any]) -> str:
+    """What to do about a fault of a run with changes."""
+    return (
+        f"use other values for this run; `seqcls check {path}` shows whether the file itself is right"
+        if changes
+        else ""
+    )
 
 
 def _read_bytes(path: Path) -> bytes:

@@ -17,6 +17,7 @@ from seqcls.config.families import family_names
 from seqcls.config.model import ModelConfig, Positions, find_family
 from seqcls.config.promote import PromoteConfig
 from seqcls.config.rules import ResidueRules, RulesConfig, SeriesRules, TextRules, TokenRules
+from seqcls.config.schedule import ScheduleConfig
 from seqcls.config.source import FORMATS_FOR_SERIES, SourceConfig
 from seqcls.config.source_keys import unused_keys
 from seqcls.config.train import ScoreConfig, SplitConfig, TrainConfig
@@ -27,6 +28,8 @@ PipelineName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 
 class Pipeline(Section):
     """Where the data is, what it looks like, what to train, when to promote, where scores go."""
+
+    later_keys = frozenset({"schedule"})
 
     name: PipelineName
     """Lower-case letters, digits and hyphens. Models and scores carry it."""
@@ -46,6 +49,7 @@ class Pipeline(Section):
     train: TrainConfig = TrainConfig()
     promote: PromoteConfig = PromoteConfig()
     score: ScoreConfig = ScoreConfig()
+    schedule: ScheduleConfig = ScheduleConfig()
 
     @property
     def score_source(self) -> SourceConfig:

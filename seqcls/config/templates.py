@@ -21,6 +21,7 @@ from seqcls.config.model import find_family
 from seqcls.config.pipeline import Pipeline
 from seqcls.config.promote import PromoteConfig
 from seqcls.config.rules import ResidueRules, RulesConfig, SeriesRules, TextRules, TokenRules
+from seqcls.config.schedule import ScheduleConfig
 from seqcls.config.schema import SCHEMA_FILE
 from seqcls.config.source import Format, SourceConfig
 from seqcls.config.source_keys import USED
@@ -123,12 +124,14 @@ _EXAMPLES: Final[Values] = {
     "done_marker": ".done",
     "most_ece": 0.05,
     "behaviour": [{"change": "shift", "at_least": 0.95}],
+    "ScheduleConfig.train": "0 3 * * sun",
+    "ScheduleConfig.score": "30 1 * * *",
     "floors": [{"metric": "balanced_accuracy", "at_least": 0.8}],
 }
 _SERIES_ONLY: Final = frozenset({"channels", "decimal", "missing"})
 """Keys of [source] that have a use for series only."""
 _UNSET: Final[tuple[object, ...]] = (None, [], {})
-_SECTIONS: Final = ("source", "split", "rules", "encode", "model", "train", "promote", "score")
+_SECTIONS: Final = ("source", "split", "rules", "encode", "model", "train", "promote", "schedule", "score")
 
 
 def template(kind: Kind) -> str:
@@ -154,6 +157,9 @@ def template(kind: Kind) -> str:
             *_section("model", "the network: cnn, rnn, lstm, gru or hybrid", find_family(start.family), start.model),
             *_section("train", "how it is trained", TrainConfig, {"epochs": 30}),
             *_section("promote", "when a model becomes champion", PromoteConfig, {"beat_baseline": True}),
+            *_section(
+                "schedule", "when it runs by itself, once `seqcls deploy` has put it on a server", ScheduleConfig
+            ),
             *_section("score", "new data, and where its scores go", ScoreConfig, _scoring(start), ("source",)),
             "# [score.source]  a second [source], where new data is written differently",
             "",

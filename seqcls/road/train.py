@@ -41,6 +41,8 @@ class TrainOutcome(BaseModel):
     """Whether the config names files to score."""
     warnings: tuple[str, ...] = ()
     """What a person should look at in the data."""
+    changes: dict[str, Any] = {}
+    """What was different in this run from the pipeline file, by key."""
     search: Search | None = None
     """With `family = "auto"`: what was tried and why this model was chosen."""
 
@@ -57,6 +59,7 @@ class TrainOutcome(BaseModel):
             "champion": self.champion,
             **({"waits": True} if self.waits else {}),
             "report": self.report,
+            **({"changes": self.changes} if self.changes else {}),
             **({"auto": {"chosen": self.search.chosen, "why": self.search.why}} if self.search else {}),
         }
 
@@ -95,6 +98,7 @@ def finish_training(workspace: Workspace, done: list[StageResult], run_id: str) 
         train_rows_per_second=float(trained.facts["rows_per_second"]),
         report=str(evaluation.folder / "report.html"),
         rejects=str(checked.folder / "rejects.parquet"),
+        changes=workspace.loaded.changes,
         search=read_search(model.folder),
         score_files=bool(workspace.pipeline.score.files),
         warnings=tuple(read_checks(checked).similar_classes),

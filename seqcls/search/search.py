@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 
@@ -46,7 +46,7 @@ VERSION = 6
 
 def train_best(
     encoded: Ref, pipeline: Pipeline, store: ArtefactStore, encode_for: EncodeFor, *,
-    listener: Listener = SILENT,
+    listener: Listener = SILENT, attached: Mapping[str, object] | None = None,
 ) -> TrainResult:  # fmt: skip
     """Search, then train the chosen model; the caller calls `clear` once the model is recorded."""
     found = search(encoded, pipeline, store, encode_for, listener=listener)
@@ -54,7 +54,8 @@ def train_best(
     _take_over_checkpoints(encoded, pipeline, chosen, store)
     as_it_is = (chosen.encode, chosen.split) == (pipeline.encode, pipeline.split)
     rows = encoded if as_it_is else encode_for(chosen)
-    result = train(rows, chosen, store, listener=listener, attached={FILE: found.model_dump(mode="json")})
+    records = {FILE: found.model_dump(mode="json"), **(attached or {})}
+    result = train(rows, chosen, store, listener=listener, attached=records)
     if result.rows:
         return result
     speed = next(one.train_rows_per_second for one in found.candidates if one.name == found.chosen)

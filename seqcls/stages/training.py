@@ -105,11 +105,12 @@ def _train(workspace: Workspace, encoded: Ref) -> Built:
     from seqcls.training.train import train
 
     pipeline, store = workspace.pipeline, workspace.store
+    changes: dict[str, object] = {"changes.json": workspace.loaded.changes} if workspace.loaded.changes else {}
     if pipeline.model.trained == "search":
         encode_for = partial(_encode_for, workspace, made_of(store, encoded, "checked"))
-        result = train_best(encoded, pipeline, store, encode_for, listener=workspace.listener)
+        result = train_best(encoded, pipeline, store, encode_for, listener=workspace.listener, attached=changes)
     else:
-        result = train(encoded, pipeline, store, listener=workspace.listener)
+        result = train(encoded, pipeline, store, listener=workspace.listener, attached=changes)
     return Built(result.ref, {"rows": result.rows, "rows_per_second": result.rows_per_second})
 
 

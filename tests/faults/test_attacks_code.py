@@ -180,7 +180,7 @@ def test_prefect_yaml_names_each_key_once_and_its_values_are_what_they_seem() ->
         for schedule in deployment.get("schedules", []):
             assert isinstance(schedule["cron"], str)
             assert isinstance(schedule["active"], bool)
-        assert isinstance(deployment["parameters"]["params"]["config"], str)
+        assert isinstance(deployment["parameters"]["config"], str)
 
 
 @pytest.mark.fault(

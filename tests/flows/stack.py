@@ -101,9 +101,9 @@ class Stack:
         child.kill()
         child.wait()
 
-    def deploy(self) -> str:
-        """`make deploy`: what it says."""
-        command = [self.python, "-m", "seqcls_flows.server", "deploy"]
+    def deploy(self, *files: str) -> str:
+        """`make deploy`, or `seqcls deploy FILES`: what it says."""
+        command = [self.python, "-m", "seqcls_flows.server", "deploy", *files]
         done = subprocess.run(
             command, env=self.env, cwd=self.project, capture_output=True, text=True, timeout=2 * PATIENCE
         )
@@ -151,11 +151,12 @@ class Stack:
             time.sleep(0.3)
 
     def begin(
-        self, deployment: str, config: str, failpoint: str = "", more: dict[str, str] | None = None
+        self, deployment: str, config: str, failpoint: str = "", more: dict[str, str] | None = None,
+        **fields: Any,
     ) -> str:  # fmt: skip
         """Start a run as the UI does, with more in the environment of its process; its id."""
         found = self.ask("GET", f"/deployments/name/{deployment}")
-        body: dict[str, Any] = {"parameters": {"params": {"config": config}}}
+        body: dict[str, Any] = {"parameters": {"config": config, **fields}}
         if failpoint or more:
             body["job_variables"] = {"env": {"DO_NOT_TRACK": "1", "SEQCLS_FAILPOINT": failpoint, **(more or {})}}
         return str(self.ask("POST", f"/deployments/{found['id']}/create_flow_run", body)["id"])

@@ -25,7 +25,7 @@ def test_each_deployment_names_a_flow_and_a_pipeline_that_load(deployment: dict[
     parameters = deployment["parameters"]
     assert isinstance(parameters, dict)
     flow.validate_parameters(parameters)
-    load_pipeline(ROOT / parameters["params"]["config"])
+    load_pipeline(ROOT / parameters["config"])
 
 
 def test_the_three_kinds_of_work_are_deployed() -> None:

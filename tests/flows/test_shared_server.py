@@ -15,7 +15,7 @@ import pytest
 from prefect.client.orchestration import get_client
 from prefect.settings import temporary_settings
 
-from seqcls_flows.deploy import tag_deployments
+from seqcls_flows.deployments import update_deployments
 from seqcls_flows.zombies import install_zombie_automations
 from seqcls_tasks.heartbeat import ALIVE
 from seqcls_tasks.ours import TAG
@@ -82,8 +82,8 @@ def test_what_an_earlier_make_deploy_left_is_brought_up_to_date(stack: Stack, qu
     nightly = stack.ask("GET", "/deployments/name/score/nightly")
     stack.ask("PATCH", f"/deployments/{nightly['id']}", {"tags": ["scoring"]})
     with get_client(sync_client=True) as client:
-        assert tag_deployments(client) == ["nightly"]
-        assert tag_deployments(client) == []
+        assert [line.split(":")[0] for line in update_deployments(client)] == ["nightly"]
+        assert update_deployments(client) == []
     assert stack.ask("GET", "/deployments/name/score/nightly")["tags"] == ["scoring", TAG]
 
 

@@ -20,7 +20,6 @@ from prefect.states import AwaitingRetry
 from seqcls.errors import WorldFailed
 from seqcls.stages import StageResult
 from seqcls.store.artefacts import Ref
-from seqcls_flows.parameters import RunParams
 from seqcls_flows.train import train_flow
 from seqcls_tasks.ingest import ingest
 from seqcls_tasks.policy import STAGE
@@ -128,7 +127,7 @@ def test_a_password_is_in_nothing_that_prefect_keeps(
     config.write_text('ledger_env = "LEDGER_URL"\n' + config.read_text())
     monkeypatch.setattr("seqcls_flows.train.ingest", ingest.with_options(retries=0))
     caplog.set_level("DEBUG")
-    state = train_flow(RunParams(config=str(config)), return_state=True)
+    state = train_flow(config=str(config), return_state=True)
     assert state.is_failed()
     assert "the ledger did not answer" in str(state.message)
     assert "someone:***@127.0.0.1" in str(state.message)

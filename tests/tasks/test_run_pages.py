@@ -16,7 +16,6 @@ from prefect.flow_engine import run_flow
 from prefect.states import Pending
 
 from seqcls.errors import BudgetExceeded, DataRefused
-from seqcls_flows.parameters import RunParams, ScoreParams
 from seqcls_flows.run_names import is_made_up
 from seqcls_flows.score import score_flow
 from seqcls_flows.train import train_flow
@@ -32,9 +31,9 @@ def read_run(number: UUID) -> FlowRun:
         return client.read_flow_run(number)
 
 
-def run(flow: Flow[..., Any], params: RunParams) -> FlowRun:
+def run(flow: Flow[..., Any], **fields: Any) -> FlowRun:
     """A run, as it stands on the server when it has ended."""
-    state = flow(params, return_state=True)
+    state = flow(**fields, return_state=True)
     assert state.state_details.flow_run_id is not None
     return read_run(state.state_details.flow_run_id)
 
@@ -67,7 +66,7 @@ def test_a_failed_validation_shows_its_checks_and_one_message(
     config = copy(untrained)
     spoil(config)
     caplog.set_level("INFO")
-    found = run(train_flow, RunParams(config=str(config)))
+    found = run(train_flow, config=str(config))
     assert found.state_name == "Failed"
     shown = artifacts(found)
     checks = shown["pairs-checks"]
@@ -103,7 +102,7 @@ def test_a_refused_file_of_a_night_shows_its_checks_and_its_whole_reason(
     name = "it's <b>|bad.csv"
     rows = [[f"x{number}", ""] for number in range(20)]
     write_rows(config.parent / "incoming" / name, 5, seed=3, labelled=False, extra=rows)
-    found = run(score_flow, ScoreParams(config=str(config)))
+    found = run(score_flow, config=str(config))
     assert found.state_name == "Failed"
     shown = artifacts(found)
     assert "| NO | empty |" in shown["pairs-refused-checks"].data
@@ -131,7 +130,7 @@ def test_a_run_that_found_nothing_new_says_so(
 ) -> None:
     config = copy(trained)
     caplog.set_level("INFO", logger="prefect.task_runs")
-    found = run(train_flow, RunParams(config=str(config)))
+    found = run(train_flow, config=str(config))
     assert found.state_name == "Completed"
     assert found.name == "train-pairs v1"
     assert found.tags == [TAG], "ours also without a deployment"
@@ -151,7 +150,7 @@ def test_a_run_that_found_nothing_new_says_so(
 @pytest.mark.fault("O09", tried="a name typed in the form, and names drawn by Prefect", outcome="the typed one is kept")
 def test_a_typed_name_is_kept(scored: Path, copy: Callable[[Path], Path]) -> None:
     config = copy(scored)
-    wanted = {"params": {"config": str(config)}}
+    wanted = {"config": str(config)}
     with get_client(sync_client=True) as client, tags(TAG):
         made = [
             client.create_flow_run(score_flow, parameters=wanted, name=name, state=Pending())
@@ -172,7 +171,7 @@ def test_an_error_that_is_a_bug_keeps_its_traceback(
     monkeypatch.setattr("seqcls_flows.score.discover", fail)
     caplog.set_level("INFO")
     with pytest.raises(ZeroDivisionError):
-        score_flow(ScoreParams(config=str(copy(trained))))
+        score_flow(config=str(copy(trained)))
     assert "Traceback" in caplog.text
 
 
@@ -180,7 +179,7 @@ def test_the_flow_still_raises_our_own_error_to_who_calls_it(untrained: Path, co
     config = copy(untrained)
     spoil(config)
     with pytest.raises(BudgetExceeded, match="are rejected: empty"):
-        train_flow(RunParams(config=str(config)))
+        train_flow(config=str(config))
     assert issubclass(BudgetExceeded, DataRefused)
 
 
@@ -195,7 +194,7 @@ def test_a_training_that_resumes_says_where(
     config = copy(untrained)
     assert nursery.run("train", config, failpoint="epoch_ended=kill@3").status == -9
     caplog.set_level("INFO", logger="prefect.task_runs")
-    found = run(train_flow, RunParams(config=str(config)))
+    found = run(train_flow, config=str(config))
     assert found.state_name == "Completed"
     assert any("goes on from epoch 3" in record.getMessage() for record in caplog.records)
     assert "; goes on from epoch 3; " in artifacts(found)["pairs-training"].description

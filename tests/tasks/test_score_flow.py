@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from prefect.utilities.callables import parameter_schema
 from pydantic import ValidationError
 
 from seqcls.errors import BudgetExceeded, DataRefused
@@ -27,10 +26,10 @@ pytestmark = pytest.mark.server
 
 
 def test_the_form_of_the_ui_shows_every_option_with_its_meaning() -> None:
-    definition = parameter_schema(score_flow).model_dump()["definitions"]["ScoreParams"]
+    definition = score_flow.parameters.model_dump()
     assert list(definition["properties"]) == ["config", "rescore", "since", "until", "model", "dry_run"]
     assert definition["required"] == ["config"]
-    assert all(field["description"] for field in definition["properties"].values())
+    assert all(field["title"] and field["description"] for field in definition["properties"].values())
     assert {"type": "string", "format": "date"} in definition["properties"]["since"]["anyOf"]
 
 
@@ -44,13 +43,13 @@ def test_an_unknown_or_impossible_field_is_refused() -> None:
 def test_the_flow_scores_history_again_once(promoted: Path, copy: Callable[[Path], Path]) -> None:
     config = copy(promoted)
     before = digests_of(config)
-    planned = score_flow(ScoreParams(config=str(config), rescore=True, dry_run=True))
+    planned = score_flow(config=str(config), rescore=True, dry_run=True)
     assert ([file["rows"] for file in planned["files"]], planned["model"]) == ([92], "pairs@v2")
     assert digests_of(config) == before
-    outside = score_flow(ScoreParams(config=str(config), rescore=True, until=date(2020, 1, 1)))
+    outside = score_flow(config=str(config), rescore=True, until=date(2020, 1, 1))
     assert outside["rows_in"] == 0
-    assert score_flow(ScoreParams(config=str(config), rescore=True))["scored"] == 90
-    assert score_flow(ScoreParams(config=str(config), rescore=True))["rows_in"] == 0
+    assert score_flow(config=str(config), rescore=True)["scored"] == 90
+    assert score_flow(config=str(config), rescore=True)["rows_in"] == 0
     assert before.items() <= digests_of(config).items()
     assert count_rescored(config, 2) == Books()
 
@@ -60,8 +59,8 @@ def test_a_file_that_is_set_aside_fails_the_flow_once(trained: Path, copy: Calla
     config.write_text(config.read_text() + 'unusable = "set_aside"\n')
     (config.parent / "incoming" / "page.csv").write_text("<!DOCTYPE html><html>404</html>")
     with pytest.raises(DataRefused, match=r"1 file set aside.*\n.*page\.csv"):
-        score_flow(ScoreParams(config=str(config)))
-    assert score_flow(ScoreParams(config=str(config)))["rows_in"] == 0
+        score_flow(config=str(config))
+    assert score_flow(config=str(config))["rows_in"] == 0
 
 
 @pytest.mark.fault(
@@ -81,7 +80,7 @@ def test_a_flow_whose_artifacts_fail_scores_and_publishes(
 
     monkeypatch.setattr("seqcls_tasks.show.create_markdown_artifact", refuse)
     monkeypatch.setattr("seqcls_flows.score.after_scoring", lambda *given: str(given[99]))
-    assert score_flow(ScoreParams(config=str(config)))["scored"] == 90
+    assert score_flow(config=str(config))["scored"] == 90
     assert asked == ["pairs-scored-files", "pairs-scoring-run"]
     assert count_final(config) == Books()
     said = [record.getMessage() for record in caplog.records if "could not be shown" in record.getMessage()]
@@ -103,7 +102,7 @@ def test_bad_entries_of_the_inbox_do_not_stop_the_flow(trained: Path, copy: Call
     (inbox / "aa.csv").symlink_to("nowhere")
     (inbox / os.fsdecode(b"n\xe4chte.csv")).write_text("id,sequence\na,w1 first w2 second\n")
     with pytest.raises(DataRefused, match=r"2 files refused") as caught:
-        score_flow(ScoreParams(config=str(config)))
+        score_flow(config=str(config))
     assert "incoming/aa.csv: cannot be accessed" in str(caught.value)
     assert r"incoming/n\udce4chte.csv: the name is not UTF-8" in str(caught.value)
     assert sum("rejects" not in path.parts for path in visible_files(config.parent)) == 3
@@ -133,7 +132,7 @@ def test_what_a_flow_writes_can_be_read_by_its_user_alone(
     usual_umask: None, trained: Path, copy: Callable[[Path], Path]
 ) -> None:
     config = copy(trained)
-    score_flow(ScoreParams(config=str(config)))
+    score_flow(config=str(config))
     output = config.parent / "scores"
     names = {path.name for path in output.rglob("*") if path.is_file()}
     assert "_current.json" in names
@@ -166,7 +165,7 @@ def test_a_night_that_loses_its_rows_in_scoring_fails_the_flow(trained: Path, co
     config = copy(trained)
     forge_champion(config, too_large)
     with pytest.raises(BudgetExceeded, match=r"92 of 92 rows \(100\.00%\) are rejected, 90 of them"):
-        score_flow(ScoreParams(config=str(config)))
+        score_flow(config=str(config))
     assert count_final(config) == Books()
 
 
@@ -185,5 +184,5 @@ def first_task_only(params: RunParams) -> dict[str, Any]:
 )
 def test_what_a_task_has_made_is_in_use_until_the_run_ends(trained: Path, copy: Callable[[Path], Path]) -> None:
     config = copy(trained)
-    assert first_task_only(RunParams(config=str(config))) == {"noted": True}
+    assert first_task_only(config=str(config)) == {"noted": True}
     assert not list((config.parent / "store").glob(".tmp-*"))
