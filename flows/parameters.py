@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import date
 from enum import StrEnum
-from typing import Annotated, Any
+from typing import Annotated, Any, Literal
 
 from prefect.utilities.callables import ParameterSchema
 from pydantic import BaseModel, ConfigDict, Field
@@ -20,6 +20,7 @@ from seqcls.scoring.request import ScoreRequest
 
 Family = StrEnum("Family", {name: name for name in family_names()})  # type: ignore[misc]
 Version = Annotated[str, Field(pattern=r"^v?[1-9]\d{0,8}$")]
+Who = Annotated[str, Field(min_length=1, max_length=100)]
 Why = Annotated[str, Field(min_length=1, max_length=500)]
 
 
@@ -86,7 +87,11 @@ class ScoreParams(RunParams):
 
 
 class PromoteParams(RunParams):
-    """Make a version champion, if it passes the gate."""
+    """Make a version champion, if it passes the gate; or answer for the version that waits for a person."""
+
+    answer: Literal["yes", "no"] | None = Field(
+        default=None, title="Answer", description="For the version that waits for a person; needs a reason"
+    )
 
     version: Version | None = Field(
         default=None, title="Model version", examples=["v2"], description="Empty: the newest version"
@@ -94,7 +99,8 @@ class PromoteParams(RunParams):
     force: bool = Field(
         default=False, title="Against the gate", description="Promote even if the gate says no; needs a reason"
     )
-    why: Why | None = Field(default=None, title="Why", description="Reason, kept with the move of the champion")
+    why: Why | None = Field(default=None, title="Why", description="Reason, kept with the decision")
+    who: Who | None = Field(default=None, title="Your name", description="Kept with the decision")
 
 
 class RollbackParams(RunParams):

@@ -13,12 +13,12 @@ from seqcls_tasks.champion import promote_version
 
 @job("promote")
 def promote_flow(params: PromoteParams) -> dict[str, Any]:
-    """The gate is asked; `force` goes against it and needs a reason."""
-    if params.force and not params.why:
+    """The gate is asked; `force` goes against it. That, and an answer, need a reason."""
+    if (params.force or params.answer) and not params.why:
         raise ConfigRefused(
-            "Against the gate without a reason",
+            f"{'an answer' if params.answer else 'Against the gate'} without a reason",
             where="the form",
-            expected="the reason for overriding the gate",
+            expected="the reason for it",
             next_step="fill in Why: it is kept",
         )
     done = promote_version(
