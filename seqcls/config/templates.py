@@ -25,11 +25,7 @@ from seqcls.config.schedule import ScheduleConfig
 from seqcls.config.schema import SCHEMA_FILE
 from seqcls.config.source import Format, SourceConfig
 from seqcls.config.source_keys import USED
-<<<<<<< HEAD
 from seqcls.config.train import ScoreConfig, SplitConfig, TrainConfig
-=======
-from seqcls.config.train import PromoteConfig, ScoreConfig, SplitConfig, TrainConfig
->>>>>>> 2c09a8a (Imports in order)
 from seqcls.table import Kind
 
 Values = Mapping[str, object]
