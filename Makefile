@@ -39,7 +39,8 @@ demo: install
 
 # Both calls end with what was skipped for want of what. The second is told of a processor with AVX2 and no bfloat16,
 # which most are: the tests of precision, engines, races, kernels and search, for which that matters.
-PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n auto --maxprocesses 4 --dist loadfile --max-worker-restart 0
+# Four workers on two cores: much of the time goes to waiting for servers and processes.
+PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 4 --dist loadfile --max-worker-restart 0
 SMALL = $(addprefix tests/seqcls/test_,precision.py engines.py folded_engine.py races.py search.py convolution.py \
 	dense.py unrolled.py)
 

@@ -33,11 +33,19 @@ SHARED_DATA = ROOT.parent / "shared" / "data"
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """Mark as slow what starts processes or servers, or needs a trained project: `make fast` leaves it out."""
+    """Mark as slow what starts processes or servers, or needs a trained project: `make fast` leaves it out.
+
+    Files with such tests come first, those with servers before the others: no worker begins a long file at the end.
+    """
+    order: dict[Path, int] = {}
     for item in items:
         folder = item.path.relative_to(ROOT / "tests").parts[0]
         if folder in SLOW_FOLDERS or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
             item.add_marker("slow")
+        waits = item.get_closest_marker("server") is not None or folder == "flows"
+        rank = 0 if waits else 1 if item.get_closest_marker("slow") else 2
+        order[item.path] = min(rank, order.get(item.path, rank))
+    items.sort(key=lambda item: order[item.path])
 
 
 @pytest.hookimpl(wrapper=True, tryfirst=True)

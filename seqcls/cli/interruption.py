@@ -37,10 +37,15 @@ class Interruption:
 
     def __enter__(self) -> Interruption:
         self._ended = threading.Event()
-        self._signals, self._write = socket.socketpair()
-        self._write.setblocking(False)
-        self._wakeup = signal.set_wakeup_fd(self._write.fileno(), warn_on_full_buffer=False)
-        threading.Thread(target=self._watch, daemon=True).start()
+        self._write: socket.socket | None = None
+        try:
+            self._signals, self._write = socket.socketpair()
+        except OSError:  # no more open files: the command says so itself as soon as it opens one
+            pass
+        else:
+            self._write.setblocking(False)
+            self._wakeup = signal.set_wakeup_fd(self._write.fileno(), warn_on_full_buffer=False)
+            threading.Thread(target=self._watch, daemon=True).start()
         self._before = {number: signal.getsignal(number) for number in STOP}
         self._hook, sys.unraisablehook = sys.unraisablehook, self._unraisable
         for number, handler in self._before.items():
@@ -55,8 +60,9 @@ class Interruption:
             signal.signal(number, signal.SIG_IGN if self._asked else handler)  # the process is ending already
         sys.unraisablehook = self._hook
         self._ended.set()
-        signal.set_wakeup_fd(self._wakeup)
-        self._write.close()  # ends `_watch`
+        if self._write is not None:
+            signal.set_wakeup_fd(self._wakeup)
+            self._write.close()  # ends `_watch`
 
     def _watch(self) -> None:
         """Python writes the number of a signal to the socket at once, even while a library computes."""

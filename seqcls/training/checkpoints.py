@@ -167,7 +167,9 @@ def _forget_old(folder: Path) -> None:
     What is newer than the newest may be the tensors of another run of the same training: its JSON comes next.
     """
     stems = [path.stem for path in list(_newest_first(folder))[:KEPT]]
-    for path in folder.iterdir():
+    if not stems:  # another run of the same training has ended meanwhile, and cleared the folder
+        return
+    for path in list(folder.glob("*")):
         if path.name.startswith("."):
             remove_left_over([path])
         elif path.name[: len(stems[0])] not in stems and path.name < stems[0]:

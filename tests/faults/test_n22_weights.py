@@ -62,7 +62,7 @@ def test_a_night_that_loses_its_rows_in_scoring_fails(trained: Path, nursery: Nu
     done = nursery.run("score", config)
     assert done.status == 3, done.text
     assert "1 file scored with too many rows rejected (published)" in done.text
-    assert "incoming/night.csv: 92 of 92 rows (100.00%) are rejected, 90 of them since the model gave" in done.text
+    assert "incoming/night.csv: 92 of 92 rows (100.00%) are rejected, 90 of them in scoring: the network" in done.text
     assert "expected at most 50.00% (score.reject_budget)" in done.text
     assert count_final(config).lost == 0
     assert nursery.run("score", config).status == 0, "it is scored, and said once"

@@ -112,6 +112,24 @@ def test_only_the_last_two_checkpoints_are_kept(tmp_path: Path) -> None:
     assert checkpoints.read_newest(tmp_path / "nothing") is None
 
 
+def test_a_folder_that_another_run_of_the_same_training_cleared_is_no_fault(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """It ended first, recorded the model and removed the checkpoints, while this one was writing."""
+    folder = tmp_path / "checkpoints"
+    reached = []
+
+    def other_run_ends(point: str) -> None:
+        reached.append(point)
+        for path in folder.glob("*"):
+            path.unlink()
+
+    monkeypatch.setattr(checkpoints, "failpoint", other_run_ends)
+    checkpoints.write(folder, TrainingState(), {"w": torch.zeros(2)})
+    assert "checkpoint_tensors_written" in reached
+    checkpoints._forget_old(tmp_path / "gone")
+
+
 def test_the_key_follows_all_that_decides_the_weights(tmp_path: Path) -> None:
     store, encoded = ArtefactStore(tmp_path), make_encoded(tmp_path)
     other = encoded.model_copy(update={"digest": "0" * 64})
