@@ -15,6 +15,7 @@ from typing import Any
 from prefect import Flow, tags
 
 from seqcls.errors import SeqclsError
+from seqcls.road import watching
 from seqcls.workspace import keep_notes
 from seqcls_flows.parameters import RunParams, parameter_schema_of
 from seqcls_flows.run_names import name_run, pipeline_of
@@ -58,7 +59,7 @@ def job(name: str) -> Callable[[Recipe], Job]:
             log_messages_alone()
             with signs_of_life():
                 try:
-                    with keep_notes(params.config):  # each task opens its own workspace
+                    with watching(params.config, name), keep_notes(params.config):  # each task opens its own workspace
                         return recipe(params)
                 except SeqclsError as error:
                     show_failure(pipeline_of(params.config), error)

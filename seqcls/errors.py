@@ -4,6 +4,7 @@
     |-- ConfigRefused    the TOML file or an argument is wrong        never retried   exit code 2
     |-- DataRefused      bad input, or the promotion gate says no     never retried   exit code 3
     |   |-- BudgetExceeded   more rows rejected than the config allows
+    |   |-- FilesRefused     some files could not be scored
     |   `-- GateRefused      the model may not be promoted
     |-- CheckBroken      an internal check failed: a bug              never retried   exit code 4
     `-- WorldFailed      disk, database, network                      retried         exit code 5
@@ -75,6 +76,10 @@ class DataRefused(SeqclsError):
 
 class BudgetExceeded(DataRefused):
     """More rows were rejected than `rules.reject_budget`, or `score.reject_budget` for new files, allows."""
+
+
+class FilesRefused(DataRefused):
+    """Scoring could not use some files; all others are scored."""
 
 
 class GateRefused(DataRefused):

@@ -5,12 +5,16 @@ from __future__ import annotations
 import argparse
 import json
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from seqcls.cli.progress import TerminalListener
 from seqcls.cli.show import say
 from seqcls.errors import ConfigRefused, Corrupted, DataRefused, one_line
 from seqcls.listener import Guarded, Listener
 from seqcls.workspace import open_workspace
+
+if TYPE_CHECKING:
+    from seqcls.maintenance.doctor import Finding
 
 
 def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) -> None:
@@ -25,6 +29,7 @@ def add_commands(commands: argparse._SubParsersAction[argparse.ArgumentParser]) 
     doctor = commands.add_parser("doctor", help="check the installation and the store: is everything there and intact?")
     doctor.add_argument("config", type=Path, nargs="?")
     doctor.add_argument("--repair", action="store_true", help="rebuild a lost or damaged ledger from the artefacts")
+    doctor.add_argument("--alert", action="store_true", help="send a test message to every address of [alert]")
     doctor.set_defaults(run=_doctor)
 
     clean = commands.add_parser("gc", help="delete artefacts that no version, score or open input needs")
@@ -61,6 +66,8 @@ def _doctor(options: argparse.Namespace) -> None:
         _repair(options)
     with TerminalListener(quiet=False) as shown:
         findings = examine(options.config, shown)
+    if options.alert:
+        findings += _test_alert(options)
     for finding in findings:
         say(
             f"  {'ok ' if finding.healthy else 'NO '} {finding.what}: {finding.found}"
@@ -75,6 +82,17 @@ def _doctor(options: argparse.Namespace) -> None:
             next_step="the lines marked NO say what to do",
         )
     say(f"{len(findings)} checks, all passed")
+
+
+def _test_alert(options: argparse.Namespace) -> list[Finding]:
+    from seqcls.maintenance.alerting import test_message
+
+    if options.config is None:
+        raise ConfigRefused(
+            "--alert without a pipeline file", where="command line",
+            expected="the pipeline file whose [alert] is to be tried", next_step="`seqcls doctor CONFIG --alert`",
+        )  # fmt: skip
+    return test_message(options.config)
 
 
 def _repair(options: argparse.Namespace) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 
 from rich.console import Console
 from rich.progress import BarColumn, TaskID, TextColumn, TimeElapsedColumn, TimeRemainingColumn
@@ -25,6 +26,13 @@ class _StandardError(Console):
     def on_broken_pipe(self) -> None:
         self.quiet = True
         os.dup2(os.open(os.devnull, os.O_WRONLY), self.file.fileno())
+
+
+class Notes(Listener):
+    """Notes only, on standard error: for what happens before and after the work with its bar."""
+
+    def note(self, line: str) -> None:
+        print(printable(line), file=sys.stderr)
 
 
 class TerminalListener(Listener):

@@ -9,7 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from seqcls.cli.progress import SCORING, TerminalListener
+from seqcls.cli.progress import SCORING, Notes, TerminalListener
 from seqcls.cli.show import at_least_one, last_words, say, show, version_number
 from seqcls.config import ChangedConfig
 from seqcls.config.changes import parse_changes
@@ -95,11 +95,15 @@ def _check(options: argparse.Namespace) -> None:
 
 def _train(options: argparse.Namespace) -> None:
     from seqcls.messages import after_training
-    from seqcls.road import train_pipeline
+    from seqcls.road import train_pipeline, watching
     from seqcls.stages import TRAINING
 
     names = tuple(stage.name for stage in TRAINING)
-    with TerminalListener(options.json, names) as shown, open_workspace(_config_of(options), shown) as workspace:
+    with (
+        watching(options.config, "train", Notes()),
+        TerminalListener(options.json, names) as shown,
+        open_workspace(_config_of(options), shown) as workspace,
+    ):
         outcome = train_pipeline(workspace)
     if options.json:
         print(json.dumps(outcome.summary()))
@@ -109,7 +113,7 @@ def _train(options: argparse.Namespace) -> None:
 
 def _score(options: argparse.Namespace) -> None:
     from seqcls.messages import after_scoring
-    from seqcls.road import score_pipeline
+    from seqcls.road import score_pipeline, watching
     from seqcls.scoring.scoring_run import ScoreRequest, require_published, require_usable
 
     request = ScoreRequest(
@@ -117,15 +121,16 @@ def _score(options: argparse.Namespace) -> None:
     )  # fmt: skip
     if options.dry_run:
         return _plan(options, request)
-    with TerminalListener(options.json, SCORING) as shown, open_workspace(options.config, shown) as workspace:
-        outcome = score_pipeline(workspace, request)
-    if options.json:
-        print(json.dumps(outcome.summary()))
-    else:
-        found, config = outcome, str(options.config)
-        last_words(lambda: after_scoring(found.run, found.files, found.output, config, found.prepared))
-    require_usable(outcome.prepared)
-    require_published(outcome.files)
+    with watching(options.config, "score", Notes()):
+        with TerminalListener(options.json, SCORING) as shown, open_workspace(options.config, shown) as workspace:
+            outcome = score_pipeline(workspace, request)
+        if options.json:
+            print(json.dumps(outcome.summary()))
+        else:
+            found, config = outcome, str(options.config)
+            last_words(lambda: after_scoring(found.run, found.files, found.output, config, found.prepared))
+        require_usable(outcome.prepared)
+        require_published(outcome.files)
 
 
 def _plan(options: argparse.Namespace, request: ScoreRequest) -> None:

@@ -11,6 +11,7 @@ from typing import Annotated, Literal
 
 from pydantic import Field, model_validator
 
+from seqcls.config.alert import AlertConfig
 from seqcls.config.base import LocalPath, Section, Variable
 from seqcls.config.encode import EncodeConfig, ResidueEncode, SeriesEncode, TextEncode, TokenEncode
 from seqcls.config.families import family_names
@@ -50,6 +51,7 @@ class Pipeline(Section):
     promote: PromoteConfig = PromoteConfig()
     score: ScoreConfig = ScoreConfig()
     schedule: ScheduleConfig = ScheduleConfig()
+    alert: AlertConfig = AlertConfig()
 
     @property
     def score_source(self) -> SourceConfig:

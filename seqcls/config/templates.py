@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final, Literal, cast, get_args, get_origin
 
 from pydantic.fields import FieldInfo
 
+from seqcls.config.alert import AlertConfig
 from seqcls.config.base import Section
 from seqcls.config.encode import EncodeConfig, ResidueEncode, SeriesEncode, TextEncode, TokenEncode
 from seqcls.config.model import find_family
@@ -123,6 +124,8 @@ _EXAMPLES: Final[Values] = {
     "abstain_precision": 0.95,
     "done_marker": ".done",
     "most_ece": 0.05,
+    "to_env": ["SEQCLS_ALERT_URL"],
+    "night_by": "06:00",
     "behaviour": [{"change": "shift", "at_least": 0.95}],
     "ScheduleConfig.train": "0 3 * * sun",
     "ScheduleConfig.score": "30 1 * * *",
@@ -131,7 +134,7 @@ _EXAMPLES: Final[Values] = {
 _SERIES_ONLY: Final = frozenset({"channels", "decimal", "missing"})
 """Keys of [source] that have a use for series only."""
 _UNSET: Final[tuple[object, ...]] = (None, [], {})
-_SECTIONS: Final = ("source", "split", "rules", "encode", "model", "train", "promote", "schedule", "score")
+_SECTIONS: Final = ("source", "split", "rules", "encode", "model", "train", "promote", "schedule", "score", "alert")
 
 
 def template(kind: Kind) -> str:
@@ -161,6 +164,7 @@ def template(kind: Kind) -> str:
                 "schedule", "when it runs by itself, once `seqcls deploy` has put it on a server", ScheduleConfig
             ),
             *_section("score", "new data, and where its scores go", ScoreConfig, _scoring(start), ("source",)),
+            *_section("alert", "who is told when something needs a person", AlertConfig, {"file": "alerts.jsonl"}),
             "# [score.source]  a second [source], where new data is written differently",
             "",
         ]

@@ -104,6 +104,15 @@ decisions = Table(
     Column("digest", String(64), nullable=False),
 )
 
+# What [alert] has told: each fault once, until it is over.
+told = Table(
+    "told",
+    metadata,
+    Column("pipeline", String(64), primary_key=True),
+    Column("fault", String(200), primary_key=True),
+    Column("told_at", Float, nullable=False),
+)
+
 # New data, by content. One row a file content, pipeline and scoring; names are kept in sightings.
 # `rescored_with` is 0 for the first scoring (each chunk by who is champion then), N for the re-scoring with version N.
 inputs = Table(

@@ -21,6 +21,7 @@ from seqcls.listener import SILENT, Listener, Progress
 from seqcls.maintenance.prefect_server import database_health, server_health
 from seqcls.registry.journal import as_move, unknown_moves, wrong_times
 from seqcls.registry.versions import CHAMPION
+from seqcls.road.watching import check_night
 from seqcls.scoring.score_folder import compare, faults_of_list
 from seqcls.store.artefacts import read_manifest, remedy_of, verify
 from seqcls.workspace import Workspace, open_workspace
@@ -104,6 +105,7 @@ def _store(config: Path, listener: Listener) -> list[Finding]:
         with open_workspace(config, listener) as workspace:
             found = [_ledger(workspace)]
             if found[0].healthy:
+                check_night(workspace)
                 found += [
                     _champion(workspace),
                     _journal(workspace),

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import Row
 
+from seqcls.alerts.tell import tell
 from seqcls.config.base import duration_seconds
 from seqcls.errors import ConfigRefused, one_line
 from seqcls.ledger.decisions import list_decisions
@@ -39,10 +40,14 @@ def settle_question(
     row = find_question(workspace)
     if row is None:
         return []
-    age = (time.time() if now is None else now) - row.decided_at
+    now = time.time() if now is None else now
+    age = now - row.decided_at
     rules = workspace.pipeline.promote
     if age < duration_seconds(rules.expire_after):
-        return [how_to_answer(workspace, row)]
+        line = how_to_answer(workspace, row)
+        fault, name = f"approval:{row.number}:{reminders(workspace, row, now)}", workspace.pipeline.name
+        tell(workspace, "approval", fault, f"{name}@v{row.version} waits for an answer", line, "read its report first")
+        return [line]
     why = f"no answer within {rules.expire_after}"
     record_decision(workspace, version_of(workspace, row.version), decision_of(workspace, row), EXPIRED, why, "seqcls")
     return [f"{workspace.pipeline.name}@v{row.version} is not promoted: {why}"]

@@ -154,6 +154,7 @@ def consider(workspace: Workspace, version: ModelVersion) -> Promotion:
         decision = decision.model_copy(update={"checks": (*decision.checks, rule)})
     state = REFUSED if not decision.passed else WAITING if asks else PASSED
     record_decision(workspace, version, decision, state, "training ended")
+    settle(workspace)
     return Promotion(version, decision, promoted=False, waits=state == WAITING)
 
 

@@ -9,6 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from seqcls.ledger.set_aside import remember_set_aside
 from seqcls.ledger.stages import new_run_id, record_run
+from seqcls.road.watching import tell_rejects
 from seqcls.scoring import scoring_run
 from seqcls.scoring.publish import Published, publish
 from seqcls.workspace import Workspace
@@ -82,6 +83,7 @@ def finish_scoring(
     """Publish what is committed, write the run down, and which files it fails for, if they fail one run only."""
     files = publish(workspace)
     record_run(workspace.ledger, run_id, workspace.pipeline.name, "score", asdict(run.rows))
+    tell_rejects(workspace, run.rows, run_id)
     if prepared.fails_once and prepared.refused:
         told = [(name, item.digest) for item in prepared.refused for name in item.names]
         remember_set_aside(workspace.ledger, workspace.pipeline.name, told)

@@ -11,6 +11,7 @@ from seqcls.evaluation.tried import Search, read_search
 from seqcls.ledger.stages import new_run_id, record_run
 from seqcls.registry import versions as registry
 from seqcls.registry.gate import Decision, read_metrics
+from seqcls.road.watching import tell_decision
 from seqcls.stages import StageResult, made_of, run_until
 from seqcls.store.artefacts import read_meta
 from seqcls.store.records import CheckedMeta
@@ -82,6 +83,7 @@ def finish_training(workspace: Workspace, done: list[StageResult], run_id: str) 
     }  # fmt: skip
     version = registry.register(workspace, model, evaluation, inputs, run_id)
     promotion = registry.consider(workspace, version)
+    tell_decision(workspace, promotion)
     trained = next(result for result in done if result.stage == "train")
     counts = read_meta(checked, CheckedMeta)
     outcome = TrainOutcome(

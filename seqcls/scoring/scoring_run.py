@@ -13,7 +13,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy import Row
 
-from seqcls.errors import BudgetExceeded, Corrupted, DataRefused, NotEnough
+from seqcls.errors import BudgetExceeded, Corrupted, FilesRefused, NotEnough
 from seqcls.ledger.chunks import list_inputs
 from seqcls.ledger.stages import new_run_id
 from seqcls.ledger.tries import cut_off
@@ -162,7 +162,7 @@ def require_usable(prepared: Prepared) -> None:
         steps.append("look at what the score files hold of these; they are not scored again by themselves")
     if heads:
         listed = "\n".join(f"  {item.reason}{item.also}" for item in (*prepared.refused, *prepared.over_budget))
-        failure = DataRefused if prepared.refused else BudgetExceeded
+        failure = FilesRefused if prepared.refused else BudgetExceeded
         raise failure(f"{'; '.join(heads)}\n{listed}", where="score.files", next_step="; ".join(steps))
 
 

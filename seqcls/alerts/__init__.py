@@ -1,0 +1,1 @@
+"""Somebody is told: `send` reaches the addresses of [alert], `tell` says each fault once."""
