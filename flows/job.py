@@ -20,6 +20,7 @@ from seqcls.workspace import keep_notes
 from seqcls_flows.parameters import RunParams, parameter_schema_of
 from seqcls_flows.run_names import name_run, pipeline_of
 from seqcls_tasks.heartbeat import signs_of_life
+from seqcls_tasks.listener import RunLog
 from seqcls_tasks.messages import log_messages_alone
 from seqcls_tasks.ours import TAG
 from seqcls_tasks.show import show_failure
@@ -59,7 +60,10 @@ def job(name: str) -> Callable[[Recipe], Job]:
             log_messages_alone()
             with signs_of_life():
                 try:
-                    with watching(params.config, name), keep_notes(params.config):  # each task opens its own workspace
+                    with (
+                        watching(params.config, name, RunLog()),
+                        keep_notes(params.config),
+                    ):  # each task opens its own workspace
                         return recipe(params)
                 except SeqclsError as error:
                     show_failure(pipeline_of(params.config), error)
