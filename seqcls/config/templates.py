@@ -8,8 +8,8 @@ behind `# `, with its default (or an example where there is none) and the senten
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import PurePath
 from typing import Annotated, Any, Final, Literal, cast, get_args, get_origin
 
@@ -27,6 +27,7 @@ from seqcls.config.schema import SCHEMA_FILE
 from seqcls.config.source import Format, SourceConfig
 from seqcls.config.source_keys import USED
 from seqcls.config.train import ScoreConfig, SplitConfig, TrainConfig
+from seqcls.errors import one_line
 from seqcls.table import Kind
 
 Values = Mapping[str, object]
@@ -137,26 +138,45 @@ _UNSET: Final[tuple[object, ...]] = (None, [], {})
 _SECTIONS: Final = ("source", "split", "rules", "encode", "model", "train", "promote", "schedule", "score", "alert")
 
 
-def template(kind: Kind) -> str:
+@dataclass(frozen=True)
+class Filled:
+    """What detection found, to be written instead of the example of a kind."""
+
+    name: str
+    head: Sequence[str]
+    """Comment lines under the first line."""
+    source: Values
+    encode: Values
+    grounds: Mapping[str, str]
+    """Key -> the comment behind it, instead of its documentation."""
+
+
+def template(kind: Kind, filled: Filled | None = None) -> str:
     """A commented pipeline file for one kind of sequence."""
-    start = _START[kind]
+    start, name, grounds = _START[kind], f"my-{kind}", {}
+    if filled is not None:
+        name, grounds = filled.name, dict(filled.grounds)
+        start = replace(start, source=filled.source, encode={**start.encode, **filled.encode})
+    todo = ["# Put the names of your files and columns into [source], then run `seqcls check` on this file."]
     used = USED[cast(Format, start.source["format"])] - (frozenset() if kind == "series" else _SERIES_ONLY)
     elsewhere = tuple(SourceConfig.model_fields.keys() - used)
     return "\n".join(
         [
             f"#:schema ./{SCHEMA_FILE}",
             f"# A pipeline for {start.about}. Editors with TOML support complete and check it by the schema above.",
-            "# Put the names of your files and columns into [source], then run `seqcls check` on this file.",
+            *(todo if filled is None else [f"# {line}" for line in filled.head]),
             "# A line like `# key = value` shows a further key and its default, or where it is (not set) an example;",
             "# remove the `# ` to use it. Paths are relative to this file.",
             "",
-            *_keys(Pipeline, {"name": f"my-{kind}", "kind": kind}, _SECTIONS),
-            *_section("source", "where the rows are and what they look like", SourceConfig, start.source, elsewhere),
+            *_keys(Pipeline, {"name": name, "kind": kind}, _SECTIONS, grounds),
+            *_section(
+                "source", "where the rows are and what they look like", SourceConfig, start.source, elsewhere, grounds
+            ),
             *_section("split", "how rows are divided", SplitConfig, {"valid": 0.1, "test": 0.2}),
             *_section(
                 "rules", "what a row must be; warn counts it, reject sets it aside, fail stops", start.rules_class
             ),
-            *_section("encode", "how sequences become numbers", start.encode_class, start.encode),
+            *_section("encode", "how sequences become numbers", start.encode_class, start.encode, (), grounds),
             *_section("model", "the network: cnn, rnn, lstm, gru or hybrid", find_family(start.family), start.model),
             *_section("train", "how it is trained", TrainConfig, {"epochs": 30}),
             *_section("promote", "when a model becomes champion", PromoteConfig, {"beat_baseline": True}),
@@ -173,22 +193,34 @@ def template(kind: Kind) -> str:
 
 def _scoring(start: _Start) -> Values:
     """New files are expected in a folder of their own, called as those of the training."""
-    endings = start.source["files"]
-    assert isinstance(endings, list)
-    return {"files": [f"incoming/{PurePath(name).name}" for name in endings], "output": "scores"}
+    named = start.source.get("files") or start.source["train"]
+    assert isinstance(named, list)
+    endings = dict.fromkeys(f"incoming/{_any_of(PurePath(name).name)}" for name in named)
+    return {"files": list(endings), "output": "scores"}
+
+
+def _any_of(name: str) -> str:
+    """`*.csv` for the name of one file."""
+    return name if "*" in name else "*" + "".join(PurePath(name).suffixes[-2 if name.endswith(".gz") else -1 :])
 
 
 def _section(
-    name: str, about: str, section: type[Section], given: Values | None = None, left_out: tuple[str, ...] = ()
-) -> list[str]:
-    return ["", f"[{name}] # {about}", *_keys(section, given or {}, left_out)]
+    name: str, about: str, section: type[Section], given: Values | None = None, left_out: tuple[str, ...] = (),
+    grounds: Mapping[str, str] | None = None,
+) -> list[str]:  # fmt: skip
+    return ["", f"[{name}] # {about}", *_keys(section, given or {}, left_out, grounds or {})]
 
 
-def _keys(section: type[Section], given: Values, left_out: tuple[str, ...]) -> list[str]:
+def _keys(
+    section: type[Section], given: Values, left_out: tuple[str, ...], grounds: Mapping[str, str]
+) -> list[str]:  # fmt: skip
     """Given keys first, as they are; then every other key of the section, commented out."""
     fields = section.model_fields
     others = [name for name in fields if name not in given and name not in left_out]
-    lines = [_line(name, fields[name], given[name], "") for name in given]
+    lines = [
+        f"{name} = {_toml(given[name])}  # {one_line(grounds[name])}" if name in grounds
+        else _line(name, fields[name], given[name], "") for name in given
+    ]  # fmt: skip
     return lines + [_line(name, fields[name], _shown(section, name), "# ") for name in others]
 
 
