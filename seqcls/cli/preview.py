@@ -13,6 +13,7 @@ from seqcls.store.memory import enough_memory
 from seqcls.store.parquet import iterate, shards
 from seqcls.table import SPLITS
 from seqcls.validation.checks import read_checks
+from seqcls.validation.reasons import reason_lines
 from seqcls.workspace import Workspace
 
 if TYPE_CHECKING:
@@ -82,7 +83,9 @@ def _splits(counts: dict[str, dict[str, int]]) -> list[str]:
 
 def _checks(checked: Ref) -> list[str]:
     lines = checks_text(read_checks(checked))
-    return [*(f"  {line}" for line in lines), f"  rejects: {checked.path}/rejects.parquet"]
+    found = reason_lines(checked.folder / "rejects.parquet")
+    reasons = ["rejected rows (`seqcls rejects` lists them all):", *(f"  {line}" for line in found)] if found else []
+    return [*(f"  {line}" for line in lines), f"  rejects: {checked.path}/rejects.parquet", *reasons]
 
 
 def _network(workspace: Workspace, encoded: Ref) -> list[str]:
