@@ -2,7 +2,7 @@
 
 A line that is not an object, repeats a key, or has a value of the wrong type is rejected alone. Columns are the keys; a
 key that no line of the first block has is a config error and refused. A file that ends within an object was cut off,
-nobody knows by how much, and is refused.
+nobody knows by how much, and is refused. `json_paths` reaches keys below keys.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from typing import Any
 
 from seqcls.sources.assemble import assemble
 from seqcls.sources.blocks import Lines, read_lines
+from seqcls.sources.json_paths import PathFault, fill, paths_of
 from seqcls.sources.reading import Reading, Reject, Role, pick_columns, refuse_others
 from seqcls.sources.values import records_of
 from seqcls.table import SourceBatch
@@ -28,20 +29,24 @@ def read_jsonl(reading: Reading) -> Iterator[SourceBatch]:
     for lines in read_lines(reading, skip_blank=True):
         rows, objects, raws, rejects = _parse(reading, lines)
         if roles is None and objects:
-            roles = pick_columns(reading, _keys(objects))
+            roles = pick_columns(reading, _keys(reading, objects))
         elif roles is not None and reading.source.extra_columns == "refuse":  # otherwise its keys are not needed
-            refuse_others(reading, _keys(objects), [*reading.sequence_columns, *roles.values()])
+            refuse_others(reading, _keys(reading, objects), [*reading.sequence_columns, *roles.values()])
         yield assemble(reading, records_of(reading, rows, objects, roles or {}, rejects, raws))
 
 
 def _parse(reading: Reading, lines: Lines) -> tuple[list[int], list[dict[str, Any]], list[str], list[Reject]]:
     rows, objects, raws, rejects = [], [], [], list(lines.rejects)
+    paths = paths_of(_asked(reading))
     for row, text in zip(lines.rows, lines.texts, strict=True):
         found = _object(text)
         if isinstance(found, str):
             if lines.is_unended and row == lines.rows[-1] and text.lstrip().startswith("{"):
                 raise reading.ends_inside(row, found)
             rejects.append(reading.reject(row, "", "json", found, text))
+            continue
+        if paths and (fault := _fill_all(reading, found, paths)):
+            rejects.append(reading.reject(row, fault[0], "type", fault[1], text))
             continue
         rows.append(row)
         objects.append(found)
@@ -76,5 +81,25 @@ def _once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 _DECODER = json.JSONDecoder(object_pairs_hook=_once)
 
 
-def _keys(objects: list[dict[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(key for value in objects for key in value))
+def _asked(reading: Reading) -> list[str | None]:
+    source = reading.source
+    return [*reading.sequence_columns, reading.column_label(), source.id, source.time, source.group]
+
+
+def _fill_all(reading: Reading, value: dict[str, Any], paths: dict[str, list[str]]) -> tuple[str, str] | None:
+    """The name and the reason of the first path that ends in a fault. New data need no class, so none is at fault."""
+    for name, steps in paths.items():
+        try:
+            fill(value, name, steps)
+        except PathFault as error:
+            if reading.labelled or name != reading.column_label():
+                return name, str(error)
+    return None
+
+
+def _keys(reading: Reading, objects: list[dict[str, Any]]) -> list[str]:
+    """Keys of all objects, without those that only lead to a path of the config."""
+    keys = dict.fromkeys(key for value in objects for key in value)
+    asked = _asked(reading)
+    ways = {steps[0] for name, steps in paths_of(asked).items() if name in keys}
+    return [key for key in keys if key not in ways or key in asked]

@@ -88,6 +88,40 @@ def test_jsonl_one_key_a_channel(tmp_path: Path) -> None:
     assert [(row, rule) for row, rule, _ in result.refused] == [(2, "channels")]
 
 
+NESTED = [
+    '{"data": {"text": "ab"}, "label": ["x"]}',
+    '{"data": {"text": "cd"}, "label": ["x", "y"]}',
+    '{"data": {"text": "ef"}, "label": []}',
+    '{"data": "gh", "label": ["y"]}',
+    '{"data.text": "ij", "label": ["y"]}',
+    '{"data": {"text": "kl"}, "label": "y"}',
+    '{"data": {}, "label": null}',
+]
+
+
+def test_jsonl_keys_below_keys_and_lists_of_one(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text("\n".join(NESTED))
+    options: dict[str, Any] = {
+        "format": "jsonl", "files": ["a.jsonl"], "sequence": "data.text", "label": "label[0]",
+        "extra_columns": "refuse",
+    }  # fmt: skip
+    result = read(tmp_path, **options)
+    assert result.rows == [("ab", "x"), ("ef", None), ("ij", "y"), (None, None)]
+    assert result.refused == [
+        (2, "type", "2 values ['x', 'y'] where a list of one value is expected"),
+        (4, "type", "'gh' where an object with 'text' is expected"),
+        (6, "type", "'y' where a list of one value is expected"),
+    ]
+    new = read(tmp_path, labelled=False, **options)
+    assert [text for text, _ in new.rows] == ["ab", "cd", "ef", "ij", "kl", None]
+
+
+def test_jsonl_a_path_that_no_row_has_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "a.jsonl").write_text(NESTED[0])
+    with pytest.raises(DataRefused, match=r"no column 'data\.title'"):
+        read(tmp_path, format="jsonl", files=["a.jsonl"], sequence="data.title", label="label[0]")
+
+
 def parquet(
     folder: Path, kind: Kind = "text", *, labelled: bool = True, options: dict[str, Any] | None = None, **columns: Any
 ) -> Read:
