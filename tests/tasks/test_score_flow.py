@@ -68,6 +68,21 @@ def test_a_file_that_is_set_aside_fails_the_flow_once(trained: Path, copy: Calla
     tried="the score flow while the server takes no artifacts and the last words cannot be made",
     outcome="a warning in the log for each; no task is run again, everything is scored and published",
 )
+def test_a_flow_that_fails_tells_somebody_once_and_logs_what_could_not_be_told(
+    trained: Path, copy: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level("INFO", logger="prefect.flow_runs")
+    config = copy(trained)
+    config.write_text(config.read_text() + '[alert]\nto_env = ["NO_ADDRESS"]\nfile = "alerts.jsonl"\n')
+    (config.parent / "incoming" / "page.csv").write_text("<!DOCTYPE html><html>404</html>")
+    for _ in range(2):
+        with pytest.raises(DataRefused, match=r"page\.csv"):
+            score_flow(config=str(config))
+    (line,) = (config.parent / "alerts.jsonl").read_text().splitlines()
+    assert '"about": "refused_files"' in line
+    assert "alert not sent: the environment variable NO_ADDRESS of alert.to_env is not set" in caplog.text
+
+
 def test_a_flow_whose_artifacts_fail_scores_and_publishes(
     trained: Path, copy: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
