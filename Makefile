@@ -23,7 +23,7 @@ INSTALL = $(PIP) -c constraints.txt -e '.[dev]'
 # `make install HASHES=1`: only bytes that requirements.lock knows, whatever the index serves.
 INSTALL_HASHED = $(PIP) --no-deps --require-hashes -r requirements.lock && $(PIP) --no-deps --no-build-isolation -e .
 
-.PHONY: install demo fast test check lint types layers format soak fuzz bench server deploy worker clean shape docs
+.PHONY: up down install demo fast test check lint types layers format soak fuzz bench server deploy worker clean shape docs
 
 install: $(VENV)/.installed
 
@@ -85,6 +85,12 @@ shape: install  # rooms, arrows, circles, lines of the code: docs/evidence/shape
 
 docs: install   # the pages of docs/ as a site in build/docs; a broken link or a page outside the menu is an error
 	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --strict -f docs/site/mkdocs.yml
+
+up: install     # server and worker in the background, the deployments of the pipelines: PIPELINES="my.toml other.toml"
+	$(BIN)/seqcls up $(PIPELINES)
+
+down: install
+	$(BIN)/seqcls down
 
 server: install
 	$(SERVER_SETTINGS) $(BIN)/python -m seqcls_flows.server server

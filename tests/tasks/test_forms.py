@@ -26,10 +26,11 @@ def test_a_setting_without_effect_fails_the_run_at_its_start(
 
 
 def test_against_the_gate_needs_a_reason(trained: Path, copy: Callable[[Path], Path]) -> None:
+    config = str(copy(trained))
     with pytest.raises(ConfigRefused, match="Against the gate without a reason"):
-        promote_flow(config=str(copy(trained)), version="v1", force=True)
+        promote_flow(config=config, version="v1", force=True)
     with pytest.raises(ConfigRefused, match="no decision waits for a person"):
-        promote_flow(config=str(trained), answer="yes", why="looked at it", who="Ada")
+        promote_flow(config=config, answer="yes", why="looked at it", who="Ada")
 
 
 def test_clean_lists_first_and_deletes_when_asked(trained: Path, copy: Callable[[Path], Path]) -> None:
