@@ -1,9 +1,9 @@
 """Before Prefect's embedded server is stopped: wait until it has written down what the runs told it.
 
-In: ids of flow runs of this process, which have ended. Out: nothing. Promise: returns when the server has recorded the
-end of each of their task runs, or after `PATIENCE`. A server that is told to stop while it writes task runs gives that
-up with a traceback of some hundred lines (TaskRunRecorder, "Error flushing"), although it then writes them once more;
-and it is told to stop as soon as this process ends.
+In: ids of flow runs of this process, which have ended; each has called tasks. Out: nothing. Promise: returns when the
+server has recorded the end of each of their task runs, or after `PATIENCE`. A server that is told to stop while it
+writes task runs gives that up with a traceback of some hundred lines (TaskRunRecorder, "Error flushing"), although it
+then writes them once more; and it is told to stop as soon as this process ends.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ def settle(flow_runs: Collection[UUID]) -> None:
     until, before = time.monotonic() + PATIENCE, -1
     while time.monotonic() < until:
         ended, known = _task_runs(flow_runs)
-        if ended == known == before:  # the first events of a task may be on their way, hence twice the same
+        # The first events of a task may be on their way, hence twice the same; with 0 known, all of them are.
+        if known and ended == known == before:
             return
         before = known
         time.sleep(PAUSE)
