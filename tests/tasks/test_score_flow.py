@@ -63,11 +63,6 @@ def test_a_file_that_is_set_aside_fails_the_flow_once(trained: Path, copy: Calla
     assert score_flow(config=str(config))["rows_in"] == 0
 
 
-@pytest.mark.fault(
-    "N01",
-    tried="the score flow while the server takes no artifacts and the last words cannot be made",
-    outcome="a warning in the log for each; no task is run again, everything is scored and published",
-)
 def test_a_flow_that_fails_tells_somebody_once_and_logs_what_could_not_be_told(
     trained: Path, copy: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -83,6 +78,11 @@ def test_a_flow_that_fails_tells_somebody_once_and_logs_what_could_not_be_told(
     assert "alert not sent: the environment variable NO_ADDRESS of alert.to_env is not set" in caplog.text
 
 
+@pytest.mark.fault(
+    "N01",
+    tried="the score flow while the server takes no artifacts and the last words cannot be made",
+    outcome="a warning in the log for each; no task is run again, everything is scored and published",
+)
 def test_a_flow_whose_artifacts_fail_scores_and_publishes(
     trained: Path, copy: Callable[[Path], Path], monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
