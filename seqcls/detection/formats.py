@@ -25,7 +25,7 @@ def detect_format(found: Found, heads: list[Head]) -> None:
     """Set `format` and whatever that format needs."""
     first = heads[0]
     if first.is_parquet:
-        return _parquet(found, first.path)
+        return _parquet(found, [head.path for head in heads if head.is_parquet])
     if first.encoding != "utf-8":
         found.set("encoding", first.encoding, first.why)
     lines = first.lines
@@ -44,7 +44,7 @@ def detect_format(found: Found, heads: list[Head]) -> None:
     if start.startswith("__label__"):
         return _only(found, "fasttext", "text", "lines begin with __label__")
     if start.startswith("{"):
-        return _jsonl(found, first)
+        return _jsonl(found, heads)
     if start.startswith("["):
         raise DataRefused(
             "looks like one JSON array", where=str(first.path), expected="one JSON object a line",
@@ -137,9 +137,9 @@ def _arff(found: Found, lines: list[str]) -> None:
         found.set("label", nominal[0], "the only attribute with a list of values")
 
 
-def _jsonl(found: Found, head: Head) -> None:
+def _jsonl(found: Found, heads: list[Head]) -> None:
     records = []
-    for line in head.lines[:MOST_ROWS]:
+    for line in (line for head in heads for line in head.lines[:MOST_ROWS]):
         try:
             record = json.loads(line)
         except (ValueError, RecursionError):
@@ -148,27 +148,31 @@ def _jsonl(found: Found, head: Head) -> None:
             records.append(record)
     if not records:
         raise DataRefused(
-            "looks like JSON that runs over several lines", where=str(head.path), expected="one JSON object a line",
+            "looks like JSON that runs over several lines", where=str(heads[0].path), expected="one JSON object a line",
             next_step="write one object a line, such as `jq -c . FILE > FILE.jsonl`, and name that file",
         )  # fmt: skip
     found.set("format", "jsonl", "one JSON object a line")
     give_roles(found, _columns(records))
 
 
-def _parquet(found: Found, path: Path) -> None:
+def _parquet(found: Found, paths: list[Path]) -> None:
+    records = [record for path in paths for record in _parquet_rows(path)]
+    if not records:
+        raise DataRefused("no rows", where=str(paths[0]), next_step="name a file with rows")
+    found.set("format", "parquet", "the file begins with PAR1")
+    give_roles(found, _columns(records))
+
+
+def _parquet_rows(path: Path) -> list[dict[str, object]]:
     import pyarrow as pa
     import pyarrow.parquet as pq
 
     try:
         with pq.ParquetFile(path) as file:
             batch = next(file.iter_batches(batch_size=MOST_ROWS), None)
-        records = [] if batch is None else batch.to_pylist()
+        return [] if batch is None else batch.to_pylist()
     except (pa.ArrowException, OSError, ValueError) as error:
         raise DataRefused(f"not readable as Parquet ({error})", where=str(path), next_step="write it again") from None
-    if not records:
-        raise DataRefused("no rows", where=str(path), next_step="name a file with rows")
-    found.set("format", "parquet", "the file begins with PAR1")
-    give_roles(found, _columns(records))
 
 
 def _columns(records: list[dict[str, object]]) -> list[Column]:

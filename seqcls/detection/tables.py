@@ -63,6 +63,7 @@ class Table:
         if any(title != title.strip(" \t") for title in titles):
             titles = [title.strip(" \t") for title in titles]
             found.set("strip", True, "blanks stand around the titles")
+        rows += _rows_of_others(self, heads[1:])
         columns = [Column(title, [row[at] for row in rows]) for at, title in enumerate(titles)]
         if not (as_long(found, columns)):
             give_roles(found, columns)
@@ -108,6 +109,17 @@ class Table:
         if any(title in values for title, values in zip(titles, below, strict=True) if title):
             return False
         return len({title for title in titles if title}) == len([title for title in titles if title])
+
+
+def _rows_of_others(first: Table, heads: list[Head]) -> list[list[str]]:
+    """Records of further files of the same titles: each part of a table may hold one class only."""
+    rows: list[list[str]] = []
+    for head in heads:
+        other = _try(head, first.delimiter)
+        if other is not None and other.width == first.width:
+            same = other.records[0] == first.records[0]
+            rows += [record for record in other.records[same:] if len(record) == first.width]
+    return rows
 
 
 def find_table(head: Head) -> Table | None:

@@ -204,3 +204,18 @@ def test_only_the_beginning_of_a_file_is_read(tmp_path: Path, monkeypatch: pytes
 def test_a_place_without_files_is_named_as_it_was_written(tmp_path: Path) -> None:
     with pytest.raises(DataRefused, match=r"--from .*nothing: no file matches .* from the folder that you are in"):
         detect(str(tmp_path / "nothing"), tmp_path)
+
+
+@pytest.mark.parametrize("ending", ["csv", "jsonl", "parquet"])
+def test_parts_of_one_class_each_are_looked_at_together(ending: str, tmp_path: Path) -> None:
+    for part, team in enumerate(TEAMS):
+        rows = [{"note": f"{WORDS[part]} and more of it, number {n}", "team": team} for n in range(20)]
+        path = tmp_path / f"part-{part}.{ending}"
+        if ending == "parquet":
+            pq.write_table(pa.Table.from_pylist(rows), path)
+        elif ending == "jsonl":
+            path.write_bytes(lines(*rows))
+        else:
+            path.write_text("note,team\n" + "".join(f'"{row["note"]}",{row["team"]}\n' for row in rows), "utf-8")
+    found = detect(str(tmp_path / f"*.{ending}"), tmp_path)
+    assert (found.settings["sequence"], found.settings["label"], found.questions) == ("note", "team", [])
