@@ -68,6 +68,7 @@ ROADS: dict[str, Road] = {
     "escaped": _by_hand("csv", "text", escape="\\", classes={"a": "A", "b": ""}),
     "apostrophes": _by_hand("csv", "text", quote="'", delimiter=";", strip=True, skip_lines=1, max_quoted_lines=3),
     "token_lists": _by_hand("csv", "tokens"),
+    "json_array": _by_hand("jsonl", "text", sequence="data.text", label="label[0]"),
 }
 SEEDS: dict[str, bytes] = {
     "csv": GOOD + b'"a ""b""\nc",x\n',
@@ -87,6 +88,7 @@ SEEDS: dict[str, bytes] = {
     "parquet": parquet(),
     "gz": gzip.compress(GOOD, mtime=0),
     "series": b'sequence,label\n"[[1,2],[3,4]]",a\n1 2 3,b\n1;2,a\n',
+    "json_array": b'[\n  {"data": {"text": "one"}, "label": ["a"]},\n  {"data": {"text": "two"}, "label": []}, 3\n]\n',
     "escaped": b'sequence,label,,\n"a \\"b\\", c \\\\",a,1,2\nplain \\, text,b,,\n"c ""d""",a,,\n',
     "apostrophes": b"sep=;\nsequence; label\n 'it''s; so' ; a\n'two\nlines';b\nplain;a\n",
     "token_lists": b'sequence,label\n"[\'a\', \'b, c\']",x\n"[""d""]",y\ne f,x\n',

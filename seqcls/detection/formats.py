@@ -45,11 +45,9 @@ def detect_format(found: Found, heads: list[Head]) -> None:
         return _only(found, "fasttext", "text", "lines begin with __label__")
     if start.startswith("{"):
         return _jsonl(found, heads)
-    if start.startswith("["):
-        raise DataRefused(
-            "looks like one JSON array", where=str(first.path), expected="one JSON object a line",
-            next_step="write one object a line, such as `jq -c '.[]' FILE > FILE.jsonl`, and name that file",
-        )  # fmt: skip
+    if start.startswith("[") and (records := [record for head in heads for record in _items(head.text)]):
+        found.set("format", "jsonl", "a JSON array of objects")
+        return give_roles(found, _columns(records))
     folders = Counter(path.parent for path in found.paths)
     apart = len(folders) > 1 and all(count > 1 for count in folders.values())
     table = None if first.path.suffix in (".txt", ".eml", "") and apart else find_table(first)
@@ -153,6 +151,22 @@ def _jsonl(found: Found, heads: list[Head]) -> None:
         )  # fmt: skip
     found.set("format", "jsonl", "one JSON object a line")
     give_roles(found, _columns(records))
+
+
+def _items(text: str) -> list[dict[str, object]]:
+    """The objects of an array as far as the text goes."""
+    records: list[dict[str, object]] = []
+    decoder = json.JSONDecoder()
+    at = text.find("[") + 1
+    while len(records) < MOST_ROWS:
+        at += len(text[at:]) - len(text[at:].lstrip(" \t\r\n,"))
+        try:
+            record, at = decoder.raw_decode(text, at)
+        except (ValueError, RecursionError):  # the end of the array, or of what was read
+            break
+        if isinstance(record, dict):
+            records.append(record)
+    return records
 
 
 def _parquet(found: Found, paths: list[Path]) -> None:

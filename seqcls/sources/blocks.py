@@ -49,7 +49,7 @@ def text_blocks(reading: Reading, stream: SourceStream, *, old_breaks: bool) -> 
 
     With `old_breaks` CR ends the lines of a file that has no LF in its first chunk; in others it is a character.
     """
-    chunks: Iterator[tuple[bytes, bool]] = _utf8_chunks(reading, stream)
+    chunks: Iterator[tuple[bytes, bool]] = utf8_chunks(reading, stream)
     blocks = _cut(_with_line_feeds(chunks) if old_breaks else chunks, reading.source.max_row_bytes)
     if reading.file.size > BLOCK_BYTES:  # a file of one block needs no thread
         blocks = prefetch(blocks)
@@ -85,7 +85,7 @@ def _cut(chunks: Iterator[tuple[bytes, bool]], limit: int) -> Generator[Block, N
             pending, offset, skipping = pending[-1:], offset + len(pending) - 1, True
 
 
-def _utf8_chunks(reading: Reading, stream: SourceStream) -> Iterator[tuple[bytes, bool]]:
+def utf8_chunks(reading: Reading, stream: SourceStream) -> Iterator[tuple[bytes, bool]]:
     """(bytes, whether they are the last ones); the last may be empty."""
     encoding = reading.source.encoding
     decoder = None

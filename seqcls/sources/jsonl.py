@@ -1,4 +1,4 @@
-"""jsonl: one JSON object per line (https://jsonlines.org), in UTF-8.
+"""jsonl: one JSON object per line (https://jsonlines.org), or a JSON array of objects, in UTF-8.
 
 A line that is not an object, repeats a key, or has a value of the wrong type is rejected alone. Columns are the keys; a
 key that no line of the first block has is a config error and refused. A file that ends within an object was cut off,
@@ -13,6 +13,7 @@ from typing import Any
 
 from seqcls.sources.assemble import assemble
 from seqcls.sources.blocks import Lines, read_lines
+from seqcls.sources.json_array import is_array, read_items
 from seqcls.sources.json_paths import PathFault, fill, paths_of
 from seqcls.sources.reading import Reading, Reject, Role, pick_columns, refuse_others
 from seqcls.sources.values import records_of
@@ -24,9 +25,9 @@ class _Twice(ValueError):
 
 
 def read_jsonl(reading: Reading) -> Iterator[SourceBatch]:
-    """Batches of a JSON Lines file; blank lines are skipped."""
+    """Batches of a JSON Lines file, whose blank lines are skipped, or of an array."""
     roles: dict[Role, str] | None = None
-    for lines in read_lines(reading, skip_blank=True):
+    for lines in read_items(reading) if is_array(reading) else read_lines(reading, skip_blank=True):
         rows, objects, raws, rejects = _parse(reading, lines)
         if roles is None and objects:
             roles = pick_columns(reading, _keys(reading, objects))

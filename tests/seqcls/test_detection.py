@@ -155,6 +155,18 @@ def test_a_table_without_a_class_says_so_in_the_file_and_in_the_last_words(
     assert parse_pipeline(tomllib.loads(text), "my.toml").source.sequence == "text"
 
 
+@pytest.mark.parametrize("indent", [None, 2])
+def test_a_json_array_is_found_and_passes(
+    indent: int | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    rows = [{"nr": n, "message": f"{WORDS[n % 3]} for {n}", "team": TEAMS[n % 3]} for n in range(60)]
+    (tmp_path / "mails.json").write_text(json.dumps(rows, indent=indent))
+    config = tmp_path / "my.toml"
+    assert main(["init", "--from", str(tmp_path / "mails.json"), str(config)]) == 0
+    assert main(["check", str(config)]) == 0
+    assert "60 rows = 60 accepted + 0 rejected" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize("printed", ["array([1., 2., 3.])", "{'a': 1}"])
 def test_what_a_program_printed_is_no_text(printed: str, tmp_path: Path) -> None:
     rows = "".join(f'"{printed}",{"ab"[n % 2]}\n' for n in range(20))
@@ -170,7 +182,6 @@ def test_short_names_that_repeat_are_no_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "found", "step"),
     [
-        (b'[{"text": "a", "label": "b"}]\n', "looks like one JSON array", "jq"),
         (b"\x93NUMPY\x01\x00v\x00", "not a text file", "Parquet"),
         (b"\n \n", "only blank lines", "another file"),
     ],
