@@ -201,7 +201,11 @@ def _scoring(start: _Start) -> Values:
 
 def _any_of(name: str) -> str:
     """`*.csv` for the name of one file."""
-    return name if "*" in name else "*" + "".join(PurePath(name).suffixes[-2 if name.endswith(".gz") else -1 :])
+    return (
+        name
+        if "*" in name
+        else "*" + "".join(PurePath(name).suffixes[-2 if name.endswith((".gz", ".bz2", ".xz", ".zst")) else -1 :])
+    )
 
 
 def _section(

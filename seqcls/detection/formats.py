@@ -13,6 +13,7 @@ from seqcls.detection.heads import Head
 from seqcls.detection.roles import give_roles
 from seqcls.detection.tables import find_table
 from seqcls.errors import DataRefused
+from seqcls.sources.packed import KINDS
 
 MOST_ROWS = 1000
 _ATTRIBUTE = re.compile(r"^@attribute\s+('[^']*'|\"[^\"]*\"|\S+)\s+\{", re.I)
@@ -117,7 +118,7 @@ def _class_by_file(found: Found) -> None:
 
 
 def _without_split(path: Path) -> str:
-    stem = path.name.removesuffix(".gz")
+    stem = path.stem if path.suffix in KINDS else path.name
     stem, _, ending = stem.rpartition(".")
     if ending in ("pos", "neg"):
         return ending

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import gzip
-import zlib
 from dataclasses import dataclass
 from pathlib import Path
 
 from seqcls.errors import DataRefused, InputFailed, remedy
+from seqcls.sources.packed import Broken, Unpacked, kind_of
 
 MOST_BYTES = 512 * 1024
 _COLUMNAR = b"PAR1"
@@ -45,16 +44,22 @@ def read_head(path: Path) -> Head:
 
 def _bytes(path: Path) -> bytes:
     try:
-        with gzip.open(path) if path.suffix == ".gz" else open(path, "rb") as file:
-            return file.read(MOST_BYTES + 1)
-    except (EOFError, zlib.error, gzip.BadGzipFile) as error:
-        raise DataRefused(
-            f"not a valid gzip file ({error})", where=str(path), next_step="fetch the file again"
-        ) from None
+        with open(path, "rb") as file:
+            kind = kind_of(path.name)
+            return _read(Unpacked(file, kind)) if kind else file.read(MOST_BYTES + 1)
+    except Broken as error:
+        raise DataRefused(str(error), where=str(path), next_step="fetch the file again") from None
     except OSError as error:
         raise InputFailed(
             f"cannot be read ({error.strerror})", where=str(path), next_step=f"{remedy(error)}, then run again"
         ) from None
+
+
+def _read(file: Unpacked) -> bytes:
+    data = b""
+    while len(data) <= MOST_BYTES and (part := file.read(MOST_BYTES + 1 - len(data))):
+        data += part
+    return data
 
 
 def _encoding(data: bytes, path: Path) -> tuple[str, str]:
@@ -66,7 +71,7 @@ def _encoding(data: bytes, path: Path) -> tuple[str, str]:
     if b"\0" in data[:4096]:
         raise DataRefused(
             f"not a text file: it begins with {data[:4]!r}", where=str(path),
-            expected="text, Parquet, or text in gzip (NAME.gz)",
+            expected="text, Parquet, or text in gzip, bzip2, xz or zstd (NAME.gz ...)",
             next_step="write the rows as Parquet, with the sequence (for series a list of numbers) in one column, "
             "and name that file",
         )  # fmt: skip

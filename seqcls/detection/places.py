@@ -8,6 +8,7 @@ from collections import Counter
 from pathlib import Path
 
 from seqcls.detection.found import Found
+from seqcls.sources.packed import KINDS
 
 FEW = 8
 """Files that are looked at."""
@@ -40,7 +41,7 @@ def spread(paths: list[Path]) -> list[Path]:
 
 def split_of(path: Path) -> str | None:
     """The split that a file's name speaks of."""
-    named = [name for name, pattern in _SPLITS.items() if pattern.search(path.name.split(".gz")[0])]
+    named = [name for name, pattern in _SPLITS.items() if pattern.search(_plain(path))]
     return named[0] if len(named) == 1 else None
 
 
@@ -93,5 +94,10 @@ def relative(path: Path, folder: Path) -> str:
     return os.path.relpath(path, folder)
 
 
+def _plain(path: Path) -> str:
+    """The name without the ending of a compression."""
+    return path.stem if path.suffix in KINDS else path.name
+
+
 def _ending(path: Path) -> str:
-    return "".join(path.suffixes[-2:]) if path.suffix == ".gz" else path.suffix
+    return "".join(path.suffixes[-2:]) if path.suffix in KINDS else path.suffix

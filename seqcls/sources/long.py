@@ -20,12 +20,13 @@ import pyarrow.compute as pc
 from seqcls.sources.assemble import assemble
 from seqcls.sources.delimited import Fields, read_fields
 from seqcls.sources.numbers import parse_flat
+from seqcls.sources.packed import kind_of
 from seqcls.sources.pivot import pivot
 from seqcls.sources.reading import Reading, Records, Reject, Role, need_column, refuse_others, role_columns, row_numbers
 from seqcls.table import SourceBatch
 
 BYTES_PER_PARTITION = 64 * 1024 * 1024
-_GZIP_RATIO = 8  # measured: how well measurements as text are compressed
+_PACKED_RATIO = 8  # measured: how well measurements as text are compressed
 _MAX_PARTITIONS = 256  # open files
 MAX_CHANNELS = 1000  # more mean a wrong column
 _MEASUREMENTS = pa.schema(
@@ -60,7 +61,7 @@ class _Spread:
     """Measurements by the hash of their id, in temporary files."""
 
     def __init__(self, reading: Reading, scratch: Path) -> None:
-        size = reading.file.size * (_GZIP_RATIO if reading.file.path.name.endswith(".gz") else 1)
+        size = reading.file.size * (_PACKED_RATIO if kind_of(reading.file.path.name) else 1)
         self.reading = reading
         self.paths = [
             scratch / f"{number}.arrow" for number in range(min(_MAX_PARTITIONS, size // BYTES_PER_PARTITION + 1))

@@ -6,17 +6,16 @@ file of another format (by its first bytes) are refused; what was read to the en
 
 from __future__ import annotations
 
-import gzip
 import hashlib
 import io
 import os
 import stat
-import zlib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
 
 from seqcls.errors import STRIKES_ANY_FILE, DataRefused, InputFailed, WorldFailed, remedy
+from seqcls.sources.packed import KINDS, Broken, Unpacked, kind_of
 from seqcls.sources.paths import content_digest
 from seqcls.sources.reading import Reading
 from seqcls.sources.unpacking import most_bytes, too_large
@@ -57,9 +56,9 @@ class SourceStream(io.RawIOBase):
         self._reading, self._file = reading, file
         self._hashing = _Hashing(file)
         buffered = io.BufferedReader(self._hashing, 1 << 18)
-        self._is_gzip = reading.file.path.name.endswith(".gz")
+        kind = kind_of(reading.file.path.name)
         self._head = b""
-        self._from: io.BufferedIOBase = gzip.GzipFile(fileobj=buffered, mode="rb") if self._is_gzip else buffered
+        self._from: io.BufferedIOBase | Unpacked = Unpacked(buffered, kind) if kind else buffered
         self._most = most_bytes(reading.source, reading.file.size)
         self._count = 0
         self._ended = False
@@ -90,12 +89,8 @@ class SourceStream(io.RawIOBase):
     def _unpack(self, size: int) -> bytes:
         try:
             data = self._from.read(size)
-        except EOFError:
-            raise self._damaged("the gzip file ends too early: it was cut off") from None
-        except gzip.BadGzipFile as error:
-            raise self._damaged(f"not a valid gzip file ({error})") from None
-        except zlib.error as error:
-            raise self._damaged(f"not a valid gzip file ({error})") from None
+        except Broken as error:
+            raise self._damaged(str(error)) from None
         self._count += len(data)
         self._ended = self._ended or (not data and size > 0)
         if self._count > self._most:
@@ -105,7 +100,7 @@ class SourceStream(io.RawIOBase):
     def _damaged(self, found: str) -> DataRefused:
         return self._reading.refuse(
             f"{found}, after {self._count} unpacked bytes",
-            expected="a complete gzip file",
+            expected=f"a complete {kind_of(self._reading.file.path.name)} file",
             next_step="fetch the file again",
         )
 
@@ -178,11 +173,12 @@ def refuse_other_formats(reading: Reading, head: bytes) -> None:
             expected=f"text, because source.format is {reading.source.format!r}",
             next_step="save the sheet as CSV (UTF-8) and name that file",
         )
-    if name == "gzip" and not reading.file.path.name.endswith(".gz"):
+    ending = next((ending for ending, kind in KINDS.items() if kind == name), None)
+    if ending is not None and not reading.file.path.name.endswith(ending):
         raise reading.refuse(
-            "looks like gzip",
-            expected="plain text, or a name ending in .gz",
-            next_step="rename the file to NAME.gz, or unpack it",
+            f"looks like {name}",
+            expected=f"plain text, or a name ending in {ending}",
+            next_step=f"rename the file to NAME{ending}, or unpack it",
         )
     if name:
         raise reading.refuse(
