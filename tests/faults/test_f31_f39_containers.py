@@ -40,14 +40,16 @@ OTHERS = {
 }
 
 
+ENDINGS = {"gzip": ".gz", "bzip2": ".bz2", "xz": ".xz", "zstd": ".zst"}
+
+
 @pytest.mark.fault("F31", tried="Parquet, gzip, SQLite, PDF ... under the name of csv", outcome="file refused by name")
 @pytest.mark.parametrize("name", OTHERS)
 def test_another_format_is_known_by_its_first_bytes(name: str, tmp_path: Path) -> None:
     error = refusal(tmp_path, OTHERS[name])
     assert (error.where, error.found) == ("data.csv", f"looks like {name}")
-    assert error.expected == (
-        "plain text, or a name ending in .gz" if name == "gzip" else "text, because source.format is 'csv'"
-    )
+    packed = f"plain text, or a name ending in {ENDINGS[name]}" if name in ENDINGS else ""
+    assert error.expected == (packed or "text, because source.format is 'csv'")
 
 
 @pytest.mark.fault("F31", tried="csv under the name of Parquet", outcome="file refused: it begins with other bytes")
