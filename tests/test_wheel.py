@@ -133,7 +133,7 @@ def test_it_is_deployed_and_a_worker_runs_it(stack: Stack, python: Path, project
     assert sum("two.csv" in name for name in ids) == 30
     again = seqcls(python, project, "deploy", "my.toml", **server)
     assert "there already" in again.stdout
-    assert len(stack.ask("POST", "/deployments/filter", {})) == 2
+    assert len(stack.ask("POST", "/deployments/filter", {})) == 5, "train, score, promote, rollback, clean"
 
 
 def test_without_a_server_deploy_says_how_to_start_one(python: Path, project: Path, tmp_path: Path) -> None:
