@@ -129,14 +129,23 @@ class CleanParams(RunParams):
 def form_schema(form: type[RunParams], config: str | None = None) -> dict[str, Any]:
     """What the server checks and the UI shows; with `config`, that pipeline is the only choice."""
     schema = form.model_json_schema(mode="validation", ref_template="#/definitions/{model}")
-    for position, field in enumerate(schema["properties"].values()):
-        field["position"] = position
+    for position, (name, field) in enumerate(schema["properties"].items()):
+        schema["properties"][name] = _without_null(field, schema.get("$defs", {})) | {"position": position}
     if config is not None:
         schema["properties"]["config"] |= {"enum": [config], "default": config}
     return {
         "title": "Parameters", "type": "object", "properties": schema["properties"],
-        "required": schema.get("required", []), "definitions": schema.get("$defs", {}), "additionalProperties": False,
+        "required": schema.get("required", []), "definitions": {}, "additionalProperties": False,
     }  # fmt: skip
+
+
+def _without_null(field: dict[str, Any], definitions: dict[str, Any]) -> dict[str, Any]:
+    """A field that may be left out, as the type that it has otherwise: the UI would ask which of the two is meant."""
+    if "anyOf" not in field:
+        return field
+    [kind] = [one for one in field["anyOf"] if one != {"type": "null"}]
+    kind = definitions[kind["$ref"].rpartition("/")[2]] if "$ref" in kind else kind
+    return kind | {key: value for key, value in field.items() if key not in ("anyOf", "default")}
 
 
 def parameter_schema_of(form: type[RunParams]) -> ParameterSchema:

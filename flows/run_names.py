@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from pathlib import Path
 
@@ -11,6 +12,34 @@ from prefect.runtime import flow_run
 
 from seqcls.config import load_pipeline
 from seqcls.errors import ConfigRefused
+
+OF_V2 = frozenset(
+    [
+        "Awesome",
+        "Rustic",
+        "Small",
+        "Gorgeous",
+        "Fantastic",
+        "Sleek",
+        "Intelligent",
+        "Unbranded",
+        "Refined",
+        "Licensed",
+        "Generic",
+        "Practical",
+        "Ergonomic",
+        "Handcrafted",
+        "Tasty",
+        "Handmade",
+        "Incredible",
+    ]
+)
+"""First words of the run names that the form of the v2 UI proposes."""
+OF_V1 = re.compile(
+    "(?:alpha|beta|gamma|delta|epsilon|zeta|eta|theta|iota|kappa|lambda|mu|nu|xi|omicron|pi|rho|sigma|tau|upsilon|phi|"
+    r"chi|psi|omega)\d*"
+)
+"""First words of many that the form of the v1 UI proposes."""
 
 
 def name_run() -> str:
@@ -38,9 +67,15 @@ def pipeline_of(config: str) -> str:
 
 
 def is_made_up(name: str) -> bool:
-    """Whether Prefect made up this name, such as `tiny-rottweiler`: an adjective and an animal."""
+    """Whether Prefect made up this name: `tiny-rottweiler`, or what the forms of its two UIs propose.
+
+    `Sleek-Stoat` is one of v2 (the words are those of its library), `omega5-mudor-m` one of v1; v1 also proposes
+    names without a Greek letter, which cannot be told from typed ones and are kept.
+    """
     first, hyphen, second = name.partition("-")
-    return not name or (bool(hyphen) and {first, second} <= _words("an"))
+    if not name or (bool(hyphen) and {first, second} <= _words("an")):
+        return True
+    return (first in OF_V2 and second[:1].isupper()) or bool(hyphen and OF_V1.fullmatch(first))
 
 
 @cache

@@ -10,6 +10,7 @@ import pytest
 from seqcls.errors import ConfigRefused
 from seqcls_flows.clean import clean_flow
 from seqcls_flows.promote import promote_flow
+from seqcls_flows.run_names import is_made_up
 from seqcls_flows.train import train_flow
 
 pytestmark = pytest.mark.server
@@ -48,3 +49,15 @@ def test_clean_lists_first_and_deletes_when_asked(trained: Path, copy: Callable[
 def test_parameters_of_deployments_of_earlier_versions_are_still_read() -> None:
     found = train_flow.validate_parameters({"params": {"config": "pairs.toml"}})
     assert (found["config"], found["epochs"]) == ("pairs.toml", None)
+
+
+def test_names_that_the_forms_propose_are_not_taken_for_typed_ones() -> None:
+    assert all(map(is_made_up, ["", "tiny-rottweiler", "Sleek-Stoat", "Handmade-Polar Bear", "omega5-mudor-m"]))
+    assert not any(map(is_made_up, ["experiment-7", "Small-run", "gamma", "Billing", "tiny-lstm", "pipe5-b"]))
+
+
+def test_an_empty_field_of_a_form_has_one_type_and_its_choices() -> None:
+    fields = train_flow.parameters.properties
+    assert (fields["epochs"]["type"], fields["epochs"]["minimum"]) == ("integer", 1)
+    assert "gru" in fields["family"]["enum"]
+    assert not any("anyOf" in field or "default" in field for name, field in fields.items() if name != "config")
