@@ -18,6 +18,7 @@ KINDS = frozenset(
     (
         "alias_move",
         "checked",
+        "decision",
         "encoded",
         "evaluation",
         "model",

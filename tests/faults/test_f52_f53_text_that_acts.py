@@ -76,7 +76,7 @@ def test_values_stand_in_no_report_and_no_log(tmp_path: Path, caplog: pytest.Log
     [
         (f"a{RED}\nERROR.csv", b"sequence,lable\none,a\ntwo,b\n", r"a\x1b[31m\nERROR.csv: no column"),
         ("data.csv", f"seq{RED},label\none,a\n".encode(), r"'seq\x1b[31m', 'label'"),
-        ("data.csv", f"sequence,{RED},{RED}\n".encode(), r"the header names '\x1b[31m' twice"),
+        ("data.csv", f"sequence,{RED},{RED}\none,a,b\n".encode(), r"'sequence', '\x1b[31m', '\x1b[31m'"),
     ],
 )
 def test_a_message_shows_what_a_terminal_would_obey(name: str, data: bytes, shown: str, tmp_path: Path) -> None:
