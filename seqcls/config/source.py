@@ -43,7 +43,10 @@ class SourceConfig(Section):
     id: Name | None = None
     """Column of the id of a row. Left out: the id is FILE:ROW."""
     time: Name | None = None
-    """Column of an ISO 8601 time."""
+    """Column of a time, ISO 8601 or of the form `time_format`."""
+    time_format: Name | None = None
+    """Form of times that are not ISO 8601: directives of strptime, such as "%d.%m.%Y %H:%M", or "unix", "unix_ms",
+    "unix_us", "unix_ns" for numbers since 1970. Also for `position`."""
     time_zone: Name = "UTC"
     """IANA time zone of times without one."""
     group: Name | None = None
@@ -96,7 +99,7 @@ class SourceConfig(Section):
     value: Name = "value"
     """long: column of the value."""
     position: Name = "time"
-    """long: column of the position within the series (a number)."""
+    """long: column of the position within the series, a number or a time."""
 
     url_env: Variable | None = None
     """sql: name of the environment variable that holds the database URL (never the URL itself)."""
@@ -114,7 +117,9 @@ class SourceConfig(Section):
     max_file_bytes: Bytes = 50_000_000_000
     """Largest file in bytes after unpacking. Left out: also 1,000 times its size on disk, or 256 MB."""
 
-    later_keys = frozenset({"classes", "decimal", "missing", "quote", "escape", "max_quoted_lines", "skip_lines"})
+    later_keys = frozenset(
+        {"classes", "decimal", "missing", "quote", "escape", "max_quoted_lines", "skip_lines", "time_format"}
+    )
 
     @field_validator("encoding")
     @classmethod
@@ -147,6 +152,22 @@ class SourceConfig(Section):
             return zoneinfo.ZoneInfo(value).key
         except (zoneinfo.ZoneInfoNotFoundError, ValueError, OSError):
             raise ValueError(f"unknown time zone {value!r}; use an IANA name such as Europe/Berlin") from None
+
+    @field_validator("time_format")
+    @classmethod
+    def _reads_back(cls, value: str | None) -> str | None:
+        import datetime
+
+        if value is None or value in ("unix", "unix_ms", "unix_us", "unix_ns"):
+            return value
+        sample = datetime.datetime(2024, 11, 28, 13, 45, 59, tzinfo=datetime.UTC)
+        try:
+            found = datetime.datetime.strptime(sample.strftime(value), value)
+        except ValueError as error:
+            raise ValueError(f"{value!r} is not a form of times: {error}") from None
+        if (found.year, found.month, found.day) != (2024, 11, 28):
+            raise ValueError(f"{value!r} has no year, month or day; expected all three, such as %Y-%m-%d")
+        return value
 
     @field_validator("columns", "channels")
     @classmethod

@@ -13,7 +13,7 @@ from seqcls.config.source import Format, SourceConfig
 _FILES: Final = frozenset(
     {"format", "classes", "files", "train", "valid", "test", "checksums", "max_row_bytes", "max_file_bytes"}
 )
-_ROLES: Final = frozenset({"label", "id", "time", "time_zone", "group", "extra_columns"})
+_ROLES: Final = frozenset({"label", "id", "time", "time_zone", "time_format", "group", "extra_columns"})
 _FIELDS: Final = frozenset(
     {
         "encoding", "delimiter", "quoting", "quote", "escape", "max_quoted_lines", "skip_lines", "header", "columns",

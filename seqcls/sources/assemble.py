@@ -110,7 +110,7 @@ def _times(reading: Reading, columns: dict[Role, pa.Array], rows: int, problems:
     column = columns.get("time")
     if column is None:
         return pa.nulls(rows, pa.timestamp("us", tz="UTC"))
-    times, faults = times_column(column, reading.source.time_zone)
+    times, faults = times_column(column, reading.source.time_zone, reading.source.time_format)
     for index, reason in faults.items():
         add_problem(problems, index, reading.source.time or "time", "time", reason)
     return times

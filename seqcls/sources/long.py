@@ -14,6 +14,7 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -23,6 +24,7 @@ from seqcls.sources.numbers import parse_flat
 from seqcls.sources.packed import kind_of
 from seqcls.sources.pivot import pivot
 from seqcls.sources.reading import Reading, Records, Reject, Role, need_column, refuse_others, role_columns, row_numbers
+from seqcls.sources.times import parse_times
 from seqcls.table import SourceBatch
 
 BYTES_PER_PARTITION = 64 * 1024 * 1024
@@ -69,6 +71,7 @@ class _Spread:
         self.channels: set[str] = set()
         self.roles: dict[Role, str] = {}
         self.has_channel = False
+        self.are_times: bool | None = None
         self._stack = ExitStack()
         self._writers = [self._stack.enter_context(pa.ipc.new_file(path, _MEASUREMENTS)) for path in self.paths]
 
@@ -112,7 +115,7 @@ class _Spread:
     def _measurements(self, fields: Fields) -> pa.Table:
         source, count = self.reading.source, len(fields.rows)
         values, value_faults = parse_flat(fields.columns[source.value], self.reading.notation)
-        positions, position_faults = parse_flat(fields.columns[source.position], self.reading.notation)
+        positions, position_faults = self._positions(fields.columns[source.position])
         faults: list[str | None] = [None] * count
         for at in np.flatnonzero(np.isnan(positions)).tolist():
             position_faults.setdefault(at, "missing")
@@ -130,6 +133,18 @@ class _Spread:
             pa.array(faults, pa.string()), role["label"], role["time"], role["group"],
         ]  # fmt: skip
         return pa.Table.from_arrays(arrays, schema=_MEASUREMENTS)
+
+    def _positions(self, cells: pa.Array) -> tuple[npt.NDArray[np.float64], dict[int, str]]:
+        """Numbers, or times in microseconds since 1970; the first block decides for the file."""
+        source = self.reading.source
+        numbers, faults = parse_flat(cells, self.reading.notation)
+        if self.are_times is None and len(cells):
+            self.are_times = source.time_format is not None or len(faults) > np.isfinite(numbers).sum()
+        if not self.are_times:
+            return numbers, faults
+        times, faults = parse_times(cells, source.time_zone, source.time_format)
+        # float64 holds microseconds exactly until the year 2255
+        return times.cast(pa.int64()).to_numpy(zero_copy_only=False).astype(np.float64), faults
 
     def _write(self, table: pa.Table) -> None:
         if len(self._writers) == 1:

@@ -102,7 +102,9 @@ def _integer_text(value: int) -> str | tuple[Fault]:
 def _time_text(value: Any) -> str | tuple[Fault]:
     if isinstance(value, datetime.datetime | datetime.date):
         return value.isoformat()
-    return value if isinstance(value, str) else (f"{_type(value)} where an ISO 8601 time is expected",)
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return repr(value)  # a number since 1970, if `source.time_format` says so
+    return value if isinstance(value, str) else (f"{_type(value)} where a time is expected",)
 
 
 def _text_sequences(values: list[Any]) -> tuple[pa.Array, dict[int, Fault]]:
