@@ -56,7 +56,7 @@ class Pipeline(Section):
     @property
     def score_source(self) -> SourceConfig:
         """What new files look like: [score.source], or [source]."""
-        return self.score.source or self.source
+        return self.score.source or self.source.for_new_data()
 
     @property
     def positions(self) -> Positions:
@@ -93,6 +93,8 @@ class Pipeline(Section):
             yield f"source.format {form!r} holds series, but kind is {self.kind!r}"
         if form in ("fasta", "fastq") and self.kind in ("text", "tokens"):
             yield f"source.format {form!r} holds dna or protein, but kind is {self.kind!r}"
+        if not isinstance(self.source.sequence, str) and self.kind != "text":
+            yield f"source.sequence names {len(self.source.sequence)} columns: that is for kind 'text' only"
 
     def _setting_faults(self) -> Iterator[str]:
         if self.split.method == "time" and not self.source.gives("time"):

@@ -20,6 +20,30 @@ Sign = Annotated[str, Field(min_length=1, max_length=1, pattern=r"^[!-~]$")]
 FileName = Annotated[LocalPath, Field(min_length=1, max_length=200)]
 
 
+class LabelTable(Section):
+    """A file of its own with the class of each id, or of each file name."""
+
+    format: Literal["csv", "tsv", "jsonl", "parquet"] = "csv"
+    """Format of the table."""
+    file: FileName
+    """The file."""
+    id: Name
+    """Column with the ids of the rows, or with the names of their files."""
+    label: Name
+    """Column of the class."""
+    encoding: Name = "utf-8"
+    """Text encoding of the table."""
+    delimiter: Annotated[str, Field(min_length=1, max_length=1)] | None = None
+    """The character between fields. Left out: comma for csv, tab for tsv."""
+    header: bool = True
+    """Whether the first record holds the column names. If not, columns are named by their positions: "0", "1"."""
+
+    def as_source(self) -> SourceConfig:
+        """How it is read: as rows without sequences."""
+        given = {key: value for key, value in self if key != "file" and key in self.model_fields_set}
+        return SourceConfig(**{"format": self.format, **given, "files": [self.file]})
+
+
 class SourceConfig(Section):
     """Columns are named as in the input; files may be names, folders or globs, relative to the config file."""
 
@@ -36,8 +60,8 @@ class SourceConfig(Section):
     test: list[FileName] = []
     """Files of a given test split. Left out: [split].test is taken from the training files."""
 
-    sequence: Name = "sequence"
-    """Column (or JSON key) of the sequence."""
+    sequence: Name | Annotated[list[Name], Field(min_length=1)] = "sequence"
+    """Column (or JSON key) of the sequence. Several columns of text are joined by a blank: ["title", "body"]."""
     label: Name = "label"
     """Column (or JSON key) of the class."""
     id: Name | None = None
@@ -51,6 +75,8 @@ class SourceConfig(Section):
     """IANA time zone of times without one."""
     group: Name | None = None
     """Column of the group (patient, author); a group is never divided between splits."""
+    split: Name | None = None
+    """Column that says to which split a row belongs: train, valid (or dev, val, validation) or test."""
 
     encoding: Name = "utf-8"
     """Text encoding of the files, such as utf-8 or cp1252."""
@@ -69,7 +95,7 @@ class SourceConfig(Section):
     header: bool = True
     """Whether the first record holds the column names."""
     columns: list[Name] = []
-    """Column names, in order, of files without a header."""
+    """Column names, in order, of files without a header. Left out: their positions, the first is "0"."""
     strip: bool = False
     """Remove blanks and tabs around every field."""
     pattern: str | None = None
@@ -81,7 +107,10 @@ class SourceConfig(Section):
     classes: dict[str, str] = {}
     """A class as it is written -> the class that it is: joins spellings and names codes; "" is a missing class."""
     label_files: list[FileName] = []
-    """lines: files with one class per line, parallel to `files` (or to train + valid + test, in that order)."""
+    """Files with one class per line, parallel to `files` (or to train + valid + test, in that order)."""
+    label_table: LabelTable | None = None
+    """A file with the class of each row by its id, or of each file by its name: {file = "labels.csv", id = "name",
+    label = "class"}."""
     label_pattern: str | None = None
     """fasta, fastq: RE2 pattern with the group (?P<label>...), applied to the header line."""
 
@@ -90,8 +119,9 @@ class SourceConfig(Section):
     missing: list[Annotated[str, Field(max_length=100)]] = []
     """Further words for a missing value in a series, such as NA; an empty cell, nan, null and ? always count as
     missing."""
-    values: list[Name] = []
-    """wide: value columns in time order (one channel); `v*`: all that match, in the order of the first file."""
+    values: Name | list[Name] | dict[Name, Name | list[Name]] = []
+    """wide, parquet: the columns of a series in order of time. `v*`: all that match, in the order of the first file;
+    `0:187`: by position, the last not included. Several channels: {x = "x*", y = "y*"}."""
     channel: Name = "channel"
     """long: column that names the channel."""
     channels: list[Name] = []
@@ -118,8 +148,11 @@ class SourceConfig(Section):
     """Largest file in bytes after unpacking. Left out: also 1,000 times its size on disk, or 256 MB."""
 
     later_keys = frozenset(
-        {"classes", "decimal", "missing", "quote", "escape", "max_quoted_lines", "skip_lines", "time_format"}
-    )
+        {
+            "classes", "decimal", "missing", "quote", "escape", "max_quoted_lines", "skip_lines", "time_format",
+            "split", "label_table",
+        }
+    )  # fmt: skip
 
     @field_validator("encoding")
     @classmethod
@@ -182,6 +215,17 @@ class SourceConfig(Section):
         patterns = (self.pattern or "", self.label_pattern or "")
         return getattr(self, role) is not None or any(f"(?P<{role}>" in pattern for pattern in patterns)
 
+    def for_new_data(self) -> SourceConfig:
+        """Without what only training rows have."""
+        only = {"split": None, "label_table": None}
+        return self.model_copy(update=only) if self.split or self.label_table else self
+
+    @property
+    def value_columns(self) -> dict[str, list[str]]:
+        """`values` as channel -> names, patterns and positions of its columns."""
+        by_channel = self.values if isinstance(self.values, dict) else {"value": self.values}
+        return {name: [given] if isinstance(given, str) else given for name, given in by_channel.items()}
+
     @model_validator(mode="after")
     def _one_way_to_name_files(self) -> Self:
         given = bool(self.train or self.valid or self.test)
@@ -193,10 +237,14 @@ class SourceConfig(Section):
             raise ValueError("name either files, or train (with valid and test as you have them)")
         if given and not self.train:
             raise ValueError("valid or test are given without train")
-        if not self.header and not self.columns and self.format in ("csv", "tsv"):
-            raise ValueError("header = false needs columns = [...], the names in order")
+        if given and self.split:
+            raise ValueError("name either train (with valid and test), or split, the column of the split")
+        if self.label_table and (self.label_files or self.labels or self.label_from or self.label_pattern):
+            raise ValueError("label_table says where the class is; remove labels, label_from and the like")
         if self.format == "wide" and not self.values:
             raise ValueError('format wide needs values = [...], such as values = ["v*"]')
+        if self.format == "parquet" and self.values and self.channels:
+            raise ValueError('channels and values exclude each other; write values = {CHANNEL = "COLUMNS*", ...}')
         if self.format == "lines" and self.label_from == "pattern" and not self.pattern:
             raise ValueError('label_from = "pattern" needs pattern')
         return self

@@ -13,7 +13,7 @@ from seqcls.config.source import Format, SourceConfig
 _FILES: Final = frozenset(
     {"format", "classes", "files", "train", "valid", "test", "checksums", "max_row_bytes", "max_file_bytes"}
 )
-_ROLES: Final = frozenset({"label", "id", "time", "time_zone", "time_format", "group", "extra_columns"})
+_ROLES: Final = frozenset({"label", "id", "time", "time_zone", "time_format", "group", "split", "extra_columns"})
 _FIELDS: Final = frozenset(
     {
         "encoding", "delimiter", "quoting", "quote", "escape", "max_quoted_lines", "skip_lines", "header", "columns",
@@ -22,23 +22,24 @@ _FIELDS: Final = frozenset(
 )  # fmt: skip
 _NUMBERS: Final = frozenset({"decimal", "missing"})
 _BY_NAME: Final = frozenset({"sequence", "channels"})
-_OF_THE_FILE: Final = frozenset({"labels", "label_from"})
-_DELIMITED: Final = _FILES | _ROLES | _FIELDS | _NUMBERS | _BY_NAME | _OF_THE_FILE
-_HEADERS: Final = _FILES | _OF_THE_FILE | {"label_pattern"}
+_OF_THE_FILE: Final = frozenset({"labels", "label_from", "label_table"})
+_APART: Final = frozenset({"label_files", "label_table"})
+_DELIMITED: Final = _FILES | _ROLES | _FIELDS | _NUMBERS | _BY_NAME | _OF_THE_FILE | _APART
+_HEADERS: Final = _FILES | _OF_THE_FILE | _APART | {"label_pattern"}
 
 USED: Final[dict[Format, frozenset[str]]] = {
     "csv": _DELIMITED,
     "tsv": _DELIMITED,
-    "jsonl": _FILES | _ROLES | _NUMBERS | _BY_NAME | {"encoding"},
-    "parquet": _FILES | _ROLES | _NUMBERS | _BY_NAME | _OF_THE_FILE,
+    "jsonl": _FILES | _ROLES | _NUMBERS | _BY_NAME | _OF_THE_FILE | _APART | {"encoding"},
+    "parquet": _FILES | _ROLES | _NUMBERS | _BY_NAME | _OF_THE_FILE | _APART | {"values"},
     "folder": _FILES | _OF_THE_FILE | {"encoding"},
     "lines": _FILES | _OF_THE_FILE | {"encoding", "strip", "pattern", "label_files"},
     "fasttext": _FILES | {"encoding"},
     "ucr": _FILES | _NUMBERS | {"encoding", "delimiter"},
     "ts": _FILES | {"encoding"},
     "arff": _FILES | {"encoding", "label", "id"},
-    "wide": _FILES | _ROLES | _FIELDS | _NUMBERS | {"values"},
-    "long": _FILES | _ROLES | _FIELDS | _NUMBERS | {"channel", "channels", "value", "position"},
+    "wide": _FILES | _ROLES | _FIELDS | _NUMBERS | _OF_THE_FILE | _APART | {"values"},
+    "long": _FILES | _ROLES | _FIELDS | _NUMBERS | {"label_table", "channel", "channels", "value", "position"},
     "fasta": _HEADERS,
     "fastq": _HEADERS,
     "sql": _ROLES | _NUMBERS | _BY_NAME | {"classes", "format", "url_env", "table", "query"},

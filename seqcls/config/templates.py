@@ -101,6 +101,8 @@ _EXAMPLES: Final[Values] = {
     "test": ["data/test.csv"],
     "id": "id",
     "time": "written_at",
+    "time_format": "%d.%m.%Y %H:%M",
+    "SourceConfig.split": "split",
     "group": "patient",
     "delimiter": ";",
     "quoting": False,
@@ -109,6 +111,7 @@ _EXAMPLES: Final[Values] = {
     "label_from": "file",
     "labels": {"*.pos": "positive", "*.neg": "negative"},
     "label_files": ["data/labels.txt"],
+    "label_table": {"file": "data/labels.csv", "id": "id", "label": "class"},
     "classes": {"Pos ": "pos"},
     "escape": "\\",
     "label_pattern": "class=(?P<label>[^ ]+)",
@@ -132,7 +135,7 @@ _EXAMPLES: Final[Values] = {
     "ScheduleConfig.score": "30 1 * * *",
     "floors": [{"metric": "balanced_accuracy", "at_least": 0.8}],
 }
-_SERIES_ONLY: Final = frozenset({"channels", "decimal", "missing"})
+_SERIES_ONLY: Final = frozenset({"channels", "decimal", "missing", "values"})
 """Keys of [source] that have a use for series only."""
 _UNSET: Final[tuple[object, ...]] = (None, [], {})
 _SECTIONS: Final = ("source", "split", "rules", "encode", "model", "train", "promote", "schedule", "score", "alert")

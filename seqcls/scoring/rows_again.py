@@ -20,7 +20,7 @@ from seqcls.ledger.chunks import chunks_by
 from seqcls.listener import SILENT
 from seqcls.registry.versions import champion, find_version
 from seqcls.scoring.arrivals import NewFile, list_files
-from seqcls.sources.layout import NAMED
+from seqcls.sources.layout import layout_format
 from seqcls.stages import INGEST_NEW, VALIDATE_NEW, run_on
 from seqcls.store.artefacts import Ref, read_manifest, read_meta
 from seqcls.store.records import CheckedMeta
@@ -81,13 +81,14 @@ def _fixed_rows(workspace: Workspace, row: Row[Any], version: int, without: str)
 
 def layout_of(workspace: Workspace, version: int = 0) -> Layout | None:
     """How the files of a version's training were read, 0 for the champion; of formats with columns that go by name."""
-    if workspace.pipeline.score_source.format not in NAMED:
+    form = layout_format(workspace.pipeline.score_source)
+    if form is None:
         return None
     from seqcls.encoders import load_encoder
 
     model = find_version(workspace, version) if version else champion(workspace)
     layout = load_encoder(workspace.store.whole("model", model.model_digest).folder).layout
-    return layout if layout is not None and layout.format == workspace.pipeline.score_source.format else None
+    return layout if layout is not None and layout.format == form else None
 
 
 def _made_again(workspace: Workspace, row: Row[Any], places: Places, layout: Layout | None) -> Iterable[Ref]:

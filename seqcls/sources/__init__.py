@@ -7,14 +7,18 @@ counted; a file that cannot be read as a whole raises DataRefused.
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from dataclasses import replace
+from functools import lru_cache
 from pathlib import Path
 
-from seqcls.config.source import SourceConfig
+from seqcls.config.source import LabelTable, SourceConfig
 from seqcls.errors import NO_SPACE, STRIKES_ANY_FILE, CheckBroken, InputFailed, NotEnough, remedy
 from seqcls.sources.arff import read_arff
 from seqcls.sources.checksums import check_checksum
+from seqcls.sources.classes_apart import ClassLines, ClassTable, table_of
 from seqcls.sources.columnar import read_parquet_source
 from seqcls.sources.delimited import read_delimited
+from seqcls.sources.discover import find_files
 from seqcls.sources.fasta import read_fasta
 from seqcls.sources.fasttext import read_fasttext
 from seqcls.sources.folder import read_folder_file
@@ -22,6 +26,7 @@ from seqcls.sources.jsonl import read_jsonl
 from seqcls.sources.layout import FirstLayout
 from seqcls.sources.lines import read_text_lines
 from seqcls.sources.long import read_long
+from seqcls.sources.paths import find_paths
 from seqcls.sources.reading import Reading
 from seqcls.sources.sktime import read_ts
 from seqcls.sources.sql import read_sql
@@ -52,18 +57,23 @@ AGAIN = "deliver the file again, or remove it"
 
 def read_file(
     file: InputFile, source: SourceConfig, kind: Kind, *, labelled: bool, folder: Path,
-    layout: FirstLayout | None = None,
+    layout: FirstLayout | None = None, names_only: bool = False,
 ) -> Iterator[SourceBatch]:  # fmt: skip
-    """Read one file; `labelled` says that every row needs a class (training), `layout` what is read in which order.
+    """Read one file; `labelled` says that every row needs a class (training), `layout` what is read in which order,
+    `names_only` that ids and classes are wanted, and no sequences.
 
     A file that holds a header and no record has no batch: a quiet night is no fault.
     """
-    reading = Reading(file, source, kind, labelled, folder, layout or FirstLayout())
+    reading = _with_classes(
+        Reading(file, source, kind, labelled, folder, layout or FirstLayout(), names_only=names_only)
+    )
     if source.checksums:
         check_checksum(reading)
     if file.size == 0 and source.format not in _MAYBE_EMPTY:
         raise reading.refuse("no rows: the file is empty", expected="at least one record", next_step=AGAIN)
+    rows = 0
     for batch in _read(reading):
+        rows += batch.rows_in
         if batch.table.num_rows + batch.rejects.num_rows != batch.rows_in:
             raise CheckBroken(
                 f"{batch.rows_in} records became {batch.table.num_rows} rows and {batch.rejects.num_rows} rejects",
@@ -71,6 +81,30 @@ def read_file(
             )  # fmt: skip
         if batch.rows_in:
             yield batch
+    if isinstance(reading.apart, ClassLines):
+        reading.apart.check_count(reading, rows)
+
+
+def _with_classes(reading: Reading) -> Reading:
+    """Where the classes of training rows stand in another file."""
+    if reading.label_place == "labels":
+        lines = ClassLines.read(reading)
+        return replace(reading, apart=lines) if lines else reading
+    table = reading.source.label_table
+    if not reading.labelled or table is None:
+        return reading
+    [path] = find_paths(reading.folder, [table.file])
+    facts = path.stat()
+    key = (path, facts.st_size, facts.st_mtime_ns, facts.st_ino)
+    return replace(reading, apart=_class_table(table.model_dump_json(), reading.folder, key))
+
+
+@lru_cache(maxsize=4)
+def _class_table(config: str, folder: Path, _key: tuple[object, ...]) -> ClassTable:
+    """Read once for all files that it belongs to."""
+    source = LabelTable.model_validate_json(config).as_source()
+    [file] = find_files(source, folder)
+    return table_of(file, list(read_file(file, source, "text", labelled=True, folder=folder, names_only=True)))
 
 
 def _read(reading: Reading) -> Iterator[SourceBatch]:

@@ -18,25 +18,32 @@ from seqcls.sources.numbers import (
     parse_cells,
     parse_nested,
 )
-from seqcls.sources.reading import Problems, Reading, Records, Reject, Role, add_problem, constant
+from seqcls.sources.reading import ROLES, Problems, Reading, Records, Reject, Role, add_problem, constant
 from seqcls.sources.times import times_column
 from seqcls.sources.token_lists import TOKENS, parse_lists
-from seqcls.table import SourceBatch, rejects_table, table_schema
+from seqcls.table import SourceBatch, Split, rejects_table, table_schema
+
+SPLIT_WORDS: dict[str, Split] = {
+    "train": "train", "training": "train", "valid": "valid", "validation": "valid", "val": "valid", "dev": "valid",
+    "test": "test", "testing": "test",
+}  # fmt: skip
+"""What a column of splits may say."""
 
 
 def assemble(reading: Reading, records: Records) -> SourceBatch:
     """One batch of the table, with its rejects."""
     problems: Problems = {index: list(reasons) for index, reasons in records.problems.items()}
+    _add_folder_values(reading, records)
     schema = table_schema(reading.kind)
     rows = len(records.rows)
     columns = records.columns
     filled = {
         "id": _ids(reading, records, problems),
         "sequence": _sequence(reading, records, problems),
-        "label": _classes(reading, _optional_text(reading, columns, "label", rows, problems)),
+        "label": _classes(reading, _labels(reading, records, problems)),
         "time": _times(reading, columns, rows, problems),
         "group": _optional_text(reading, columns, "group", rows, problems),
-        "split": constant(reading.file.split, rows),
+        "split": _splits(reading, records, problems),
         "source_file": constant(reading.file.name, rows),
         "source_row": records.rows,
     }
@@ -96,6 +103,33 @@ def _optional_text(
     return pc.if_else(_is_blank(column), pa.scalar(None, pa.string()), column)
 
 
+def _labels(reading: Reading, records: Records, problems: Problems) -> pa.Array:
+    """Classes as they are written, wherever they stand."""
+    rows = len(records.rows)
+    if reading.apart is not None:
+        column, faults = reading.apart.of(records.rows, records.columns.get("id"), reading.file)
+        for index, reason in faults.items():
+            add_problem(problems, index, reading.source.label, "label", reason)
+        records.columns["label"] = column
+    elif reading.label_place in ("file", "folder"):
+        return constant(reading.file_label(), rows)
+    return _optional_text(reading, records.columns, "label", rows, problems)
+
+
+def _splits(reading: Reading, records: Records, problems: Problems) -> pa.Array:
+    """The split of the file, or what each row says."""
+    rows, name = len(records.rows), reading.source.split or "split"
+    column = _optional_text(reading, records.columns, "split", rows, problems)
+    if not reading.labelled or (reading.source.split is None and "split" not in records.columns):
+        return constant(reading.file.split, rows)
+    known = pa.array(list(SPLIT_WORDS), pa.string())
+    places = pc.index_in(pc.utf8_lower(pc.utf8_trim_whitespace(column)), value_set=known)
+    for index in pc.indices_nonzero(pc.is_null(places)).to_pylist():
+        found = repr(column[index].as_py()) if column[index].is_valid else "no value"
+        add_problem(problems, index, name, "split", f"{found}; expected train, valid or test")
+    return pa.array(list(SPLIT_WORDS.values()), pa.string()).take(places)
+
+
 def _classes(reading: Reading, column: pa.Array) -> pa.Array:
     """Classes as `source.classes` names them; "" is a missing class."""
     known = reading.source.classes
@@ -116,6 +150,14 @@ def _times(reading: Reading, columns: dict[Role, pa.Array], rows: int, problems:
     return times
 
 
+def _add_folder_values(reading: Reading, records: Records) -> None:
+    """What a `key=value` folder says of all rows of its files, where the file has no such column."""
+    for role in ROLES:
+        name = getattr(reading.source, role)
+        if name in reading.folder_values and role not in records.columns:
+            records.columns[role] = constant(reading.folder_values[name], len(records.rows))
+
+
 def _refuse_nul(column: pa.Array, name: str, problems: Problems) -> None:
     letters = np.frombuffer(column.buffers()[-1] or b"", np.uint8)
     if not len(letters) or letters.min():  # searching row by row took a tenth of the reading time
@@ -126,13 +168,24 @@ def _refuse_nul(column: pa.Array, name: str, problems: Problems) -> None:
 
 def _sequence(reading: Reading, records: Records, problems: Problems) -> pa.Array:
     names = reading.sequence_columns
+    if not names:
+        return constant(None, len(records.rows))
     if reading.kind == "series":
         return _series(records.sequence, names, problems, reading.notation)
-    column = records.sequence[0]
+    column = records.sequence[0] if len(records.sequence) == 1 else _joined(records.sequence)
     if reading.kind == "tokens":
         return _tokens(column, names[0], problems)
     _refuse_nul(column, names[0], problems)
     return column
+
+
+def _joined(columns: list[pa.Array]) -> pa.Array:
+    """Texts joined by a blank, without those that are blank; missing only where all are."""
+    nothing = pa.scalar(None, pa.string())
+    joined, *others = [pc.if_else(_is_blank(column), nothing, column) for column in columns]
+    for other in others:
+        joined = pc.coalesce(pc.binary_join_element_wise(joined, other, " "), joined, other)
+    return pc.if_else(pc.is_valid(pc.coalesce(*columns)), pc.fill_null(joined, ""), nothing)
 
 
 def _tokens(column: pa.Array, name: str, problems: Problems) -> pa.Array:

@@ -11,6 +11,7 @@ import re
 
 from seqcls.errors import WorldFailed
 from seqcls.sources.entries import CHECKSUM
+from seqcls.sources.paths import parts_beside
 from seqcls.sources.reading import Reading
 from seqcls.store.artefacts import file_digest
 
@@ -40,8 +41,8 @@ def check_checksum(reading: Reading) -> None:
             f"{beside.name} does not begin with a SHA-256 in hexadecimal", expected="the layout of sha256sum",
             next_step=f"write it with `sha256sum {path.name} > {beside.name}`",
         )  # fmt: skip
-    # With parallel files of classes the digest of the input covers both; the checksum covers the file alone.
-    digest = file_digest(path) if reading.source.label_files else reading.file.digest
+    # The digest of an input covers what belongs to it, such as a file of classes; the checksum covers the file alone.
+    digest = file_digest(path) if parts_beside(reading.source, reading.folder, path) else reading.file.digest
     if digest != match[1].lower():
         raise reading.refuse(
             f"SHA-256 {digest[:12]}", expected=f"{match[1][:12].lower()}, as {beside.name} says",

@@ -18,16 +18,34 @@ import pyarrow.parquet as pq
 
 from seqcls.errors import first_line
 from seqcls.sources.assemble import assemble
-from seqcls.sources.reading import Problems, Reading, Records, Reject, Role, constant, pick_columns, row_numbers
+from seqcls.sources.reading import (
+    Problems,
+    Reading,
+    Records,
+    Reject,
+    Role,
+    pick_columns,
+    role_columns,
+    row_numbers,
+)  # fmt: skip
 from seqcls.sources.stream import check_same, open_regular
-from seqcls.sources.typed_columns import check_role_type, check_sequence_type, is_text, to_names, to_sequence
+from seqcls.sources.typed_columns import (
+    check_role_type,
+    check_sequence_type,
+    check_value_type,
+    is_text,
+    to_names,
+    to_sequence,
+)  # fmt: skip
 from seqcls.sources.unpacking import check_footer, most_bytes, row_bytes, too_large, written_out
+from seqcls.sources.wide import value_columns, wide_series
 from seqcls.store.artefacts import file_digest
 from seqcls.table import SourceBatch, reject
 
 ROWS_PER_BATCH = 8192
 ROWS_PER_STEP = 64
 SMALL_PART = 1 << 26
+CELLS_PER_BATCH = 4_000_000
 _MAGIC = b"PAR1"
 
 
@@ -37,11 +55,13 @@ def read_parquet_source(reading: Reading) -> Iterator[SourceBatch]:
         _check_magic(reading, handle.read(4))
         facts = os.fstat(handle.fileno())
     with _parquet_errors(reading), pq.ParquetFile(reading.file.path, page_checksum_verification=True) as file:
-        roles = _check_schema(reading, file.schema_arrow)
-        names = list(dict.fromkeys([*reading.sequence_columns, *roles.values()]))
+        roles, channels = _check_schema(reading, file.schema_arrow)
+        sequence = [name for names in channels for name in names] or reading.sequence_columns
+        names = list(dict.fromkeys([*sequence, *roles.values()]))
         check_footer(reading, file, names)
         expected = file.metadata.num_rows
-        layout = _Layout(names, *_leaves(file, names))
+        texts, step = _leaves(file, names)
+        layout = _Layout(names, sequence, channels, texts, min(step, max(1, CELLS_PER_BATCH // len(names))))
     found = 0
     for batch in _batches(reading, roles, layout):
         found += batch.rows_in
@@ -58,6 +78,9 @@ class _Layout(NamedTuple):
     """What to read from a file, and how."""
 
     names: list[str]
+    sequence: list[str]
+    channels: list[list[str]]
+    """The columns of each channel, one for each time point; none where a column holds the series."""
     texts: list[str]
     """Leaves that stay dictionary-encoded: repeated text is kept once."""
     step: int
@@ -89,7 +112,7 @@ def _batches(reading: Reading, roles: dict[Role, str], layout: _Layout) -> Itera
             total += _unpacked(part)
             if total > most:
                 raise too_large(reading, most)
-            yield assemble(reading, _records(reading, part, row, roles))
+            yield assemble(reading, _records(reading, part, row, roles, layout))
             row += part.num_rows
 
 
@@ -168,43 +191,50 @@ def _parquet_errors(reading: Reading) -> Iterator[None]:
         ) from None
 
 
-def _check_schema(reading: Reading, schema: pa.Schema) -> dict[Role, str]:
-    roles = pick_columns(reading, schema.names)
-    for name in reading.sequence_columns:
+def _check_schema(reading: Reading, schema: pa.Schema) -> tuple[dict[Role, str], list[list[str]]]:
+    """The columns of the roles, and those of each channel if a series has a column for each time point."""
+    if reading.source.values:
+        roles = role_columns(reading, schema.names)
+        channels = value_columns(reading, schema.names, roles)
+    else:
+        roles, channels = pick_columns(reading, schema.names), []
+    for name in [name for names in channels for name in names]:
+        check_value_type(reading, name, schema.field(name).type)
+    for name in [] if channels else reading.sequence_columns:
         check_sequence_type(reading, name, schema.field(name).type)
     for role, name in roles.items():
         check_role_type(reading, name, schema.field(name).type, "a time" if role == "time" else "text or integers")
-    return roles
+    return roles, channels
 
 
-def _records(reading: Reading, batch: pa.RecordBatch, first: int, roles: dict[Role, str]) -> Records:
+def _records(reading: Reading, batch: pa.RecordBatch, first: int, roles: dict[Role, str], layout: _Layout) -> Records:
     """Rows that are too long are removed before anything is expanded."""
     rows = row_numbers(first, batch.num_rows)
-    long = _long_rows(reading, batch)
+    long = _long_rows(reading, batch, layout.sequence)
     rejects = [_reject_long(reading, batch, index, first, roles, *long[index]) for index in long]
     if long:
         keep = np.ones(batch.num_rows, bool)
         keep[list(long)] = False
         batch, rows = batch.filter(pa.array(keep)), rows.filter(pa.array(keep))
     problems: Problems = {}
-    sequence = [
-        to_sequence(reading, written_out(batch.column(name)), name, problems) for name in reading.sequence_columns
-    ]
+    columns = {name: written_out(batch.column(name)) for name in layout.sequence}
+    if layout.channels:
+        sequence = [wide_series(reading, columns, layout.channels, batch.num_rows, problems)]
+    else:
+        sequence = [to_sequence(reading, columns[name], name, problems) for name in layout.sequence]
     records = Records(rows, sequence, rejects=rejects, problems=problems, raw=lambda index: _show(batch, index))
     for role, name in roles.items():
         column = written_out(batch.column(name))
         records.columns[role] = (
             column if role == "time" and not is_text(column.type) else to_names(column, name, problems)
         )
-    if reading.source.label_from in ("file", "folder"):
-        records.columns["label"] = constant(reading.file_label(), batch.num_rows)
     return records
 
 
-def _long_rows(reading: Reading, batch: pa.RecordBatch) -> dict[int, tuple[str, int]]:
+def _long_rows(reading: Reading, batch: pa.RecordBatch, names: list[str]) -> dict[int, tuple[str, int]]:
     """Position -> the column and its bytes."""
     long: dict[int, tuple[str, int]] = {}
-    for name in reading.sequence_columns:
+    for name in names:
         sizes = row_bytes(batch.column(name))
         for index in np.flatnonzero(sizes > reading.source.max_row_bytes).tolist():
             long.setdefault(index, (name, int(sizes[index])))

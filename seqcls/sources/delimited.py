@@ -25,7 +25,7 @@ from seqcls.sources.assemble import assemble
 from seqcls.sources.blocks import Block, line_ends, show, text_blocks, too_long
 from seqcls.sources.header import open_header
 from seqcls.sources.quoting import record_ends
-from seqcls.sources.reading import Reading, Records, Reject, constant, pick_columns, row_numbers
+from seqcls.sources.reading import Reading, Records, Reject, Role, pick_columns, row_numbers
 from seqcls.sources.records import Dialect, Record, split_records
 from seqcls.sources.stream import open_source
 from seqcls.table import SourceBatch
@@ -45,10 +45,10 @@ class Fields:
 
 def read_delimited(reading: Reading) -> Iterator[SourceBatch]:
     """Batches of a csv or tsv file."""
-    wanted: dict[str, str] = {}
+    wanted: dict[Role, str] = {}
 
     def choose(found: list[str]) -> list[str]:
-        wanted.update({str(role): name for role, name in pick_columns(reading, found).items()})
+        wanted.update(pick_columns(reading, found))
         return list(dict.fromkeys([*reading.sequence_columns, *wanted.values()]))
 
     for fields in read_fields(reading, choose):
@@ -58,11 +58,7 @@ def read_delimited(reading: Reading) -> Iterator[SourceBatch]:
             rejects=fields.rejects,
             raw=fields.raw,
         )
-        for role in ("label", "id", "time", "group"):
-            if role in wanted:
-                records.columns[role] = fields.columns[wanted[role]]
-        if reading.source.label_from in ("file", "folder"):
-            records.columns["label"] = constant(reading.file_label(), len(fields.rows))
+        records.columns = {role: fields.columns[name] for role, name in wanted.items()}
         yield assemble(reading, records)
 
 

@@ -19,7 +19,7 @@ import pyarrow.compute as pc
 
 from seqcls.sources.assemble import assemble
 from seqcls.sources.lines import columns_of, extract
-from seqcls.sources.reading import Reading, Records, Reject, constant
+from seqcls.sources.reading import Reading, Records, Reject
 from seqcls.sources.stream import SourceStream, open_source
 from seqcls.table import RAW_LIMIT, SourceBatch
 
@@ -68,7 +68,7 @@ def read_fasta(reading: Reading) -> Iterator[SourceBatch]:
     if reading.labelled and reading.label_place == "none":
         raise reading.refuse(
             "the class of a sequence is not defined",
-            expected="source.labels (by file) or source.label_pattern (by header)",
+            expected="source.labels (by file), source.label_pattern (by header) or source.label_table (by id)",
             next_step='for one class per file write labels = { "AMP.*.fa" = "amp" }',
         )  # fmt: skip
     headers, sequences, letters, rejects = list[str](), list[str](), 0, list[Reject]()
@@ -129,6 +129,4 @@ def _batch(
         found = extract(reading.source.label_pattern, titles, "source.label_pattern")
         records.columns |= columns_of(found)
         records.columns["id"] = pc.coalesce(records.columns["id"], ids)
-    elif reading.label_place in ("file", "folder"):
-        records.columns["label"] = constant(reading.file_label(), len(rows))
     return assemble(reading, records)

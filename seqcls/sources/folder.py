@@ -38,5 +38,4 @@ def read_folder_file(reading: Reading) -> Iterator[SourceBatch]:
 def _label(reading: Reading) -> pa.Array:
     if reading.source.labels or reading.source.label_from == "file":
         return constant(reading.file_label(), 1)
-    # A folder of new data is an inbox, not a class.
-    return constant(reading.file.path.parent.name if reading.labelled else None, 1)
+    return constant(reading.folder_label(), 1)

@@ -17,9 +17,9 @@ _OTHER_DELIMITERS = {",": "a comma", ";": "a semicolon", "\t": "a tab", "|": "a 
 
 def open_header(reading: Reading, dialect: Dialect, blocks: Iterator[Block]) -> tuple[list[str], Iterator[Block]]:
     """(names, the blocks after the header)."""
-    skip = reading.source.skip_lines
-    if not reading.source.header and not skip:
-        return list(reading.source.columns), blocks
+    source = reading.source
+    if not source.header and not source.skip_lines and source.columns:
+        return list(source.columns), blocks
     for block in blocks:
         if block.overlong:
             raise reading.refuse(
@@ -29,21 +29,23 @@ def open_header(reading: Reading, dialect: Dialect, blocks: Iterator[Block]) -> 
                 next_step="check source.format",
             )
         lines = io.BytesIO(block.data)
-        for _ in range(skip):
+        for _ in range(source.skip_lines):
             lines.readline()
         data = lines.read().lstrip(b"\r\n")
         if not data:
             continue
-        names, rest = _names(reading, dialect, data, block.is_last) if reading.source.header else ([], data)
+        names, rest = _names(reading, dialect, data, block.is_last)
         after = Block(rest, block.offset + len(block.data) - len(rest), is_last=block.is_last)
-        return names or list(reading.source.columns), itertools.chain([after], blocks)
+        return names, itertools.chain([after], blocks)
     raise reading.refuse(
         "no rows: the file is empty", expected="a header and records", next_step="deliver the file again"
     )
 
 
 def _names(reading: Reading, dialect: Dialect, data: bytes, is_last: bool) -> tuple[list[str], bytes]:
-    """The names, and the bytes after the header."""
+    """The names, and the bytes after the header, if there is one."""
+    if not reading.source.header and reading.source.columns:
+        return list(reading.source.columns), data
     records: list[Record] = []
     rest = split_records(reading, dialect, data, 0, 0, is_last, records, most=1)
     if not records:
@@ -53,6 +55,8 @@ def _names(reading: Reading, dialect: Dialect, data: bytes, is_last: bool) -> tu
         raise reading.refuse(
             f"the header cannot be read: {fault}", row=0, next_step="check source.encoding and source.quoting"
         )
+    if not reading.source.header:
+        return [str(position) for position in range(len(records[0].fields))], data
     names: list[str] = records[0].fields
     if reading.source.strip:
         names = [name.strip(" \t") for name in names]
@@ -72,7 +76,7 @@ def _check_names(reading: Reading, dialect: Dialect, names: list[str]) -> None:
         raise reading.refuse(
             f"the header is {', '.join(names[:20])}", row=0,
             expected=f"source.columns = {', '.join(reading.source.columns)}",
-            next_step="remove source.columns, or set header = false if the first line is a record",
+            next_step="remove source.columns, or set source.header = false if the first line is a record",
         )  # fmt: skip
     if not set(names) & set(reading.sequence_columns):
         _refuse_json(reading, names[0])

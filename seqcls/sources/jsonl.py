@@ -84,7 +84,7 @@ _DECODER = json.JSONDecoder(object_pairs_hook=_once)
 
 def _asked(reading: Reading) -> list[str | None]:
     source = reading.source
-    return [*reading.sequence_columns, reading.column_label(), source.id, source.time, source.group]
+    return [*reading.sequence_columns, reading.column_label(), source.id, source.time, source.group, source.split]
 
 
 def _fill_all(reading: Reading, value: dict[str, Any], paths: dict[str, list[str]]) -> tuple[str, str] | None:

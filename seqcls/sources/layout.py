@@ -9,11 +9,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from seqcls.config.source import SourceConfig
 from seqcls.errors import DataRefused, listed
 from seqcls.table import InputFile, Layout
 
-NAMED = ("wide", "long")
-"""Formats with such names."""
+
+def layout_format(source: SourceConfig) -> str | None:
+    """What goes by name in files of this section: `wide` columns (of any format), or the channels of `long`."""
+    return "wide" if source.values else "long" if source.format == "long" else None
 
 
 @dataclass

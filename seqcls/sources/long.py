@@ -35,6 +35,7 @@ _MEASUREMENTS = pa.schema(
     {
         "id": pa.string(), "position": pa.float64(), "channel": pa.string(), "value": pa.float64(), "row": pa.int64(),
         "fault": pa.string(), "label": pa.string(), "time": pa.string(), "group": pa.string(),
+        "split": pa.string(),
     }
 )  # fmt: skip
 
@@ -125,12 +126,13 @@ class _Spread:
         nothing = pa.nulls(count, pa.string())
         role = {
             name: fields.columns[self.roles[name]] if name in self.roles else nothing
-            for name in ("label", "time", "group")
+            for name in ("label", "time", "group", "split")
         }
         channel = fields.columns[source.channel] if self.has_channel else pa.repeat(pa.scalar("value"), count)
         arrays = [
             fields.columns[self.roles["id"]], pa.array(positions), channel, pa.array(values), fields.rows,
             pa.array(faults, pa.string()), role["label"], role["time"], role["group"],
+            role["split"],
         ]  # fmt: skip
         return pa.Table.from_arrays(arrays, schema=_MEASUREMENTS)
 

@@ -65,6 +65,18 @@ def parse_flat(texts: pa.Array, notation: Notation = PLAIN) -> tuple[np.ndarray,
     return values, faults
 
 
+def numbers_of(column: pa.Array, notation: Notation = PLAIN) -> tuple[np.ndarray, dict[int, str]]:
+    """`parse_flat` of text; columns of numbers as they are."""
+    if pa.types.is_string(column.type):
+        return parse_flat(column, notation)
+    values = column.cast(pa.float64(), safe=False).to_numpy(zero_copy_only=False)
+    faults = {
+        int(at): f"{values[at]} is not finite (float32 ends at 3.4e38)"
+        for at in np.flatnonzero(np.abs(values) > _LARGEST)
+    }
+    return values, faults
+
+
 def _no_number(text: str, notation: Notation) -> str:
     text = text.strip(_BLANKS)
     found = f"{text[:40]!r} is not a number"

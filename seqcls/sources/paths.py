@@ -9,6 +9,7 @@ from __future__ import annotations
 import difflib
 import hashlib
 import os
+from functools import lru_cache
 from pathlib import Path
 
 from seqcls.config.source import SourceConfig
@@ -52,9 +53,28 @@ def label_file_of(source: SourceConfig, folder: Path, path: Path) -> Path | None
 
 
 def content_digest(source: SourceConfig, folder: Path, path: Path, digest: str) -> str:
-    """The file's SHA-256, combined with that of its label file if it has one."""
+    """The file's SHA-256, combined with what else its rows are made of."""
+    for other in parts_beside(source, folder, path):
+        digest = hashlib.sha256(f"{digest} {other}".encode()).hexdigest()
+    return digest
+
+
+def parts_beside(source: SourceConfig, folder: Path, path: Path) -> list[str]:
+    """What the rows of a file are made of beside its bytes: digests of files with classes, values of folders."""
     labels = label_file_of(source, folder, path)
-    return digest if labels is None else hashlib.sha256(f"{digest} {file_digest(labels)}".encode()).hexdigest()
+    found = [] if labels is None else [file_digest(labels)]
+    if source.label_table:
+        [table] = find_paths(folder, [source.label_table.file])
+        facts = table.stat()
+        found.append(_digest_once(table, facts.st_size, facts.st_mtime_ns, facts.st_ino))
+    asked = (source.label, source.id, source.time, source.group, source.split)
+    return found + [part for part in path.parent.parts if part.partition("=")[0] in asked and "=" in part]
+
+
+@lru_cache(maxsize=8)
+def _digest_once(path: Path, _size: int, _time: int, _inode: int) -> str:
+    """Of a file that belongs to many others."""
+    return file_digest(path)
 
 
 def _match(folder: Path, pattern: str, refuse: Refuse) -> list[Path]:

@@ -18,7 +18,7 @@ from seqcls.sources.reading import Problems, Reading, Records, Role, add_problem
 
 CELLS_PER_BATCH = 2_000_000
 _BYTES_PER_VALUE = 4
-_ROLES: tuple[Role, ...] = ("label", "time", "group")
+_ROLES: tuple[Role, ...] = ("label", "time", "group", "split")
 
 
 def pivot(reading: Reading, table: pa.Table, channels: list[str]) -> Iterator[Records]:

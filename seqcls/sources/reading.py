@@ -11,8 +11,10 @@ import fnmatch
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
-from typing import Literal
+from typing import Literal, Protocol, get_args
+from urllib.parse import unquote
 
 import numpy as np
 import pyarrow as pa
@@ -23,11 +25,20 @@ from seqcls.sources.layout import FirstLayout
 from seqcls.sources.numbers import Notation
 from seqcls.table import InputFile, Kind, reject
 
-Role = Literal["label", "id", "time", "group"]
-LabelPlace = Literal["column", "file", "folder", "header", "pattern", "labels", "none"]
+Role = Literal["label", "id", "time", "group", "split"]
+ROLES: tuple[Role, ...] = get_args(Role)
+LabelPlace = Literal["column", "file", "folder", "header", "pattern", "labels", "table", "none"]
 Reject = dict[str, object]
 Problem = tuple[str, str, str]  # column, rule, reason
+_NO_VALUE = "__HIVE_DEFAULT_PARTITION__"
 Problems = dict[int, list[Problem]]  # by position in a batch
+
+
+class ClassesApart(Protocol):
+    """Classes that stand in another file."""
+
+    def of(self, rows: pa.Int64Array, ids: pa.Array | None, file: InputFile) -> tuple[pa.Array, dict[int, str]]:
+        """The class of each row, null where there is none, and why not."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +52,10 @@ class Reading:
     folder: Path
     layout: FirstLayout = field(default_factory=FirstLayout)
     """What the files read before, or the model, call columns and channels."""
+    names_only: bool = False
+    """Whether rows are read without their sequences: those of a table of classes."""
+    apart: ClassesApart | None = None
+    """The classes of training rows that stand in another file."""
 
     def reject(self, row: int, column: str, rule: str, reason: str, raw: str | None = None) -> Reject:
         return reject(self.file.name, row, column, rule, reason, raw)
@@ -66,9 +81,13 @@ class Reading:
 
     @property
     def sequence_columns(self) -> list[str]:
-        """One column, or one per channel."""
+        """One column, one per channel, or several texts to be joined."""
         source = self.source
-        return source.channels if self.kind == "series" and source.channels else [source.sequence]
+        if self.names_only:
+            return []
+        if self.kind == "series" and source.channels:
+            return source.channels
+        return [source.sequence] if isinstance(source.sequence, str) else source.sequence
 
     @property
     def label_place(self) -> LabelPlace:
@@ -76,6 +95,8 @@ class Reading:
         source = self.source
         if source.label_from is not None:
             return source.label_from
+        if source.label_table:
+            return "table"
         if source.label_files:
             return "labels"
         if source.label_pattern:
@@ -86,13 +107,19 @@ class Reading:
 
     def column_label(self) -> str | None:
         """Name of the label column, for formats that have one."""
-        return self.source.label if self.source.label_from in (None, "column") else None
+        return self.source.label if self.label_place in ("column", "none") else None
+
+    @cached_property
+    def folder_values(self) -> dict[str, str | None]:
+        """`key=value` folders above the file, as Spark and Hive write them: key -> value."""
+        pairs = [part.split("=", 1) for part in self.file.path.parent.parts if "=" in part]
+        values = {key: unquote(value) for key, value in pairs if key}
+        return {key: None if value == _NO_VALUE else value for key, value in values.items()}
 
     def file_label(self) -> str | None:
         """The class of the whole file, from its name or folder."""
         if self.label_place == "folder":
-            # A folder of new data is an inbox, not a class.
-            return self.file.path.parent.name if self.labelled else None
+            return self.folder_label()
         name = self.file.path.name
         for pattern, label in self.source.labels.items():
             if fnmatch.fnmatchcase(name, pattern) or fnmatch.fnmatchcase(self.file.name, pattern):
@@ -104,6 +131,12 @@ class Reading:
                 next_step='add it to source.labels, such as labels = { "*.pos" = "positive" }',
             )
         return None
+
+    def folder_label(self) -> str | None:
+        """The class that a folder stands for; a folder of new data is an inbox, not a class."""
+        name = self.file.path.parent.name
+        key, sign, _ = name.partition("=")
+        return None if not self.labelled else self.folder_values[key] if key and sign else name
 
 
 @dataclass
@@ -170,11 +203,14 @@ def _named_roles(reading: Reading, found: list[str]) -> dict[Role, str]:
         "id": source.id,
         "time": source.time,
         "group": source.group,
+        "split": source.split,
     }
     return {
         role: name
         for role, name in named.items()
-        if name is not None and (role != "label" or reading.labelled or name in found)
+        if name is not None
+        and (role not in ("label", "split") or reading.labelled or name in found)
+        and (name in found or name not in reading.folder_values)
     }
 
 

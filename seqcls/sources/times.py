@@ -80,7 +80,7 @@ def _of_form(texts: pa.Array, zone: str, form: str) -> tuple[pa.Array, dict[int,
     import pandas
 
     column = texts.to_pandas().astype("object")
-    found = pandas.to_datetime(column, format=form, errors="coerce", utc="%z" in form or None)
+    found = pandas.to_datetime(column, format=form, errors="coerce", utc="%z" in form)
     faults = {
         int(index): f"{texts[int(index)].as_py()[:60]!r} is not a time of the form {form!r} (source.time_format)"
         for index in np.flatnonzero(found.isna() & column.notna())

@@ -36,6 +36,12 @@ def check_role_type(reading: Reading, name: str, kind: pa.DataType, wanted: str)
         raise _wrong_type(reading, name, kind, wanted)
 
 
+def check_value_type(reading: Reading, name: str, kind: pa.DataType) -> None:
+    """A column of time points holds numbers, as numbers or as text."""
+    if not (_is_number(kind) or is_text(kind) or pa.types.is_null(kind) or pa.types.is_decimal(kind)):
+        raise _wrong_type(reading, name, kind, "numbers")
+
+
 def check_sequence_type(reading: Reading, name: str, kind: pa.DataType) -> None:
     """The types that each kind of sequence can be made from."""
     if is_text(kind) or pa.types.is_null(kind):

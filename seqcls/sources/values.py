@@ -36,7 +36,7 @@ def records_of(
         records.sequence.append(array)
         for index, reason in faults.items():
             add_problem(records.problems, index, name, "type", reason)
-    if len(records.sequence) > 1:
+    if reading.kind == "series" and len(records.sequence) > 1:
         records.sequence = [
             array.cast(SERIES).flatten() if array.null_count == 0 else _only_channel(array)
             for array in records.sequence

@@ -1,54 +1,100 @@
-"""wide: a delimited file with one column per time point.
+"""wide: one column per time point, in a delimited file or in Parquet.
 
-`source.values` names the columns in order of time; a pattern such as "v*" stands for all columns that match it, in the
-order of the file. Missing values at the end of a row are the padding of a shorter series and are cut off.
+`source.values` names the columns of each channel in order of time; a pattern such as "v*" stands for all columns that
+match it, in the order of the file, and "0:187" for those at these positions. Positions at the end that no channel has a
+value for are the padding of a shorter series and are cut off.
 """
 
 from __future__ import annotations
 
 import fnmatch
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from seqcls.sources.assemble import assemble
 from seqcls.sources.delimited import Fields, read_fields
-from seqcls.sources.numbers import Notation, join_channels, lists_of, parse_flat, trim_right
-from seqcls.sources.reading import Reading, Records, Role, add_problem, need_column, refuse_others, role_columns
+from seqcls.sources.numbers import SERIES, numbers_of
+from seqcls.sources.reading import (
+    Problems,
+    Reading,
+    Records,
+    Role,
+    add_problem,
+    need_column,
+    refuse_others,
+    role_columns,
+)
 from seqcls.table import SourceBatch
+
+_POSITIONS = re.compile(r"(\d*):(\d*)")
 
 
 def read_wide(reading: Reading) -> Iterator[SourceBatch]:
     """Batches of a file of time points."""
     roles: dict[Role, str] = {}
-    values: list[str] = []
+    channels: list[list[str]] = []
 
     def choose(found: list[str]) -> list[str]:
         roles.update(role_columns(reading, found))
-        matching = _value_columns(reading, found, set(roles.values()) | {reading.source.label})
-        values.extend(reading.layout.in_order(reading.file, "wide", matching, "column"))
-        names = list(dict.fromkeys([*values, *roles.values()]))
-        refuse_others(reading, found, names)
-        return names
+        channels.extend(value_columns(reading, found, roles))
+        return [*dict.fromkeys(name for names in [*channels, roles.values()] for name in names)]
 
     for fields in read_fields(reading, choose):
-        yield assemble(reading, _records(fields, roles, values, reading.notation))
+        yield assemble(reading, _records(reading, fields, roles, channels))
 
 
-def _value_columns(reading: Reading, found: list[str], taken: set[str]) -> list[str]:
+def value_columns(reading: Reading, found: list[str], roles: Mapping[Role, str]) -> list[list[str]]:
+    """The columns of each channel, in order of time. Refuses a file that lacks some, or has too many."""
+    taken = {*roles.values(), reading.source.label}
+    by_channel = {
+        channel: _matching(reading, found, patterns, taken)
+        for channel, patterns in reading.source.value_columns.items()
+    }
+    first, length = next((name, len(columns)) for name, columns in by_channel.items())
+    for name, columns in by_channel.items():
+        if len(columns) != length:
+            raise reading.refuse(
+                f"channel {first!r} has {length} columns, channel {name!r} has {len(columns)}",
+                expected="as many columns for each channel", next_step="correct source.values",
+            )  # fmt: skip
+    names = [name for columns in by_channel.values() for name in columns]
+    names = reading.layout.in_order(reading.file, "wide", names, "column")
+    refuse_others(reading, found, [*names, *roles.values()])
+    return [names[start : start + length] for start in range(0, len(names), length)]
+
+
+def _matching(reading: Reading, found: list[str], patterns: list[str], taken: set[str]) -> list[str]:
     columns: dict[str, None] = {}
-    for pattern in reading.source.values:
+    for pattern in patterns:
+        positions = _POSITIONS.fullmatch(pattern)
         if pattern in found:
-            columns[pattern] = None
-            continue
-        matches = [name for name in dict.fromkeys(found) if fnmatch.fnmatchcase(name, pattern) and name not in taken]
+            matches = [pattern]
+        elif positions:
+            matches = _at(reading, found, positions)
+        else:
+            matches = [name for name in dict.fromkeys(found) if fnmatch.fnmatchcase(name, pattern)]
+            matches = [name for name in matches if name not in taken]
+            if not reading.layout.is_kept:
+                matches.sort(key=_natural)
         if not matches:
             need_column(reading, pattern, found, "source.values")
-        in_order = matches if reading.layout.is_kept else sorted(matches, key=_natural)
-        columns |= dict.fromkeys(in_order)
+        columns |= dict.fromkeys(matches)
     return list(columns)
+
+
+def _at(reading: Reading, found: list[str], positions: re.Match[str]) -> list[str]:
+    """The columns from the first position to the one before the last."""
+    start, end = int(positions[1] or 0), int(positions[2] or len(found))
+    if not start < end <= len(found):
+        raise reading.refuse(
+            f"{len(found)} columns, and source.values asks for {positions[0]}",
+            expected=f"a first and a last position within 0:{len(found)}", next_step="correct source.values",
+        )  # fmt: skip
+    return found[start:end]
 
 
 def _natural(name: str) -> list[tuple[int, int, str]]:
@@ -57,18 +103,38 @@ def _natural(name: str) -> list[tuple[int, int, str]]:
     return [(0, int(part), "") if part.isdigit() and part.isascii() else (1, 0, part) for part in parts]
 
 
-def _records(fields: Fields, roles: dict[Role, str], values: list[str], notation: Notation) -> Records:
-    rows, width = len(fields.rows), len(values)
+def _records(reading: Reading, fields: Fields, roles: dict[Role, str], channels: list[list[str]]) -> Records:
     records = Records(
         fields.rows, [], {role: fields.columns[name] for role, name in roles.items()}, fields.rejects, raw=fields.raw
     )
-    columns = np.empty((width, rows))
-    for at, name in enumerate(values):
-        columns[at], faults = parse_flat(fields.columns[name], notation)
-        for index, reason in faults.items():
-            add_problem(records.problems, index, name, "number", reason)
-    counts = np.full(rows, width)
-    with np.errstate(invalid="ignore"):
-        lists = lists_of(columns.T.reshape(-1), counts, pa.array(np.zeros(rows, bool)), counts)
-    records.sequence = [join_channels([trim_right(lists)], ["value"])[0]]
+    records.sequence = [wide_series(reading, fields.columns, channels, len(fields.rows), records.problems)]
     return records
+
+
+def wide_series(
+    reading: Reading, columns: Mapping[str, pa.Array], channels: list[list[str]], rows: int, problems: Problems
+) -> pa.Array:
+    """Columns of text or numbers -> one series per row, cut after the last position that has a value."""
+    values = np.empty((rows, len(channels), len(channels[0])))
+    for channel, names in enumerate(channels):
+        for position, name in enumerate(names):
+            values[:, channel, position], faults = numbers_of(columns[name], reading.notation)
+            for index, reason in faults.items():
+                add_problem(problems, index, name, "number", reason)
+    return series_of(values)
+
+
+def series_of(values: npt.NDArray[np.float64]) -> pa.Array:
+    """(N, C, T) with NaN for missing -> series without the missing positions at their ends."""
+    rows, channels, length = values.shape
+    missing: npt.NDArray[np.bool_] = np.isnan(values)
+    present: npt.NDArray[np.bool_] = np.logical_not(np.logical_and.reduce(missing, axis=1))
+    lengths = np.where(present.any(axis=1), length - present[:, ::-1].argmax(axis=1), 0)
+    flat = values[np.broadcast_to((np.arange(length) < lengths[:, None])[:, None], values.shape)]
+    ends = np.cumsum(np.repeat(lengths, channels))
+    with np.errstate(over="ignore"):
+        inner = pa.ListArray.from_arrays(
+            pa.array(np.concatenate([[0], ends]).astype(np.int32)),
+            pa.array(flat.astype(np.float32), mask=np.isnan(flat)),
+        )
+    return pa.ListArray.from_arrays(pa.array(np.arange(rows + 1, dtype=np.int32) * channels), inner).cast(SERIES)

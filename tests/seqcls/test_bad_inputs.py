@@ -306,7 +306,7 @@ def test_parallel_label_files_of_unequal_length_are_refused_with_both_counts(tmp
     (tmp_path / "text.txt").write_text("one\ntwo\nthree\n")
     for lines in ("a\nb\n", "a\nb\nc\nd\n"):
         (tmp_path / "labels.txt").write_text(lines)
-        with pytest.raises(DataRefused, match=rf"text.txt: 3 lines, but {lines.count(chr(10))} in the label file"):
+        with pytest.raises(DataRefused, match=rf"text.txt: 3 rows, but {lines.count(chr(10))} classes in labels.txt"):
             read(tmp_path, format="lines", files=["text.txt"], label_files=["labels.txt"])
 
 

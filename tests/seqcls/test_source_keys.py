@@ -20,7 +20,8 @@ SET: dict[str, Any] = {
     "label_pattern": "(?P<label>.*)", "decimal": ",", "missing": ["NA"], "values": ["v"], "channel": "c",
     "channels": ["a"], "value": "v", "position": "p", "url_env": "URL", "table": "t", "query": "SELECT 1",
     "extra_columns": "refuse", "checksums": True, "max_row_bytes": 9, "max_file_bytes": 9, "files": ["f"],
-    "quote": "'", "escape": "^", "skip_lines": 1, "max_quoted_lines": 9,
+    "quote": "'", "escape": "^", "skip_lines": 1, "max_quoted_lines": 9, "time_format": "unix",
+    "split": "s", "label_table": {"file": "l.csv", "id": "i", "label": "c"},
     "classes": {"1": "a"}, "train": ["f"], "valid": ["f"], "test": ["f"],
 }  # fmt: skip
 """A value that is not the default, for each key."""

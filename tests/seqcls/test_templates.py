@@ -15,8 +15,8 @@ from seqcls.table import KINDS, Kind
 
 KEY = re.compile(r"^# (?=[a-z_]+ = )", re.MULTILINE)
 # Keys of another format or way of naming files: alone they are real, together with the rest a contradiction.
-CONTRADICTIONS = ("name either files, or train", "holds no series", "holds dna or protein")
-FOREIGN_TO_SERIES = {"pattern", "label_files", "label_pattern"}
+CONTRADICTIONS = ("name either files, or train", "holds no series", "holds dna or protein", "label_table says where")
+FOREIGN_TO_SERIES = {"pattern", "label_pattern"}
 
 
 def loaded(text: str, kind: Kind) -> Pipeline:
