@@ -28,6 +28,7 @@ BUILT_IN = {
     "transformer": "seqcls.models.families.transformer:TransformerModel",
     "rocket": "seqcls.models.families.rocket:RocketModel",
     "ngrams": "seqcls.models.families.ngrams:NgramsModel",
+    "encoder": "seqcls.models.families.encoder:EncoderModel",
     "auto": "seqcls.search.family:AutoModel",
 }
 Base = TypeVar("Base")

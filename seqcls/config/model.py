@@ -17,13 +17,15 @@ from seqcls.config.base import Section
 from seqcls.config.families import family_names, find_entry
 from seqcls.config.train import TrainConfig
 
-Positions = Literal["values", "letters", "words"]
+Positions = Literal["values", "letters", "words", "pieces"]
 """What the positions of an encoded sequence hold: values of a series; letters of dna or protein, which are mixtures of
-a few symbols; or entries of a vocabulary (words, characters, k-mers, tokens), one of which stands for the unknown."""
+a few symbols; entries of a vocabulary (words, characters, k-mers, tokens), one of which stands for the unknown;
+or pieces of the tokenizer of a pretrained encoder."""
 DESCRIBED: Mapping[Positions, str] = {
     "values": "series",
     "letters": "letters of dna or protein",
     "words": "words, k-mers or other tokens",
+    "pieces": "pieces of a pretrained tokenizer",
 }
 
 
@@ -32,7 +34,7 @@ class Family(Section):
 
     trained: ClassVar[Literal["epochs", "fit", "search"]]
     """By gradients in epochs; in one go; or by a search over other families."""
-    suits: ClassVar[frozenset[Positions]] = frozenset(get_args(Positions))
+    suits: ClassVar[frozenset[Positions]] = frozenset(get_args(Positions)) - {"pieces"}
     """The sequences that the family has a meaning for."""
     train_keys: ClassVar[frozenset[str]] = frozenset(TrainConfig.model_fields) - {"budget"}
     """The keys of [train] that have an effect; others are refused."""

@@ -63,6 +63,8 @@ class Pipeline(Section):
         """What the positions of the encoded sequences will hold."""
         if self.kind == "series":
             return "values"
+        if isinstance(self.encode, TextEncode) and self.encode.unit == "pretrained":
+            return "pieces"
         return "letters" if isinstance(self.encode, ResidueEncode) and self.encode.unit == "residues" else "words"
 
     @property
@@ -103,6 +105,11 @@ class Pipeline(Section):
             yield 'encode.strand = "both" is for dna'
         if "\0" in self.store or "\0" in self.score.output:
             yield "store and score.output are names of folders: no NUL in them"
+        if isinstance(self.encode, TextEncode):
+            yield from self.encode.misfits()
+            folder, named = self.encode.pretrained, getattr(self.model, "encoder", None)
+            if folder and named and folder != named:
+                yield f"encode.pretrained {folder!r} is not model.encoder {named!r}: leave encode.pretrained out"
         yield from self.promote.misfits(self.kind)
         yield from self.model.misfits(self.positions)
         yield from self.model.train_faults(self.train)
@@ -125,7 +132,11 @@ class TextPipeline(Pipeline):
             return data
         encode, name = data.get("encode", {}), data["model"].get("family")
         unit = find_family(name).text_unit if name in family_names() else ""
-        return {**data, "encode": {"unit": unit, **encode}} if unit and isinstance(encode, dict) else data
+        if not unit or not isinstance(encode, dict):
+            return data
+        folder = data["model"].get("encoder")
+        more = {"pretrained": folder} if unit == "pretrained" and isinstance(folder, str) else {}
+        return {**data, "encode": {"unit": unit, **more, **encode}}
 
 
 class SeriesPipeline(Pipeline):

@@ -179,7 +179,9 @@ def template(kind: Kind, filled: Filled | None = None) -> str:
             *_section(
                 "rules", "what a row must be; warn counts it, reject sets it aside, fail stops", start.rules_class
             ),
-            *_section("encode", "how sequences become numbers", start.encode_class, start.encode, (), grounds),
+            *_section(
+                "encode", "how sequences become numbers", start.encode_class, start.encode, ("pretrained",), grounds
+            ),
             *_section("model", "the network: cnn, rnn, lstm, gru or hybrid", find_family(start.family), start.model),
             *_section("train", "how it is trained", TrainConfig, {"epochs": 30}),
             *_section("promote", "when a model becomes champion", PromoteConfig, {"beat_baseline": True}),

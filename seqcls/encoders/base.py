@@ -103,6 +103,9 @@ class Encoder(ABC):
         """Text of tokenizer.json, if the encoder needs that file."""
         return None
 
+    def save_more(self, folder: Path) -> None:  # noqa: B027 - most encoders have nothing more
+        """Write what training needs beside the rows, once the encoder is fitted."""
+
     def to_json(self) -> dict[str, Any]:
         """encoder.json: everything that determines the codes, and its fingerprint."""
         tokenizer = self.tokenizer_json()

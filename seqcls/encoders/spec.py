@@ -29,6 +29,8 @@ class InputSpec(BaseModel):
     """(V,): index of the complementary base; given when both strands are read."""
     word_parts: tuple[int, ...] | None = None
     """(V,): what each character is, `BLANK` to `CONNECTOR` (text by characters); absent in older encoders."""
+    pretrained: str | None = None
+    """config.json of the pretrained encoder whose tokenizer made the indices; absent for all others."""
     channels: int = 0
     """C, differences included (values)."""
     missing: bool = False
@@ -39,10 +41,13 @@ class InputSpec(BaseModel):
         """What the positions hold, as the families are asked about it."""
         if self.form == "values":
             return "values"
+        if self.pretrained is not None:
+            return "pieces"
         return "words" if self.composition is None else "letters"
 
     @model_serializer(mode="wrap")
     def _as_before(self, dump: Callable[[InputSpec], dict[str, Any]]) -> dict[str, Any]:
-        """Without `word_parts` if there are none, so that the fingerprints of older encoders stay the same."""
+        """Without younger facts that do not apply, so that the fingerprints of older encoders stay the same."""
         facts = dump(self)
-        return facts if self.word_parts is not None else {k: v for k, v in facts.items() if k != "word_parts"}
+        absent = {name for name in ("word_parts", "pretrained") if getattr(self, name) is None}
+        return {name: fact for name, fact in facts.items() if name not in absent}

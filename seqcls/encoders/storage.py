@@ -18,6 +18,7 @@ from seqcls.encoders.base import FORMAT, Batches, Encoder, fingerprint_of
 from seqcls.encoders.bpe import TOKENIZER, BytePairEncoder
 from seqcls.encoders.characters import CharacterEncoder
 from seqcls.encoders.kmers import KmerEncoder
+from seqcls.encoders.pieces import PieceEncoder
 from seqcls.encoders.residues import ResidueEncoder
 from seqcls.encoders.series import SeriesEncoder
 from seqcls.encoders.spec import InputSpec
@@ -33,6 +34,7 @@ ENCODERS: dict[str, type[Encoder]] = {
     "text/words": WordEncoder,
     "text/characters": CharacterEncoder,
     "text/bpe": BytePairEncoder,
+    "text/pretrained": PieceEncoder,
     "series/values": SeriesEncoder,
     "dna/residues": ResidueEncoder,
     "dna/kmers": KmerEncoder,
@@ -71,6 +73,7 @@ def save_encoder(encoder: Encoder, folder: Path) -> None:
     tokenizer = encoder.tokenizer_json()
     if tokenizer is not None:
         (folder / TOKENIZER).write_bytes(tokenizer.encode())
+    encoder.save_more(folder)
     write_json(folder / DOCUMENT, encoder.to_json())
 
 

@@ -9,6 +9,7 @@ same rows, seed, torch and thread count give the same bits.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -34,6 +35,8 @@ class FitRows:
     weights: Floats
     """(N,) how much each training row counts, mean 1; all 1 unless train.balance = "weights"."""
     seed: int
+    pretrained: Path | None = None
+    """Folder with the weights of a pretrained encoder, where the rows are pieces of its tokenizer."""
     listener: Listener = SILENT
     """Hears now and then how far the fit has come, in the family's own unit."""
 

@@ -6,9 +6,11 @@ Great Expectations.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
 from seqcls.config import Pipeline
 from seqcls.config.encode import TextEncode
@@ -93,10 +95,32 @@ def _split(workspace: Workspace, checked: Ref) -> Built:
     return Built(split(checked, workspace.pipeline, workspace.store), {})
 
 
-def _encode(workspace: Workspace, checked: Ref, splits: Ref) -> Built:
+def _rows_and_pretrained(workspace: Workspace, made: Made) -> tuple[Input, ...]:
+    """The rows and their splits; of a pretrained encoder also its files, so that other weights are other rows."""
+    rows = made["checked"], made["splits"]
+    encode = workspace.pipeline.encode
+    if not isinstance(encode, TextEncode) or encode.pretrained is None:
+        return rows
+    from seqcls.encoders.pretrained import FILES, open_folder
+
+    folder = open_folder(workspace.folder / encode.pretrained)
+    return *rows, *(_input_file(folder.path / name) for name in FILES)
+
+
+def _input_file(path: Path) -> InputFile:
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256").hexdigest()
+    return InputFile(path, path.name, digest, path.stat().st_size)
+
+
+def _encode(workspace: Workspace, checked: Ref, splits: Ref, *pretrained: InputFile) -> Built:
     from seqcls.encoders.encode import encode
 
-    return Built(encode(checked, splits, workspace.pipeline, workspace.store), {})
+    pipeline = workspace.pipeline
+    if pretrained:
+        settings = pipeline.encode.model_copy(update={"pretrained": str(pretrained[0].path.parent)})
+        pipeline = pipeline.model_copy(update={"encode": settings})
+    return Built(encode(checked, splits, pipeline, workspace.store), {})
 
 
 def _train(workspace: Workspace, encoded: Ref) -> Built:
@@ -118,7 +142,7 @@ def _encode_for(workspace: Workspace, checked: Ref, pipeline: Pipeline) -> Ref:
     """`checked` as the [split] and [encode] of another pipeline say: a search has candidates that ask for it."""
     loaded = workspace.loaded.model_copy(update={"pipeline": pipeline})
     other = replace(workspace, loaded=loaded, listener=SILENT)
-    return run_on(other, ENCODE, checked, run_on(other, SPLIT, checked).ref).ref
+    return run(other, ENCODE, {"checked": checked, "splits": run_on(other, SPLIT, checked).ref}).ref
 
 
 def _clear_checkpoints(workspace: Workspace, encoded: Ref) -> None:
@@ -180,7 +204,7 @@ SPLIT = Stage(
 )  # fmt: skip
 ENCODE = Stage(
     "encode", version=6, reads=lambda pipeline: (pipeline.encode, pipeline.kind, pipeline.seed),
-    reads_also=_characters_are_canonical, inputs=artefacts("checked", "splits"), makes="encoded", make=_encode,
+    reads_also=_characters_are_canonical, inputs=_rows_and_pretrained, makes="encoded", make=_encode,
     smaller="lower encode.max_length or encode.vocabulary",
 )  # fmt: skip
 TRAIN = Stage(

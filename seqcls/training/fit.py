@@ -22,6 +22,7 @@ from seqcls.arrays import Floats, Integers
 from seqcls.config.pipeline import Pipeline
 from seqcls.data.encoded_split import EncodedSplit, read_inputs
 from seqcls.distributed.process_group import ALONE
+from seqcls.encoders.pretrained import COPY
 from seqcls.errors import DataRefused
 from seqcls.listener import Listener, Progress
 from seqcls.models.building import build_model
@@ -44,6 +45,7 @@ class Fit:
     """Everything that a family learns, learnt in one call; `next_epoch` is called once."""
 
     def __init__(self, encoded: Ref, pipeline: Pipeline, device: torch.device, listener: Listener) -> None:
+        self.pretrained = encoded.folder / COPY if (encoded.folder / COPY).is_dir() else None
         self.config, self.device, self.listener, self.seed = pipeline.train, device, listener, pipeline.seed
         self.inputs, self.labels = read_inputs(encoded.folder)
         self.train_rows, self.valid_rows = EncodedSplit.open(encoded, "train"), EncodedSplit.open(encoded, "valid")
@@ -87,9 +89,8 @@ class Fit:
         """Fit the network, and turn its decisions into probabilities by what it says of rows held out."""
         assert isinstance(self.network, FittedNetwork)
         known = self.train_rows.labels
-        found = self.network.fit(
-            FitRows(self.train_rows, self.valid_rows, self.inputs, self.weights[known], self.seed, _Steps(self))
-        )
+        rows, weights = (self.train_rows, self.valid_rows), self.weights[known]
+        found = self.network.fit(FitRows(*rows, self.inputs, weights, self.seed, self.pretrained, _Steps(self)))
         if found.held_out is None:
             return found
         temperature = fit_temperature(found.held_out, known[found.rows])

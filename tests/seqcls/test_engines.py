@@ -136,7 +136,7 @@ def test_importing_openvino_tells_nobody() -> None:
     assert sys.modules["openvino.tools.ovc.telemetry_utils"].tm.__name__ == "openvino.tools.ovc.telemetry_stub"
 
 
-@pytest.mark.parametrize("family", families_trained("fit"))
+@pytest.mark.parametrize("family", [name for name in families_trained("fit") if name != "encoder"])
 def test_fitted_families_are_left_to_pytorch_with_the_reason(family: str) -> None:
     config = find_family(family)()
     form = next(form for form in SPECS if fits(family, form))
