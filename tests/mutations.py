@@ -7,12 +7,14 @@ error of ours. Anything else is an exception or a failed assertion, and a bug.
 from __future__ import annotations
 
 import gzip
+import io
 import random
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from typing import Any, Literal
 
+import numpy as np
 import pyarrow as pa
 
 from seqcls.config.source import SourceConfig
@@ -44,6 +46,20 @@ def parquet() -> bytes:
     return parquet_of({"sequence": ["one"] * 500, "label": ["a"] * 500})
 
 
+def arrow(columns: dict[str, list[Any]], new: Any) -> bytes:
+    """Two batches."""
+    table, file = pa.table(columns), io.BytesIO()
+    with new(file, table.schema) as writer:
+        writer.write_table(table, max_chunksize=len(table) // 2)
+    return file.getvalue()
+
+
+def npz(**arrays: Any) -> bytes:
+    file = io.BytesIO()
+    np.savez_compressed(file, **arrays)
+    return file.getvalue()
+
+
 def _by_hand(format: str, kind: Kind, name: str = "data", **options: Any) -> Road:
     return Road(kind, {"format": format, **options}, name)
 
@@ -69,6 +85,17 @@ ROADS: dict[str, Road] = {
     "apostrophes": _by_hand("csv", "text", quote="'", delimiter=";", strip=True, skip_lines=1, max_quoted_lines=3),
     "token_lists": _by_hand("csv", "tokens"),
     "json_array": _by_hand("jsonl", "text", sequence="data.text", label="label[0]"),
+    "json_objects": _by_hand("jsonl", "text"),
+    "arrow_stream": _by_hand("arrow", "text"),
+    "arrow_structs": _by_hand("arrow", "text", sequence="data.text", label="label[0]"),
+    "npz": _by_hand("numpy", "series", sequence="X", label="y"),
+    "wide_parquet": _by_hand("parquet", "series", values={"a": "a*", "b": "b*"}),
+    "positions": _by_hand("wide", "series", header=False, values="1:", label="0"),
+    "recording": _by_hand("recording", "series", labels={"*": "x"}),
+    "times": _by_hand("long", "series", id="id", split="part"),
+    "days": _by_hand("csv", "text", sequence=["a", "b"], time="t", time_format="%d.%m.%Y %H:%M"),
+    "label_studio": _by_hand("label-studio", "text", sequence="text"),
+    "prodigy": _by_hand("prodigy", "text", sequence="text"),
 }
 SEEDS: dict[str, bytes] = {
     "csv": GOOD + b'"a ""b""\nc",x\n',
@@ -89,6 +116,19 @@ SEEDS: dict[str, bytes] = {
     "gz": gzip.compress(GOOD, mtime=0),
     "series": b'sequence,label\n"[[1,2],[3,4]]",a\n1 2 3,b\n1;2,a\n',
     "json_array": b'[\n  {"data": {"text": "one"}, "label": ["a"]},\n  {"data": {"text": "two"}, "label": []}, 3\n]\n',
+    "json_objects": b'{\n "sequence": "one",\n "label": "a"\n}\n{\n "sequence": "two",\n "label": "b"}\n',
+    "arrow_stream": arrow({"sequence": ["one", None, "two"] * 50, "label": ["a", "b", "c"] * 50}, pa.ipc.new_stream),
+    "arrow_structs": arrow({"data": [{"text": "one"}, None] * 9, "label": [["a"], []] * 9}, pa.ipc.new_file),
+    "npz": npz(X=np.arange(12.0).reshape(2, 2, 3), y=np.array(["a", "b"])),
+    "wide_parquet": parquet_of({"a1": [1, 2], "a2": [1.5, None], "b1": ["3", "x"], "b2": [4, 5], "label": ["x", "y"]}),
+    "positions": b"a,1,2,3\nb,4,,\nc,x,5,6\n",
+    "recording": b"time,x,y\n0,1,2\n1,,3\n2,4,5\n",
+    "times": b"id,time,value,label,part\np,2026-01-01 00:00:01 UTC,5,a,train\np,2026-01-01,6,a,train\n"
+    b"q,2026-02-30,7,b,dev\n",
+    "days": b"a,b,label,t\none,two,x,01.02.2026 03:04\n,six,y,31.12.1999 23:59\n",
+    "label_studio": b'[{"data": {"text": "one"}, "annotations": [{"result": [{"value": {"choices": ["a"]}}]}]},'
+    b' {"text": "t"}]',
+    "prodigy": b'{"text": "a", "accept": ["x"], "answer": "accept"}\n{"text": "b", "cats": {"x": 1.0, "y": 0}}\n',
     "escaped": b'sequence,label,,\n"a \\"b\\", c \\\\",a,1,2\nplain \\, text,b,,\n"c ""d""",a,,\n',
     "apostrophes": b"sep=;\nsequence; label\n 'it''s; so' ; a\n'two\nlines';b\nplain;a\n",
     "token_lists": b'sequence,label\n"[\'a\', \'b, c\']",x\n"[""d""]",y\ne f,x\n',

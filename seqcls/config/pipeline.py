@@ -19,7 +19,7 @@ from seqcls.config.model import ModelConfig, Positions, find_family
 from seqcls.config.promote import PromoteConfig
 from seqcls.config.rules import ResidueRules, RulesConfig, SeriesRules, TextRules, TokenRules
 from seqcls.config.schedule import ScheduleConfig
-from seqcls.config.source import FORMATS_FOR_SERIES, SourceConfig
+from seqcls.config.source import FORMATS_FOR_SERIES, SERIES_ONLY, SourceConfig
 from seqcls.config.source_keys import unused_keys
 from seqcls.config.train import ScoreConfig, SplitConfig, TrainConfig
 from seqcls.table import Kind
@@ -91,7 +91,7 @@ class Pipeline(Section):
         form = self.source.format
         if self.kind == "series" and form not in FORMATS_FOR_SERIES:
             yield f"source.format {form!r} holds no series; use one of {', '.join(sorted(FORMATS_FOR_SERIES))}"
-        if self.kind != "series" and form in ("ucr", "ts", "arff", "wide", "long"):
+        if self.kind != "series" and form in SERIES_ONLY:
             yield f"source.format {form!r} holds series, but kind is {self.kind!r}"
         if form in ("fasta", "fastq") and self.kind in ("text", "tokens"):
             yield f"source.format {form!r} holds dna or protein, but kind is {self.kind!r}"

@@ -9,10 +9,14 @@ from pydantic import Field, field_validator, model_validator
 from seqcls.config.base import Bytes, Count, LocalPath, Positive, Section, Variable
 
 Format = Literal[
-    "csv", "tsv", "jsonl", "parquet", "folder", "lines", "fasttext",
-    "ucr", "ts", "arff", "wide", "long", "fasta", "fastq", "sql",
+    "csv", "tsv", "jsonl", "parquet", "arrow", "numpy", "folder", "lines", "fasttext",
+    "label-studio", "doccano", "prodigy",
+    "ucr", "ts", "arff", "wide", "long", "recording", "fasta", "fastq", "sql",
 ]  # fmt: skip
-FORMATS_FOR_SERIES: frozenset[str] = frozenset({"ucr", "ts", "arff", "wide", "long", "jsonl", "parquet", "csv", "sql"})
+FORMATS_FOR_SERIES: frozenset[str] = frozenset(
+    {"ucr", "ts", "arff", "wide", "long", "recording", "jsonl", "parquet", "arrow", "numpy", "csv", "sql"}
+)
+SERIES_ONLY: frozenset[str] = frozenset({"ucr", "ts", "arff", "wide", "long", "recording"})
 ANY_TEXT = '"A..b",' + 80 * "x" + "\n"
 """What a file may hold: an encoding that does not read it back is none for files."""
 Name = Annotated[str, Field(min_length=1, max_length=200)]
@@ -125,11 +129,15 @@ class SourceConfig(Section):
     channel: Name = "channel"
     """long: column that names the channel."""
     channels: list[Name] = []
-    """Channel names in order; csv, jsonl, parquet: one column per channel. long: left out, sorted by name."""
+    """Channel names in order; csv, jsonl, parquet, recording: one column per channel. long: left out, sorted by name.
+    recording: left out, all columns without another use."""
+    channel_files: list[Name] = []
+    """wide, ucr, recording: where each channel has a file of its own, the part of the path that differs, such as
+    ["acc_x", "acc_y"]; `files` names those of the first."""
     value: Name = "value"
     """long: column of the value."""
     position: Name = "time"
-    """long: column of the position within the series, a number or a time."""
+    """long, recording: column of the position within the series, a number or a time."""
 
     url_env: Variable | None = None
     """sql: name of the environment variable that holds the database URL (never the URL itself)."""
@@ -150,7 +158,7 @@ class SourceConfig(Section):
     later_keys = frozenset(
         {
             "classes", "decimal", "missing", "quote", "escape", "max_quoted_lines", "skip_lines", "time_format",
-            "split", "label_table",
+            "split", "label_table", "channel_files",
         }
     )  # fmt: skip
 
@@ -202,7 +210,7 @@ class SourceConfig(Section):
             raise ValueError(f"{value!r} has no year, month or day; expected all three, such as %Y-%m-%d")
         return value
 
-    @field_validator("columns", "channels")
+    @field_validator("columns", "channels", "channel_files")
     @classmethod
     def _no_name_twice(cls, value: list[str]) -> list[str]:
         twice = sorted({name for name in value if value.count(name) > 1})
@@ -239,11 +247,13 @@ class SourceConfig(Section):
             raise ValueError("valid or test are given without train")
         if given and self.split:
             raise ValueError("name either train (with valid and test), or split, the column of the split")
+        if len(self.channel_files) == 1:
+            raise ValueError("channel_files names one channel; expected two or more")
         if self.label_table and (self.label_files or self.labels or self.label_from or self.label_pattern):
             raise ValueError("label_table says where the class is; remove labels, label_from and the like")
         if self.format == "wide" and not self.values:
             raise ValueError('format wide needs values = [...], such as values = ["v*"]')
-        if self.format == "parquet" and self.values and self.channels:
+        if self.format in ("parquet", "arrow") and self.values and self.channels:
             raise ValueError('channels and values exclude each other; write values = {CHANNEL = "COLUMNS*", ...}')
         if self.format == "lines" and self.label_from == "pattern" and not self.pattern:
             raise ValueError('label_from = "pattern" needs pattern')

@@ -117,6 +117,7 @@ _EXAMPLES: Final[Values] = {
     "label_pattern": "class=(?P<label>[^ ]+)",
     "values": ["v*"],
     "channels": ["x", "y", "z"],
+    "channel_files": ["acc_x", "acc_y"],
     "url_env": "SEQCLS_SOURCE_URL",
     "table": "public.rows",
     "query": "SELECT id, sequence, label FROM rows ORDER BY id",
@@ -135,7 +136,7 @@ _EXAMPLES: Final[Values] = {
     "ScheduleConfig.score": "30 1 * * *",
     "floors": [{"metric": "balanced_accuracy", "at_least": 0.8}],
 }
-_SERIES_ONLY: Final = frozenset({"channels", "decimal", "missing", "values"})
+_SERIES_ONLY: Final = frozenset({"channels", "channel_files", "decimal", "missing", "values"})
 """Keys of [source] that have a use for series only."""
 _UNSET: Final[tuple[object, ...]] = (None, [], {})
 _SECTIONS: Final = ("source", "split", "rules", "encode", "model", "train", "promote", "schedule", "score", "alert")

@@ -24,7 +24,7 @@ from seqcls.scoring.records import complete_records
 from seqcls.scoring.request import ScoreRequest
 from seqcls.sources.arriving import find_unfinished, read_settled
 from seqcls.sources.discover import find_files
-from seqcls.sources.paths import find_paths
+from seqcls.sources.paths import find_paths, without_notes
 from seqcls.store.failpoints import failpoint
 from seqcls.table import InputFile
 from seqcls.workspace import Workspace
@@ -163,7 +163,7 @@ def list_files(workspace: Workspace) -> Listing:
         item = _unusable(_relative(path, folder), error)
         unusable.setdefault(item.name, item)
 
-    found = sorted(find_paths(folder, list(settings.files), allow_none=True, refuse=refuse))
+    found = sorted(without_notes(source, find_paths(folder, list(settings.files), allow_none=True, refuse=refuse)))
     paths = [path for path in found if marker is None or not path.name.endswith(marker)]
     files, moving = read_settled(source, folder, paths, _settled(settings), refuse)
     sign = f"no {marker} beside it, or changing" if marker else "changed a moment ago"

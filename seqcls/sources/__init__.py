@@ -13,10 +13,12 @@ from pathlib import Path
 
 from seqcls.config.source import LabelTable, SourceConfig
 from seqcls.errors import NO_SPACE, STRIKES_ANY_FILE, CheckBroken, InputFailed, NotEnough, remedy
+from seqcls.sources.annotations import TOOLS
 from seqcls.sources.arff import read_arff
+from seqcls.sources.arrow_files import read_arrow
+from seqcls.sources.channel_files import read_channel_files
 from seqcls.sources.checksums import check_checksum
 from seqcls.sources.classes_apart import ClassLines, ClassTable, table_of
-from seqcls.sources.columnar import read_parquet_source
 from seqcls.sources.delimited import read_delimited
 from seqcls.sources.discover import find_files
 from seqcls.sources.fasta import read_fasta
@@ -26,8 +28,11 @@ from seqcls.sources.jsonl import read_jsonl
 from seqcls.sources.layout import FirstLayout
 from seqcls.sources.lines import read_text_lines
 from seqcls.sources.long import read_long
+from seqcls.sources.numpy_arrays import read_numpy
+from seqcls.sources.parquet_files import read_parquet_source
 from seqcls.sources.paths import find_paths
 from seqcls.sources.reading import Reading
+from seqcls.sources.recording import read_recording
 from seqcls.sources.sktime import read_ts
 from seqcls.sources.sql import read_sql
 from seqcls.sources.ucr import read_ucr
@@ -38,7 +43,10 @@ FORMATS: dict[str, Callable[[Reading], Iterator[SourceBatch]]] = {
     "csv": read_delimited,
     "tsv": read_delimited,
     "jsonl": read_jsonl,
+    **dict.fromkeys(TOOLS, read_jsonl),
     "parquet": read_parquet_source,
+    "arrow": read_arrow,
+    "numpy": read_numpy,
     "folder": read_folder_file,
     "lines": read_text_lines,
     "fasttext": read_fasttext,
@@ -47,6 +55,7 @@ FORMATS: dict[str, Callable[[Reading], Iterator[SourceBatch]]] = {
     "arff": read_arff,
     "wide": read_wide,
     "long": read_long,
+    "recording": read_recording,
     "sql": read_sql,
     "fasta": read_fasta,
     "fastq": read_fasta,
@@ -110,7 +119,8 @@ def _class_table(config: str, folder: Path, _key: tuple[object, ...]) -> ClassTa
 def _read(reading: Reading) -> Iterator[SourceBatch]:
     """A disk error while reading is an error of this file, unless it would affect every file."""
     try:
-        yield from FORMATS[reading.source.format](reading)
+        read = FORMATS[reading.source.format]
+        yield from read_channel_files(reading, read) if reading.source.channel_files else read(reading)
     except OSError as error:
         if error.errno in STRIKES_ANY_FILE or reading.source.format == "sql":
             raise

@@ -23,6 +23,8 @@ from seqcls.sources.times import times_column
 from seqcls.sources.token_lists import TOKENS, parse_lists
 from seqcls.table import SourceBatch, Split, rejects_table, table_schema
 
+_CHOICES = '{"choices":'
+"""How a CSV export of Label Studio writes several choices of one row."""
 SPLIT_WORDS: dict[str, Split] = {
     "train": "train", "training": "train", "valid": "valid", "validation": "valid", "val": "valid", "dev": "valid",
     "test": "test", "testing": "test",
@@ -113,7 +115,11 @@ def _labels(reading: Reading, records: Records, problems: Problems) -> pa.Array:
         records.columns["label"] = column
     elif reading.label_place in ("file", "folder"):
         return constant(reading.file_label(), rows)
-    return _optional_text(reading, records.columns, "label", rows, problems)
+    column = _optional_text(reading, records.columns, "label", rows, problems)
+    for index in pc.indices_nonzero(pc.fill_null(pc.starts_with(column, _CHOICES), False)).to_pylist():
+        reason = f"{column[index].as_py()[:80]} is a list of choices; a row has one class"
+        add_problem(problems, index, reading.source.label, "label", reason)
+    return column
 
 
 def _splits(reading: Reading, records: Records, problems: Problems) -> pa.Array:

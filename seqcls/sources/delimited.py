@@ -9,6 +9,7 @@ line, not those after it.
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -31,6 +32,7 @@ from seqcls.sources.stream import open_source
 from seqcls.table import SourceBatch
 
 _BLANKS = " \t"
+_RUN, _LINE_BLANKS = re.compile(rb"[ \t]+"), re.compile(rb"(?m)^ | (\r?$)")
 
 
 @dataclass(frozen=True)
@@ -67,13 +69,20 @@ def read_fields(reading: Reading, choose: Callable[[list[str]], list[str]]) -> I
     dialect = Dialect.of(reading.source)
     # Closed explicitly: an exception would keep the blocks, and the thread that prefetches them, alive.
     with open_source(reading) as stream, closing(text_blocks(reading, stream, old_breaks=True)) as all_blocks:
-        found, blocks = open_header(reading, dialect, all_blocks)
+        is_padded = dialect.delimiter == " " and reading.source.format in ("wide", "recording")
+        plain = map(_one_blank, all_blocks) if is_padded else all_blocks
+        found, blocks = open_header(reading, dialect, plain)
         wanted = choose(found)
         names = _distinct(reading, found, wanted)
         parser = _Parser(reading, replace(dialect, skip_blank=len(names) > 1), names, wanted)
         for block in blocks:
             if fields := parser.parse(block):
                 yield fields
+
+
+def _one_blank(block: Block) -> Block:
+    """A run of blanks separates two numbers as one blank does, and those at the ends of a line separate nothing."""
+    return replace(block, data=_LINE_BLANKS.sub(rb"\1", _RUN.sub(b" ", block.data)))
 
 
 def _distinct(reading: Reading, found: list[str], wanted: list[str]) -> list[str]:

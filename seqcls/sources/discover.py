@@ -15,7 +15,7 @@ from pathlib import Path
 from seqcls.config.source import SourceConfig
 from seqcls.errors import STRIKES_ANY_FILE, DataRefused, InputFailed, WorldFailed, remedy
 from seqcls.sources.entries import check_name
-from seqcls.sources.paths import content_digest, find_paths
+from seqcls.sources.paths import content_digest, find_paths, without_notes
 from seqcls.store.artefacts import file_digest
 from seqcls.table import InputFile, Split
 
@@ -28,7 +28,7 @@ def source_files(source: SourceConfig, folder: Path) -> list[InputFile]:
     """All files to train on; files of given splits have their split set."""
     if source.format == "sql" or source.files:
         files = find_files(source, folder)
-        if source.format != "folder":  # each file is a row, and the rules judge rows
+        if source.format not in ("folder", "recording"):  # there each file is a row, and the rules judge rows
             _refuse_copies(files, source)
         return files
     files = []
@@ -80,7 +80,8 @@ def find_files(
         from seqcls.sources.sql import find_query
 
         return [find_query(source)]
-    paths = sorted(find_paths(folder, source.files if patterns is None else patterns, allow_none=allow_none))
+    found = find_paths(folder, source.files if patterns is None else patterns, allow_none=allow_none)
+    paths = sorted(without_notes(source, found))
     files = with_unique_names([_input_file(path, source, folder, split) for path in paths], folder)
     for file in files:
         check_name(file.name)

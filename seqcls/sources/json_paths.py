@@ -11,7 +11,8 @@ from collections.abc import Iterable
 from typing import Any
 
 _STEP = re.compile(r"([^\[\].]+)((?:\[0\])*)")
-_MARK = "[0]"
+ONLY = "[0]"
+"""The step to the value of a list that holds one."""
 
 
 class PathFault(ValueError):
@@ -25,7 +26,7 @@ def path_of(name: str) -> list[str] | None:
         match = _STEP.fullmatch(part)
         if match is None:
             return None
-        steps += [match[1], *[_MARK] * (len(match[2]) // len(_MARK))]
+        steps += [match[1], *[ONLY] * (len(match[2]) // len(ONLY))]
     return steps if len(steps) > 1 else None
 
 
@@ -43,7 +44,7 @@ def fill(value: dict[str, Any], name: str, steps: list[str]) -> None:
     for step in steps:
         if here is None:
             break
-        if step != _MARK:
+        if step != ONLY:
             if not isinstance(here, dict):
                 raise PathFault(f"{str(here)[:40]!r} where an object with {step!r} is expected")
             if step not in here:

@@ -1,4 +1,4 @@
-"""jsonl: one JSON object per line (https://jsonlines.org), or a JSON array of objects, in UTF-8.
+"""jsonl: one JSON object per line (https://jsonlines.org), objects over several lines, or an array of them, in UTF-8.
 
 A line that is not an object, repeats a key, or has a value of the wrong type is rejected alone. Columns are the keys; a
 key that no line of the first block has is a config error and refused. A file that ends within an object was cut off,
@@ -11,9 +11,10 @@ import json
 from collections.abc import Iterator
 from typing import Any
 
+from seqcls.sources.annotations import TOOLS, NoSingleClass, annotated
 from seqcls.sources.assemble import assemble
 from seqcls.sources.blocks import Lines, read_lines
-from seqcls.sources.json_array import is_array, read_items
+from seqcls.sources.json_items import holds_items, read_items
 from seqcls.sources.json_paths import PathFault, fill, paths_of
 from seqcls.sources.reading import Reading, Reject, Role, pick_columns, refuse_others
 from seqcls.sources.values import records_of
@@ -27,8 +28,9 @@ class _Twice(ValueError):
 def read_jsonl(reading: Reading) -> Iterator[SourceBatch]:
     """Batches of a JSON Lines file, whose blank lines are skipped, or of an array."""
     roles: dict[Role, str] | None = None
-    for lines in read_items(reading) if is_array(reading) else read_lines(reading, skip_blank=True):
+    for lines in read_items(reading) if holds_items(reading) else read_lines(reading, skip_blank=True):
         rows, objects, raws, rejects = _parse(reading, lines)
+        _refuse_columns(reading, objects)
         if roles is None and objects:
             roles = pick_columns(reading, _keys(reading, objects))
         elif roles is not None and reading.source.extra_columns == "refuse":  # otherwise its keys are not needed
@@ -46,6 +48,14 @@ def _parse(reading: Reading, lines: Lines) -> tuple[list[int], list[dict[str, An
                 raise reading.ends_inside(row, found)
             rejects.append(reading.reject(row, "", "json", found, text))
             continue
+        if reading.source.format in TOOLS:
+            try:
+                found = annotated(reading, found)
+            except (NoSingleClass, AttributeError, TypeError) as error:
+                known = isinstance(error, NoSingleClass)
+                reason = str(error) if known else f"not an object of {reading.source.format} ({error})"
+                rejects.append(reading.reject(row, reading.source.label, "label", reason, text))
+                continue
         if paths and (fault := _fill_all(reading, found, paths)):
             rejects.append(reading.reject(row, fault[0], "type", fault[1], text))
             continue
@@ -53,6 +63,16 @@ def _parse(reading: Reading, lines: Lines) -> tuple[list[int], list[dict[str, An
         objects.append(found)
         raws.append(text)
     return rows, objects, raws, rejects
+
+
+def _refuse_columns(reading: Reading, objects: list[dict[str, Any]]) -> None:
+    """Columns of rows, as pandas writes them by default, instead of rows."""
+    value = objects[0].get(reading.sequence_columns[0]) if len(objects) == 1 and reading.sequence_columns else None
+    if isinstance(value, dict) and list(value)[:2] == ["0", "1"]:
+        raise reading.refuse(
+            f"one object of columns, {len(value)} rows in each, as pandas' to_json writes it by default",
+            expected="one object for each row", next_step='write df.to_json(path, orient="records", lines=True)',
+        )  # fmt: skip
 
 
 def _object(text: str) -> dict[str, Any] | str:

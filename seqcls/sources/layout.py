@@ -15,8 +15,8 @@ from seqcls.table import InputFile, Layout
 
 
 def layout_format(source: SourceConfig) -> str | None:
-    """What goes by name in files of this section: `wide` columns (of any format), or the channels of `long`."""
-    return "wide" if source.values else "long" if source.format == "long" else None
+    """What goes by name in files of this section: `wide` columns (of any format), or the channels of others."""
+    return "wide" if source.values else source.format if source.format in ("long", "recording") else None
 
 
 @dataclass

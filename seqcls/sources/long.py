@@ -24,7 +24,7 @@ from seqcls.sources.numbers import parse_flat
 from seqcls.sources.packed import kind_of
 from seqcls.sources.pivot import pivot
 from seqcls.sources.reading import Reading, Records, Reject, Role, need_column, refuse_others, role_columns, row_numbers
-from seqcls.sources.times import parse_times
+from seqcls.sources.times import positions_of
 from seqcls.table import SourceBatch
 
 BYTES_PER_PARTITION = 64 * 1024 * 1024
@@ -138,15 +138,8 @@ class _Spread:
 
     def _positions(self, cells: pa.Array) -> tuple[npt.NDArray[np.float64], dict[int, str]]:
         """Numbers, or times in microseconds since 1970; the first block decides for the file."""
-        source = self.reading.source
-        numbers, faults = parse_flat(cells, self.reading.notation)
-        if self.are_times is None and len(cells):
-            self.are_times = source.time_format is not None or len(faults) > np.isfinite(numbers).sum()
-        if not self.are_times:
-            return numbers, faults
-        times, faults = parse_times(cells, source.time_zone, source.time_format)
-        # float64 holds microseconds exactly until the year 2255
-        return times.cast(pa.int64()).to_numpy(zero_copy_only=False).astype(np.float64), faults
+        places, faults, self.are_times = positions_of(cells, self.reading.source, self.reading.notation, self.are_times)
+        return places, faults
 
     def _write(self, table: pa.Table) -> None:
         if len(self._writers) == 1:

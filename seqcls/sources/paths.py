@@ -38,6 +38,11 @@ def find_paths(folder: Path, patterns: list[str], *, allow_none: bool = False, r
     return list(found)
 
 
+def without_notes(source: SourceConfig, paths: list[Path]) -> list[Path]:
+    """arrow: `save_to_disk` writes notes as .json beside the data."""
+    return [path for path in paths if source.format != "arrow" or path.suffix != ".json"]
+
+
 def label_file_of(source: SourceConfig, folder: Path, path: Path) -> Path | None:
     """The label file of a text file, by their order in the config; None for a file not listed there."""
     if not source.label_files:
@@ -52,6 +57,15 @@ def label_file_of(source: SourceConfig, folder: Path, path: Path) -> Path | None
     return dict(zip(texts, labels, strict=True)).get(path)
 
 
+def channel_path(source: SourceConfig, path: Path, channel: str) -> Path | None:
+    """The file of another channel: the path with another name for the first channel; None unless just one exists."""
+    first, text = source.channel_files[0], str(path)
+    places = [at for at in range(len(text)) if text.startswith(first, at)]
+    found = {text[:at] + channel + text[at + len(first) :] for at in places} - {text}
+    files = [Path(name) for name in found if os.path.isfile(name)]
+    return files[0] if len(files) == 1 else None
+
+
 def content_digest(source: SourceConfig, folder: Path, path: Path, digest: str) -> str:
     """The file's SHA-256, combined with what else its rows are made of."""
     for other in parts_beside(source, folder, path):
@@ -63,6 +77,8 @@ def parts_beside(source: SourceConfig, folder: Path, path: Path) -> list[str]:
     """What the rows of a file are made of beside its bytes: digests of files with classes, values of folders."""
     labels = label_file_of(source, folder, path)
     found = [] if labels is None else [file_digest(labels)]
+    others = [channel_path(source, path, channel) for channel in source.channel_files[1:]]
+    found += ["missing" if other is None else file_digest(other) for other in others]
     if source.label_table:
         [table] = find_paths(folder, [source.label_table.file])
         facts = table.stat()

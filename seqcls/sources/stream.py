@@ -27,6 +27,11 @@ _MAGIC: list[tuple[bytes, str]] = [
     (b"\xfd7zXZ\x00", "xz"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"ARROW1", "Arrow"), (b"\x93NUMPY", "NumPy"),
     (b"SQLite format 3\x00", "SQLite"), (b"%PDF-", "PDF"), (b"\x89HDF", "HDF5"),
 ]  # fmt: skip
+_READS = {
+    "Parquet": 'set source.format = "parquet"', "Arrow": 'set source.format = "arrow"',
+    "NumPy": 'set source.format = "numpy"', "SQLite": 'set source.format = "sql"',
+}  # fmt: skip
+_PACKED = ("zip", "tar", "gzip", "bzip2", "xz", "zstd")
 _PAGES = (b"<!doctype html", b"<html", b"<?xml")
 # Free text may begin with "<html"; tables and sequence files never do.
 _FREE_TEXT = frozenset({"lines", "folder", "fasttext"})
@@ -167,6 +172,8 @@ def refuse_other_formats(reading: Reading, head: bytes) -> None:
     name = next((name for magic, name in _MAGIC if head.startswith(magic)), None)
     if head[257:262] == b"ustar":
         name = "tar"
+    if name == "zip" and reading.file.path.name.endswith(".npz"):
+        name = "NumPy"
     if name == "zip" and (b"[Content_Types].xml" in head or b"xl/" in head):
         raise reading.refuse(
             "looks like an Excel workbook",
@@ -184,9 +191,7 @@ def refuse_other_formats(reading: Reading, head: bytes) -> None:
         raise reading.refuse(
             f"looks like {name}",
             expected=f"text, because source.format is {reading.source.format!r}",
-            next_step="unpack the file"
-            if name in ("zip", "tar", "gzip", "bzip2", "xz", "zstd")
-            else "set source.format to the format of the file",
+            next_step=_READS.get(name, "unpack the file" if name in _PACKED else "export the data as CSV or Parquet"),
         )
     _refuse_utf16(reading, head)
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:20].lower()

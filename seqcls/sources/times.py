@@ -11,8 +11,12 @@ from __future__ import annotations
 from decimal import Decimal
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+
+from seqcls.config.source import SourceConfig
+from seqcls.sources.numbers import Notation, parse_flat
 
 UTC = pa.timestamp("us", tz="UTC")
 _NAIVE = pa.timestamp("us")
@@ -52,6 +56,20 @@ def parse_times(texts: pa.Array, zone: str, form: str | None = None) -> tuple[pa
     second, local_faults = localise(_cast(naive, _NAIVE, faults), zone)
     faults.update(local_faults)
     return pc.coalesce(first, second), faults
+
+
+def positions_of(
+    cells: pa.Array, source: SourceConfig, notation: Notation, are_times: bool | None
+) -> tuple[npt.NDArray[np.float64], dict[int, str], bool | None]:
+    """Numbers, or times as microseconds since 1970; what most cells of the first block are, all are."""
+    numbers, faults = parse_flat(cells, notation)
+    if are_times is None and len(cells):
+        are_times = source.time_format is not None or len(faults) > np.isfinite(numbers).sum()
+    if not are_times:
+        return numbers, faults, are_times
+    times, faults = parse_times(cells, source.time_zone, source.time_format)
+    # float64 holds microseconds exactly until the year 2255
+    return times.cast(pa.int64()).to_numpy(zero_copy_only=False).astype(np.float64), faults, are_times
 
 
 def _name_faults(texts: pa.Array, bad: pa.Array, faults: dict[int, str]) -> None:

@@ -129,7 +129,7 @@ def series_of(values: npt.NDArray[np.float64]) -> pa.Array:
     rows, channels, length = values.shape
     missing: npt.NDArray[np.bool_] = np.isnan(values)
     present: npt.NDArray[np.bool_] = np.logical_not(np.logical_and.reduce(missing, axis=1))
-    lengths = np.where(present.any(axis=1), length - present[:, ::-1].argmax(axis=1), 0)
+    lengths = (present * np.arange(1, length + 1)).max(axis=1, initial=0)
     flat = values[np.broadcast_to((np.arange(length) < lengths[:, None])[:, None], values.shape)]
     ends = np.cumsum(np.repeat(lengths, channels))
     with np.errstate(over="ignore"):

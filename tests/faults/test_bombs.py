@@ -118,7 +118,7 @@ def test_a_bomb_of_numbers_is_known_by_its_footer(
     kind: pa.DataType, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(seqcls.sources.unpacking, "SMALL", 1_000_000)
-    monkeypatch.setattr("seqcls.sources.columnar._read", lambda *given: pytest.fail("decoded"))
+    monkeypatch.setattr("seqcls.sources.parquet_files._read", lambda *given: pytest.fail("decoded"))
     data = parquet(pa.array([np.zeros(100_000)] * 10, kind))
     assert len(data) < 8_000
     error = refusal(tmp_path, data, "series", format="parquet", labelled=False)

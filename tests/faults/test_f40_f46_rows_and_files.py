@@ -77,7 +77,7 @@ TIMES = {
     "2026-03-29T02:30:00": "does not exist or exists twice in Europe/Berlin; write the offset from UTC",
     "2026-10-25T02:30:00": "does not exist or exists twice in Europe/Berlin; write the offset from UTC",
     "2023-02-29": "'2023-02-29' is not a time that the calendar has",
-    "13/02/2026": "'13/02/2026' is not an ISO 8601 time such as 2026-03-01T12:00:00Z",
+    "13/02/2026": "'13/02/2026' is not an ISO 8601 time (source.time_format names another form",
     "1700000000": "'1700000000' is not an ISO 8601 time",
     "1700000000000": "'1700000000000' is not an ISO 8601 time",
     "0000-01-01": "lies outside the years 1 to 9999",

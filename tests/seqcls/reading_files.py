@@ -11,6 +11,7 @@ import pyarrow as pa
 from seqcls.config.source import SourceConfig
 from seqcls.sources import read_file
 from seqcls.sources.discover import find_files
+from seqcls.sources.layout import FirstLayout
 from seqcls.table import REJECTS, Kind, table_schema
 
 REAL_DATA = Path(__file__).parents[3] / "shared" / "data"
@@ -47,9 +48,10 @@ def read(folder: Path, kind: Kind = "text", *, labelled: bool = True, **options:
     """Read the files that the options name."""
     source = SourceConfig(**options)
     tables, rejects, rows_in = [table_schema(kind).empty_table()], [REJECTS.empty_table()], 0
+    layout = FirstLayout()
     patterns = source.files or [*source.train, *source.valid, *source.test]
     for file in find_files(source, folder, patterns):
-        for batch in read_file(file, source, kind, labelled=labelled, folder=folder):
+        for batch in read_file(file, source, kind, labelled=labelled, folder=folder, layout=layout):
             tables.append(batch.table)
             rejects.append(batch.rejects)
             rows_in += batch.rows_in

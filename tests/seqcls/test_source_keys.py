@@ -8,7 +8,7 @@ from typing import Any, get_args
 import pytest
 
 from seqcls.config.loading import parse_pipeline
-from seqcls.config.source import Format, SourceConfig
+from seqcls.config.source import SERIES_ONLY, Format, SourceConfig
 from seqcls.config.source_keys import USED
 from seqcls.errors import ConfigRefused
 from tests.seqcls.reading_files import read_bytes
@@ -21,7 +21,7 @@ SET: dict[str, Any] = {
     "channels": ["a"], "value": "v", "position": "p", "url_env": "URL", "table": "t", "query": "SELECT 1",
     "extra_columns": "refuse", "checksums": True, "max_row_bytes": 9, "max_file_bytes": 9, "files": ["f"],
     "quote": "'", "escape": "^", "skip_lines": 1, "max_quoted_lines": 9, "time_format": "unix",
-    "split": "s", "label_table": {"file": "l.csv", "id": "i", "label": "c"},
+    "split": "s", "channel_files": ["a", "b"], "label_table": {"file": "l.csv", "id": "i", "label": "c"},
     "classes": {"1": "a"}, "train": ["f"], "valid": ["f"], "test": ["f"],
 }  # fmt: skip
 """A value that is not the default, for each key."""
@@ -39,9 +39,7 @@ def test_every_format_and_every_key_is_known() -> None:
 
 @pytest.mark.parametrize("form", get_args(Format))
 def test_a_key_without_use_is_named_and_one_with_use_is_not(form: Format) -> None:
-    kind = {"fasta": "dna", "fastq": "dna"}.get(
-        form, "series" if form in ("ucr", "ts", "arff", "wide", "long") else "text"
-    )
+    kind = {"fasta": "dna", "fastq": "dna"}.get(form, "series" if form in SERIES_ONLY else "text")
     base: dict[str, Any] = {"format": form}
     base |= {"url_env": "URL", "table": "t"} if form == "sql" else {"files": ["f"]}
     base |= {"values": ["v*"]} if form == "wide" else {}

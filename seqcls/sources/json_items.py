@@ -1,8 +1,8 @@
-"""A JSON array of objects, as programs export it: its items one by one, in bounded memory.
+"""JSON objects that do not stand one a line: in an array, or over several lines each; read in bounded memory.
 
-In: a file that begins with `[`. Out: `Lines`, the text of each item, numbered from 1. Promise: an item that is no
-object is a row like any other and rejected alone; where the array itself is damaged or cut off, nobody knows how many
-items are missing, and the file is refused.
+In: a file that begins with `[`, or with an object that goes on after its first line. Out: `Lines`, the text of each
+object, numbered from 1. Promise: an item that is no object is a row like any other and rejected alone; where the file
+is damaged or cut off between them, nobody knows how many are missing, and it is refused.
 """
 
 from __future__ import annotations
@@ -22,16 +22,24 @@ _DECODER = json.JSONDecoder()
 _BOM = b"\xef\xbb\xbf"
 
 
-def is_array(reading: Reading) -> bool:
-    """Whether the first character of the file is `[`."""
+def holds_items(reading: Reading) -> bool:
+    """Whether the file is an array, or its first object goes on after the first line."""
+    first, more = _first_line(reading)
+    return first.startswith(b"[") or (more and first.startswith(b"{") and first.endswith((b"{", b",", b"[")))
+
+
+def _first_line(reading: Reading) -> tuple[bytes, bool]:
+    """What the file begins with, and whether another line follows."""
     with open_source(reading) as stream:
-        return stream.read(4096).removeprefix(_BOM).lstrip().startswith(b"[")
+        first, sign, _ = stream.read(4096).removeprefix(_BOM).lstrip().partition(b"\n")
+    return first.rstrip(), bool(sign)
 
 
 def read_items(reading: Reading) -> Iterator[Lines]:
     """The items in batches of about a block."""
     row, limit = 1, reading.source.max_row_bytes
-    for texts in _items(reading):
+    is_array = _first_line(reading)[0].startswith(b"[")
+    for texts in _items(reading) if is_array else _objects(reading):
         rows = range(row, row + len(texts))
         good = [(at, text) for at, text in zip(rows, texts, strict=True) if len(text) <= limit]
         long = [
@@ -72,6 +80,22 @@ def _items(reading: Reading) -> Iterator[list[str]]:
             yield found
     if expects != "end":
         raise reading.ends_inside(row, "the array has no ]")
+
+
+def _objects(reading: Reading) -> Iterator[list[str]]:
+    buffer, row = "", 1
+    for text, is_last in _texts(reading):
+        buffer += text
+        at, found = 0, []
+        while (at := _skip(buffer, at)) < len(buffer):
+            end = _end(reading, buffer, at, row, is_last)
+            if end is None:
+                break
+            found.append(buffer[at:end])
+            at, row = end, row + 1
+        buffer = buffer[at:]
+        if found:
+            yield found
 
 
 def _end(reading: Reading, buffer: str, at: int, row: int, is_last: bool) -> int | None:

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from seqcls.errors import DataRefused
-from seqcls.sources import blocks, json_array
+from seqcls.sources import blocks, json_items
 from tests.seqcls.reading_files import read_bytes
 
 ROWS = [{"text": f'say "{number}", [or] {{not}} é', "label": "ab"[number % 2], "n": number} for number in range(50)]
@@ -67,7 +67,7 @@ def test_a_long_item_is_rejected_alone(tmp_path: Path) -> None:
 
 def test_an_item_longer_than_a_row_may_be_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 100)
-    monkeypatch.setattr(json_array, "BLOCK_BYTES", 100)
+    monkeypatch.setattr(json_items, "BLOCK_BYTES", 100)
     data = json.dumps([{"text": "x" * 5000, "label": "a"}]).encode()
     with pytest.raises(DataRefused, match=r"item 1 is not JSON .*or longer than 1000 bytes"):
         read_bytes(tmp_path, data, max_row_bytes=1000, **OPTIONS)
