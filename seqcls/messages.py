@@ -101,6 +101,7 @@ def after_scoring(
     ]
     if files.again:
         lines.append(f"published again, missing or changed since: {', '.join(files.again)}")
+    lines += [f"warning: {one_line(item.name)}: {item.unlike}" for item in run.inputs if item.unlike]
     if files.rejects:
         lines.append(f"rejects: {Path(output) / 'rejects'} (each row with its reasons)")
     if run.unfinished:
@@ -161,6 +162,7 @@ def scoring_page(prepared: Prepared, run: ScoringRun, files: Published, output: 
         "scoring_run.md",
         title=scoring_title(prepared, run),
         inputs=[(item.name, *astuple(item.counts), "yes" if item.complete else "no") for item in run.inputs],
+        unlike=[(item.name, item.unlike) for item in run.inputs if item.unlike],
         prepared=prepared,
         refused=[(item.names, item.reason) for item in prepared.refused],
         over_budget=[(item.names, item.reason) for item in prepared.over_budget],

@@ -23,6 +23,7 @@ FLAGS = {
     "abstained": "abstained: the confidence is below score.abstain_below or score.abstain_precision",
     "many_unknown": "many_unknown: the model saw few of these words or letters in training; trust it less",
     "truncated": "truncated: longer than [encode].max_length; the model saw only a part",
+    "unlike_training": "unlike_training: another scale, length or alphabet than the training rows; do not trust it",
 }
 
 

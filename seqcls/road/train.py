@@ -9,10 +9,11 @@ from pydantic import BaseModel, ConfigDict
 
 from seqcls.evaluation.tried import Search, read_search
 from seqcls.ledger.stages import new_run_id, record_run
+from seqcls.listener import SILENT
 from seqcls.registry import versions as registry
 from seqcls.registry.gate import Decision, read_metrics
 from seqcls.road.watching import tell_decision
-from seqcls.stages import StageResult, made_of, run_until
+from seqcls.stages import REFERENCE, StageResult, made_of, run_on, run_until
 from seqcls.store.artefacts import read_meta
 from seqcls.store.records import CheckedMeta
 from seqcls.validation.checks import read_checks
@@ -81,6 +82,7 @@ def finish_training(workspace: Workspace, done: list[StageResult], run_id: str) 
         "table": refs["table"], "checked": checked,
         "encoded": encoded, "splits": made_of(workspace.store, encoded, "splits"),
     }  # fmt: skip
+    inputs["reference"] = run_on(workspace.with_listener(SILENT), REFERENCE, checked, inputs["splits"]).ref
     version = registry.register(workspace, model, evaluation, inputs, run_id)
     promotion = registry.consider(workspace, version)
     tell_decision(workspace, promotion)

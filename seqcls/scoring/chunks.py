@@ -16,6 +16,7 @@ from typing import Any
 import pyarrow as pa
 from sqlalchemy import Row
 
+from seqcls.drift import Tally
 from seqcls.engines.scorer import Scorer, open_scorer
 from seqcls.ledger.chunks import (
     ChunkResult,
@@ -32,6 +33,7 @@ from seqcls.ledger.models import ModelVersion
 from seqcls.listener import Progress
 from seqcls.registry.versions import champion
 from seqcls.scoring.abstaining import least_confidence
+from seqcls.scoring.beside_training import tally_of
 from seqcls.scoring.days import day_of_input
 from seqcls.scoring.naming import name_place
 from seqcls.scoring.score_table import score_rows
@@ -58,6 +60,8 @@ class ScoredInput:
     counts: ScoreCounts
     complete: bool
     scored_now: int
+    unlike: str = ""
+    """Why its rows are unlike those of the training, as far as this run scored them."""
 
 
 class ScorerCache:
@@ -95,6 +99,7 @@ def score_input(
         seen_at=row.seen_at, supersedes=superseded(workspace.ledger, name, digest, rescored_with),
     )  # fmt: skip
     scored_now = held = 0
+    tally = tally_of(workspace, scorers.version or champion(workspace))
     with closing(read_ahead(cut_chunks(checked, row.chunk_rows))) as chunks:
         for number, rows in chunks:
             if number in done:
@@ -107,7 +112,7 @@ def score_input(
                 continue
             failpoint("chunk_claimed")
             with enough_memory("scoring", "lower score.batch_size or score.chunk_rows"):
-                result = _score_chunk(workspace, claim, checked, rows, scorers.current(), run_id, file)
+                result = _score_chunk(workspace, claim, checked, rows, scorers.current(), run_id, file, tally)
             if result is None:
                 held += 1
                 continue
@@ -116,7 +121,8 @@ def score_input(
             workspace.listener.progress(
                 Progress("score", committed, rows_in, f"{row.name}: {committed} rows committed")
             )
-    return _close(workspace, row, rows_in, complete=held == 0, scored_now=scored_now)
+    closed = _close(workspace, row, rows_in, complete=held == 0, scored_now=scored_now)
+    return replace(closed, unlike=tally.sentence if tally else "")
 
 
 def read_ahead(chunks: Iterator[Numbered]) -> Generator[Numbered, None, None]:
@@ -149,13 +155,20 @@ def cut_chunks(checked: Ref, chunk_rows: int) -> Iterator[Numbered]:
 
 
 def _score_chunk(
-    workspace: Workspace, claim: Claim, checked: Ref, rows: pa.Table, scorer: Scorer, run_id: str, file: ScoredFile
+    workspace: Workspace,
+    claim: Claim,
+    checked: Ref,
+    rows: pa.Table,
+    scorer: Scorer,
+    run_id: str,
+    file: ScoredFile,
+    tally: Tally | None,
 ) -> ChunkResult | None:
     """Score, write the artefact, commit; None when the claim was lost meanwhile."""
     try:
         now = datetime.now(UTC)
         early = read_parquet(checked.folder / "rejects.parquet") if claim.chunk == 0 else REJECTS.empty_table()
-        scores, late = score_rows(rows, scorer, least_confidence(workspace, scorer.version), run_id, now)
+        scores, late = score_rows(rows, scorer, least_confidence(workspace, scorer.version), run_id, now, tally)
         result = _write(
             workspace, claim, scores, pa.concat_tables([early, late]), rows.num_rows + early.num_rows, scorer,
             run_id, now, file, checked,

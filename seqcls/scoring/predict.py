@@ -18,6 +18,7 @@ from seqcls.engines.scorer import open_scorer
 from seqcls.errors import DataRefused
 from seqcls.ledger.models import ModelVersion
 from seqcls.scoring.abstaining import least_confidence
+from seqcls.scoring.beside_training import tally_of
 from seqcls.scoring.score_table import score_rows
 from seqcls.table import Kind, table_schema
 from seqcls.workspace import Workspace
@@ -42,7 +43,7 @@ class Prediction(BaseModel):
     model: str
     """Name of the version, such as `ecg@v3`."""
     flags: list[str]
-    """Such as `truncated` and `many_unknown`."""
+    """Such as `truncated`, `many_unknown` and `unlike_training`."""
 
 
 def predict_sequences(
@@ -59,7 +60,7 @@ def predict_sequences(
         }
     )
     scorer, least = open_scorer(workspace, version, "torch"), least_confidence(workspace, version)
-    scores, rejects = score_rows(rows, scorer, least, "", datetime.now(UTC))
+    scores, rejects = score_rows(rows, scorer, least, "", datetime.now(UTC), tally_of(workspace, version))
     if rejects.num_rows:
         raise DataRefused("the network gave no finite numbers for this sequence",
                           where=f"{version.name}, {where}: row {rejects['source_row'][0]}",

@@ -12,6 +12,7 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 
+from seqcls.drift.tally import FLAG, Tally
 from seqcls.engines.scorer import Flags, Scorer
 from seqcls.table import reject, rejects_table
 
@@ -21,15 +22,18 @@ NOT_FINITE = "the network gave no finite numbers for this row"
 
 
 def score_rows(
-    rows: pa.Table, scorer: Scorer, abstain_below: float, run_id: str, now: datetime
+    rows: pa.Table, scorer: Scorer, abstain_below: float, run_id: str, now: datetime, tally: Tally | None = None
 ) -> tuple[pa.Table, pa.Table]:
-    """Table rows -> (scores, rejects), both in the order of the rows."""
+    """Table rows -> (scores, rejects), both in the order of the rows; `tally` counts them and flags those far outside
+    of the training rows."""
     misfits = scorer.misfits(rows)
     unfit = _rejected(rows, misfits, CHANNELS)
     rows = rows.filter(pa.array(~np.isin(np.arange(rows.num_rows), list(misfits)))) if misfits else rows
     if rows.num_rows == 0:
         return scores_schema(scorer.labels).empty_table(), unfit
     probabilities, flags = scorer.score(rows)  # (N, K), (N,) of each flag
+    if tally is not None:
+        flags[FLAG] = tally.add(rows["sequence"])
     finite = np.isfinite(probabilities).all(axis=1)  # (N, K) -> (N,)
     scored = rows.filter(pa.array(finite))
     kept = {name: mask[finite] for name, mask in flags.items()}

@@ -123,6 +123,12 @@ def _encode(workspace: Workspace, checked: Ref, splits: Ref, *pretrained: InputF
     return Built(encode(checked, splits, pipeline, workspace.store), {})
 
 
+def _reference(workspace: Workspace, checked: Ref, splits: Ref) -> Built:
+    from seqcls.drift import make_reference
+
+    return Built(make_reference(checked, splits, workspace.pipeline.kind, workspace.store), {})
+
+
 def _train(workspace: Workspace, encoded: Ref) -> Built:
     """A training that was stopped goes on from its checkpoint."""
     from seqcls.search.search import train_best
@@ -218,6 +224,11 @@ EVALUATE = Stage(
     reads=lambda pipeline: (pipeline.name, pipeline.kind, repr(pipeline.score.abstain_precision)),
     inputs=_model_and_its_rows, makes="evaluation", make=_evaluate, smaller="lower encode.max_length",
 )  # fmt: skip
+REFERENCE = Stage(
+    "reference", version=1, reads=lambda pipeline: (pipeline.kind,),
+    inputs=artefacts("checked", "splits"), makes="reference", make=_reference,
+)  # fmt: skip
+"""What the training rows were like: made once the model is trained, for the rows that it will score."""
 TRAINING = (INGEST, VALIDATE, SPLIT, ENCODE, TRAIN, EVALUATE)
 
 # Of files to score, which have no labels.

@@ -104,6 +104,15 @@ class EncodedMeta(Meta):
     sources: dict[str, str]
 
 
+class ReferenceMeta(Meta):
+    artefact = "reference"
+
+    rows: int
+    """Training rows."""
+    numbers: tuple[str, ...]
+    """What is known of each row."""
+
+
 class ModelMeta(Meta):
     artefact = "model"
 
