@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import runpy
 from dataclasses import replace
 from itertools import combinations
 
@@ -18,6 +19,7 @@ from seqcls.encoders.spec import InputSpec
 from seqcls.models.building import build_model
 from seqcls.models.families.rocket import RocketModel
 from seqcls.models.fitted import FitRows, choose_rows
+from seqcls.models.rocket import head
 from seqcls.models.rocket.head import ALPHAS, fit_ridge
 from seqcls.models.rocket.hydra import Hydra
 from seqcls.models.rocket.input import fill_gaps, read_series
@@ -284,3 +286,10 @@ def test_a_gap_is_read_as_the_line_across_it() -> None:
         expected = network(whole.collate(np.arange(12), spec))
         found = network(replace(whole, values=values).collate(np.arange(12), spec))
     torch.testing.assert_close(found, expected, atol=1e-3, rtol=1e-3)
+
+
+def test_the_strengths_of_the_ridge_are_numbers_wherever_its_file_is_first_imported() -> None:
+    """A network is planned under the device "meta", which may be the first that needs the file."""
+    with torch.device("meta"):
+        fresh = runpy.run_path(head.__file__)
+    assert fresh["ALPHAS"].tolist() == ALPHAS.tolist()

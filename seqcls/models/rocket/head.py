@@ -14,8 +14,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-ALPHAS = torch.logspace(-3, 3, 10, dtype=torch.float64)
-"""Those of the authors' code."""
+ALPHAS = torch.logspace(-3, 3, 10, dtype=torch.float64, device="cpu")
+"""Those of the authors' code. On the CPU also where this file is first imported under `torch.device("meta")`."""
 BLOCK = 1024  # features turned into float64 at once
 SMALLEST = 1e-12
 Candidate = tuple[float, Tensor, Tensor, float]
