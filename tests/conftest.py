@@ -30,8 +30,14 @@ if find_spec("seqcls_flows") is None:
 ROOT = Path(__file__).parents[1]
 SLOW_FIXTURES = {"nursery", "untrained", "trained", "scored", "promoted", "stack", "world", "maybe_broken_world",
                  "postgres_server"}  # fmt: skip
-SLOW_FOLDERS = {"benchmarks", "faults", "flows", "reliability"}
+SLOW_FOLDERS = {"benchmarks", "faults", "flows", "reliability", "tasks"}
 SHARED_DATA = ROOT.parent / "shared" / "data"
+
+
+def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
+    """`make fast` does not import what is slow as a whole: that would take half of its time."""
+    fast = config.option.markexpr == "not slow"
+    return True if fast and collection_path.parent == ROOT / "tests" and collection_path.name in SLOW_FOLDERS else None
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

@@ -91,6 +91,7 @@ def test_dna_is_a_gru_of_64_over_150_bases() -> None:
     assert tuple(pipeline.rules.label_set) == ARRANGEMENTS
 
 
+@pytest.mark.slow
 def test_the_examples_read_what_the_demo_writes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("examples.simulate.DEMO_ROWS", {"reviews": 40, "ecg": 40, "dna": 40})
     write_demo(tmp_path / "demo" / "data")

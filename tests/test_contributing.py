@@ -69,6 +69,7 @@ def test_a_family_is_one_file_and_one_line_and_joins_the_tests_of_every_family(t
     assert "test_every_family_memorises_32_rows_and_starts_at_chance[rcnn-" in said
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("heading", "use"), [("A source format", FORMAT), ("A rule", RULE)])
 def test_a_format_and_a_rule_are_read_counted_and_refused(heading: str, use: str, tree: Path) -> None:
     follow(heading, tree)

@@ -29,6 +29,7 @@ def run(line: str, folder: Path) -> str:
     return done.stdout
 
 
+@pytest.mark.slow
 def test_the_commands_for_own_data_run_in_their_order(tmp_path: Path) -> None:
     install, init, edit, check, train, score = OWN_DATA.strip().splitlines()
     assert install.startswith("make install ")

@@ -34,6 +34,7 @@ def test_the_sweep_has_every_family_on_every_kind() -> None:
     assert {experiment.name for experiment in tuned()} == {path.stem for path in CONFIGS.glob("*.toml")}
 
 
+@pytest.mark.slow
 @needs_data
 def test_every_network_of_the_sweep_is_accepted_by_its_config(tmp_path: Path) -> None:
     for experiment in swept():
@@ -85,6 +86,7 @@ def test_the_page_shows_what_the_results_file_holds() -> None:
     assert {(row["kind"], row["family"]) for row in swept_rows} == {(kind, name) for kind in SWEEP for name in PLAIN}
 
 
+@pytest.mark.slow
 @needs_data
 @pytest.mark.parametrize("name", ["italy-power-demand", "promoters", "basic-motions"])
 def test_a_small_real_set_goes_through_every_stage_before_training(name: str, tmp_path: Path) -> None:
@@ -95,6 +97,7 @@ def test_a_small_real_set_goes_through_every_stage_before_training(name: str, tm
     assert again.digest == encoded.digest
 
 
+@pytest.mark.slow
 @needs_data
 @pytest.mark.parametrize(("name", "epochs", "floor"), [("italy-power-demand", 40, 0.75), ("basic-motions", 30, 0.5)])
 def test_a_small_real_set_is_learnt_by_its_config(name: str, epochs: int, floor: float, tmp_path: Path) -> None:

@@ -32,6 +32,7 @@ def planted(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, d
     return home, books
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", EXAMPLES)
 def test_a_worked_example_trains_and_accounts_for_its_night(
     planted: tuple[Path, dict[str, dict[str, int]]], name: str

@@ -77,6 +77,7 @@ def test_a_weight_without_a_gradient_stays_as_it_is() -> None:
     assert (weights["used"] < 1).all()
 
 
+@pytest.mark.slow
 def test_the_compiler_of_torch_is_not_imported() -> None:
     code = """
 import sys, torch

@@ -137,6 +137,7 @@ def test_an_address_that_takes_nothing_is_named_by_its_variable_only(receiver: R
     ]
 
 
+@pytest.mark.slow
 def test_faults_of_addresses_never_hold_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
     alert = AlertConfig(to_env=["ALERT_URL"])
     for address in (
@@ -154,6 +155,7 @@ def test_faults_of_addresses_never_hold_the_address(monkeypatch: pytest.MonkeyPa
     assert "ALERT_URL of alert.to_env is not set" in fault
 
 
+@pytest.mark.slow
 def test_apprise_reaches_other_addresses(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("apprise")
     monkeypatch.setenv("ALERT_URL", f"json://127.0.0.1:{receiver.server_port}/hook")

@@ -78,6 +78,7 @@ def test_what_is_no_series_is_refused_by_its_row(wrong: object) -> None:
         as_column("series", [[1.0, 2.0], wrong])
 
 
+@pytest.mark.slow
 def test_importing_the_package_loads_no_torch() -> None:
     code = "import seqcls, sys; assert 'torch' not in sys.modules; assert 'pyarrow' not in sys.modules; seqcls.train"
     subprocess.run([sys.executable, "-c", code], check=True)

@@ -158,6 +158,7 @@ def test_an_artefact_whose_bytes_changed_is_replaced_when_it_is_made_again(tmp_p
     assert len(list((tmp_path / "damaged").iterdir())) == 1
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("point", ["artefact_written", "artefact_published"])
 def test_killed_at_a_failpoint_the_artefact_is_complete_or_absent(tmp_path: Path, point: str) -> None:
     script = textwrap.dedent(f"""

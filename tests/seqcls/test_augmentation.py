@@ -48,6 +48,7 @@ def test_warped_time_runs_forward_from_the_first_to_the_last_position() -> None:
     assert (warped[0] - torch.arange(40)).abs().max() > 0.5
 
 
+@pytest.mark.slow
 def test_without_strength_time_stays_as_it_is() -> None:
     lengths = torch.tensor([9, 5])
     x = torch.randn(2, 9, 3) * mask_of(lengths, 9)[:, :, None]

@@ -26,6 +26,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return config
 
 
+@pytest.mark.slow
 def test_check_says_what_would_be_tried(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(project)]) == 0
     shown = capsys.readouterr().out

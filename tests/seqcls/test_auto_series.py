@@ -74,6 +74,7 @@ def ids(encoded: Ref, split: str) -> list[str]:
     return found
 
 
+@pytest.mark.slow
 def test_what_needs_no_validation_rows_learns_them_and_the_pinned_lines_do_too(project: Path) -> None:
     model, whole, figures, report = train(project)
     found = search_of(model)

@@ -87,6 +87,7 @@ def made_of(model: Ref) -> str:
     return digest
 
 
+@pytest.mark.slow
 def test_the_bag_of_n_grams_sees_parts_of_words_that_no_vocabulary_holds(project: Path) -> None:
     model, figures = trained(project)
     found = read_search(model.folder)
@@ -98,6 +99,7 @@ def test_the_bag_of_n_grams_sees_parts_of_words_that_no_vocabulary_holds(project
     assert read_inputs(model.folder)[0].max_length > 20, "characters, not words"
 
 
+@pytest.mark.slow
 def test_the_pinned_lines_give_the_same_weights(project: Path) -> None:
     model, _ = trained(project)
     found = read_search(model.folder)
@@ -115,11 +117,13 @@ def test_the_pinned_lines_give_the_same_weights(project: Path) -> None:
     assert made_of(again) == made_of(model)
 
 
+@pytest.mark.slow
 def test_the_model_scores_new_text(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["score", str(project)]) == 0
     assert "30 rows in = 30 scored" in capsys.readouterr().out
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("encode", ['unit = "words"', "max_length = 40"])
 def test_an_encoding_that_somebody_chose_is_that_of_all_candidates(project: Path, encode: str) -> None:
     other = project.with_name("chosen.toml")

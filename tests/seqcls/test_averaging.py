@@ -74,6 +74,7 @@ def weights_after_each_step(run: Run) -> list[dict[str, Tensor]]:
     return seen
 
 
+@pytest.mark.slow
 def test_the_weights_that_are_kept_are_the_average_over_all_steps_of_the_training(tmp_path: Path) -> None:
     with reproducible(0, 1, torch.device("cpu")):
         run = started_run(tmp_path, CNN, {**EMA, "epochs": 3, "patience": 3})
@@ -90,6 +91,7 @@ def test_the_weights_that_are_kept_are_the_average_over_all_steps_of_the_trainin
         assert kept.shape == (8,) or not torch.equal(kept.double(), seen[until - 1][name])
 
 
+@pytest.mark.slow
 def test_averaging_changes_what_is_judged_and_nothing_of_what_is_learnt(tmp_path: Path) -> None:
     histories = {}
     for name, settings in (("plain", {}), ("averaged", EMA)):
@@ -100,6 +102,7 @@ def test_averaging_changes_what_is_judged_and_nothing_of_what_is_learnt(tmp_path
     assert all(plain["valid_loss"] != averaged["valid_loss"] for plain, averaged in pairs)
 
 
+@pytest.mark.slow
 def test_the_loss_in_the_history_is_that_of_the_averaged_weights_in_the_artefact(tmp_path: Path) -> None:
     result = train_example(tmp_path, CNN, EMA)
     loaded = load_model(result.ref)
@@ -123,6 +126,7 @@ def test_an_average_is_nearer_to_the_best_weights_than_noisy_steps_end() -> None
     assert (average.network.weight - 1).square().mean() < 0.1 * (layer.weight - 1).square().mean()
 
 
+@pytest.mark.slow
 def test_averaged_statistics_of_normalisation_serve_as_well_as_those_measured_anew(tmp_path: Path) -> None:
     with reproducible(0, 1, torch.device("cpu")):
         run = started_run(tmp_path, {**CNN, "dropout": 0.0}, {**EMA, "epochs": 6, "patience": 6})
@@ -142,6 +146,7 @@ def test_averaged_statistics_of_normalisation_serve_as_well_as_those_measured_an
     assert run.learner.measure(run.data.valid, 0)[0] > 1.05 * averaged, "as they would be if only weights were averaged"
 
 
+@pytest.mark.slow
 def test_a_killed_training_with_an_average_ends_with_the_artefact_of_an_undisturbed_one(tmp_path: Path) -> None:
     model, settings = {**CNN, "word_dropout": 0.1}, {**EVERY_STEP, **EMA}
     undisturbed = train_example(tmp_path / "undisturbed", model, settings)
@@ -152,6 +157,7 @@ def test_a_killed_training_with_an_average_ends_with_the_artefact_of_an_undistur
     assert resumed.ref.digest == undisturbed.ref.digest
 
 
+@pytest.mark.slow
 def test_a_training_with_an_average_killed_before_its_artefact_only_writes_the_artefact(tmp_path: Path) -> None:
     first = train_example(tmp_path, CNN, EMA, seed=2)  # its last epoch is its best
     shutil.rmtree(first.ref.folder)

@@ -176,6 +176,7 @@ def test_a_file_that_cannot_be_used_is_refused_with_the_place_and_the_next_step(
     assert caught.match(message)
 
 
+@pytest.mark.slow
 def test_a_parquet_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
     data = parquet()
     for length in range(0, len(data), 3):
@@ -183,6 +184,7 @@ def test_a_parquet_file_cut_anywhere_is_refused(tmp_path: Path) -> None:
             read_bytes(tmp_path, data[:length], format="parquet")
 
 
+@pytest.mark.slow
 def test_a_parquet_file_with_any_byte_damaged_is_read_or_refused(tmp_path: Path) -> None:
     data = parquet()
     outcomes = {"read": 0, "refused": 0}
@@ -323,6 +325,7 @@ def test_a_file_that_changes_between_finding_and_reading_is_refused(tmp_path: Pa
         list(read_file(file, source, "text", labelled=True, folder=tmp_path))
 
 
+@pytest.mark.slow
 def test_a_file_that_grows_while_it_is_read_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(blocks, "BLOCK_BYTES", 4096)
     (tmp_path / "data.csv").write_bytes(HEAD + b"text,a\n" * 100_000)
@@ -351,6 +354,7 @@ def test_a_pipe_does_not_hang_the_reader(tmp_path: Path) -> None:
 MUTATIONS = 160
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("format", SEEDS)
 def test_mutated_files_are_read_with_balanced_books_or_refused(format: str, tmp_path: Path) -> None:
     seed = SEEDS[format]
@@ -362,6 +366,7 @@ def test_mutated_files_are_read_with_balanced_books_or_refused(format: str, tmp_
     shutil.rmtree(tmp_path)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("road", REAL_ROADS)
 def test_real_rows_mutated_are_read_with_balanced_books_or_refused(road: str, tmp_path: Path, real_data: Path) -> None:
     seed = read_real_seeds()[road]

@@ -163,6 +163,7 @@ def indices(labels: list[str]) -> tuple[np.ndarray, list[str]]:
     return codes, names.tolist()
 
 
+@pytest.mark.slow
 @needs_data
 def test_sentences_of_film_reviews_reach_what_others_reach_with_tfidf():
     folder = DATA / "text_sst" / "derived"
@@ -173,6 +174,7 @@ def test_sentences_of_film_reviews_reach_what_others_reach_with_tfidf():
     assert 0.63 < compute_metrics(truth, found, names).accuracy < 0.68
 
 
+@pytest.mark.slow
 @needs_data
 @pytest.mark.parametrize(
     ("file", "least", "most"),

@@ -86,6 +86,7 @@ def test_more_padding_is_zero_and_unobserved_in_every_channel() -> None:
     assert wide.observed.tolist() == [[[True] * 2] * 2 + [[False] * 2], [[True] * 2] + [[False] * 2] * 2]
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(
     rows=st.integers(1, 300),

@@ -40,6 +40,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return config
 
 
+@pytest.mark.slow
 def test_the_temperature_is_kept_with_the_model_and_used_by_evaluation_and_scores(project: Path) -> None:
     with open_workspace(project) as workspace:
         version = champion(workspace)
@@ -60,6 +61,7 @@ def test_the_temperature_is_kept_with_the_model_and_used_by_evaluation_and_score
     assert metrics["test"]["log_loss"] == metrics["calibration"]["test_after"]["log_loss"]
 
 
+@pytest.mark.slow
 def test_rows_get_a_label_from_the_chosen_confidence_on_and_the_report_says_so(project: Path) -> None:
     with open_workspace(project) as workspace:
         threshold = least_confidence(workspace, champion(workspace))
@@ -75,6 +77,7 @@ def test_rows_get_a_label_from_the_chosen_confidence_on_and_the_report_says_so(p
         assert f"Rows get a label from a confidence of {threshold:.3f} on" in (evaluation.folder / name).read_text()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", [f"abstain_precision = {WANTED}", "abstain_below = 0.9"])
 def test_one_sequence_abstains_where_its_row_of_the_scores_does(project: Path, tmp_path: Path, setting: str) -> None:
     config = Path(shutil.copytree(project.parent, tmp_path / "project")) / project.name
@@ -97,6 +100,7 @@ def test_one_sequence_abstains_where_its_row_of_the_scores_does(project: Path, t
     assert {answer["least_confidence"] for answer in answers} == {least}
 
 
+@pytest.mark.slow
 def test_scoring_for_another_precision_is_refused_until_it_is_evaluated(project: Path) -> None:
     asked = project.with_name("stricter.toml")
     asked.write_text(project.read_text().replace(f"abstain_precision = {WANTED}", "abstain_precision = 0.999"))

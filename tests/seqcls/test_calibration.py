@@ -116,6 +116,7 @@ def test_abstention_is_chosen_on_validation_and_counted_on_test() -> None:
     assert (hopeless.threshold, hopeless.kept, hopeless.test_kept) == (None, 0, 0)
 
 
+@pytest.mark.slow
 def test_the_promised_precision_holds_in_all_but_one_of_twenty_repetitions() -> None:
     # The chance of a mistake is 1 - confidence, exponential with mean 0.08; of rows with a chance below u it is on
     # average 0.08 - u / (e^(u / 0.08) - 1).

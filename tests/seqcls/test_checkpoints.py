@@ -42,6 +42,7 @@ def run_child(
     return subprocess.run(command, cwd=ROOT, env=environment, capture_output=True, text=True, check=False)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "failpoint"),
     [
@@ -61,6 +62,7 @@ def test_a_killed_training_ends_with_the_artefact_of_an_undisturbed_one(
     assert resumed.ref.digest == undisturbed.ref.digest
 
 
+@pytest.mark.slow
 def test_a_training_killed_before_its_artefact_only_writes_the_artefact(tmp_path: Path) -> None:
     undisturbed = train_example(tmp_path, FAMILIES["cnn"])
     shutil.rmtree(undisturbed.ref.folder)  # the checkpoints stay until the caller clears them
@@ -200,6 +202,7 @@ def test_weights_of_another_shape_or_name_are_refused_naming_both(model: Ref, tm
     assert "stranger: not in the network" in message
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("dense", "members"), [(0, 1), (5, 1), (5, 2)])
 def test_a_model_of_format_1_had_its_flattened_positions_by_filter_and_answers_as_it_did(
     tmp_path: Path, dense: int, members: int

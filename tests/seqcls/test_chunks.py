@@ -46,6 +46,7 @@ def test_what_one_file_leaves_over_begins_the_next_chunk(store: ArtefactStore) -
     assert chunks == [["r1", "r2"], ["r3", "r4"], ["r5", "r6"], ["r7"]]
 
 
+@pytest.mark.slow
 @settings(max_examples=40, deadline=None)
 @given(shards=st.lists(st.integers(0, 9), min_size=1, max_size=5), chunk_rows=st.integers(1, 12))
 def test_no_row_is_lost_doubled_or_moved_by_cutting(

@@ -32,6 +32,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_check_train_score_each_say_what_to_do_next(project: Path) -> None:
     check = run("check", "pairs.toml", cwd=project)
     assert check.returncode == 0, check.stderr
@@ -52,6 +53,7 @@ def test_check_train_score_each_say_what_to_do_next(project: Path) -> None:
         assert words in score.stdout
 
 
+@pytest.mark.slow
 def test_json_is_one_line(project: Path) -> None:
     train = run("train", "pairs.toml", "--json", cwd=project)
     assert train.returncode == 0, train.stderr
@@ -62,6 +64,7 @@ def test_json_is_one_line(project: Path) -> None:
     assert json.loads(line)["rows"] == {"in": 0, "scored": 0, "rejected": 0, "abstained": 0}
 
 
+@pytest.mark.slow
 def test_nothing_new_loads_neither_torch_nor_great_expectations(project: Path) -> None:
     code = (
         "import sys; from seqcls.cli import main; code = main(sys.argv[1:]);"
@@ -72,6 +75,7 @@ def test_nothing_new_loads_neither_torch_nor_great_expectations(project: Path) -
         assert done.returncode == 0, done.stderr
 
 
+@pytest.mark.slow
 def test_models_predict_lineage_doctor_answer(project: Path) -> None:
     models = run("models", "pairs.toml", cwd=project)
     assert "champion" in models.stdout
@@ -84,6 +88,7 @@ def test_models_predict_lineage_doctor_answer(project: Path) -> None:
     assert "all passed" in doctor.stdout
 
 
+@pytest.mark.slow
 def test_a_damaged_model_is_found_by_doctor_and_not_used(tmp_path: Path) -> None:
     write_project(tmp_path)
     assert run("train", "pairs.toml", cwd=tmp_path).returncode == 0
@@ -104,6 +109,7 @@ def test_a_damaged_model_is_found_by_doctor_and_not_used(tmp_path: Path) -> None
     assert run("score", "pairs.toml", cwd=tmp_path).returncode == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
 def test_init_writes_a_file_that_only_lacks_the_data(tmp_path: Path, kind: str) -> None:
     assert "Next:" in run("init", "--kind", kind, "my.toml", cwd=tmp_path).stdout
@@ -113,6 +119,7 @@ def test_init_writes_a_file_that_only_lacks_the_data(tmp_path: Path, kind: str) 
     assert "Traceback" not in check.stderr
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("arguments", "code", "words"),
     [
@@ -136,6 +143,7 @@ def test_a_mistake_is_one_message_and_no_traceback(tmp_path: Path, arguments: li
     assert "Traceback" not in done.stderr
 
 
+@pytest.mark.slow
 def test_a_disk_without_space_is_one_message_and_the_rerun_completes(tmp_path: Path) -> None:
     write_project(tmp_path)
     full = run("train", "pairs.toml", cwd=tmp_path, env={"SEQCLS_FAILPOINT": "artefact_written=raise@3"})
@@ -146,6 +154,7 @@ def test_a_disk_without_space_is_one_message_and_the_rerun_completes(tmp_path: P
     assert run("train", "pairs.toml", cwd=tmp_path).returncode == 0
 
 
+@pytest.mark.slow
 def test_ctrl_c_ends_with_one_line_and_the_rerun_goes_on(tmp_path: Path) -> None:
     config = write_project(tmp_path)
     config.write_text(config.read_text().replace("epochs = 8", "epochs = 500\npatience = 500"))

@@ -28,6 +28,7 @@ def test_the_last_date_of_a_name_is_its_day(name: str, day: date | None) -> None
     assert day_in_name(name) == day
 
 
+@pytest.mark.slow
 @given(day=st.dates(date(1900, 1, 1), date(2099, 12, 31)), form=st.sampled_from(["%Y-%m-%d", "%Y_%m_%d", "%Y%m%d"]))
 def test_every_date_is_read_back_from_a_name(day: date, form: str) -> None:
     assert day_in_name(f"incoming/of {day.strftime(form)}, second.csv") == day

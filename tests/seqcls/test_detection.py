@@ -124,6 +124,7 @@ def checked_rows(file: Path) -> int:
         return int(read_manifest(run_until(workspace, VALIDATE)[-1].ref)["meta"]["accepted"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("shape", SHAPES)
 def test_each_shape_is_found_and_passes(shape: str, tmp_path: Path) -> None:
     files, kind, wanted = SHAPES[shape]
@@ -155,6 +156,7 @@ def test_a_table_without_a_class_says_so_in_the_file_and_in_the_last_words(
     assert parse_pipeline(tomllib.loads(text), "my.toml").source.sequence == "text"
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("indent", [None, 2])
 def test_a_json_array_is_found_and_passes(
     indent: int | None, tmp_path: Path, capsys: pytest.CaptureFixture[str]

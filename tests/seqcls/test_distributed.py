@@ -53,6 +53,7 @@ every_class_predicted = false
 """
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(size=st.integers(2, 5), rows=st.integers(1, 11), form=st.sampled_from(sorted(SPECS)))
 def test_the_shares_of_a_batch_are_the_batch(size: int, rows: int, form: str) -> None:
@@ -92,6 +93,7 @@ def test_a_process_alone_keeps_its_batch_and_its_numbers() -> None:
     assert ALONE.wrap(model) is model
 
 
+@pytest.mark.slow
 def test_processes_exchange_the_same_numbers_over_loopback_and_find_the_gradients_of_one(tmp_path: Path) -> None:
     found = launch_here("exchange", 3, tmp_path)
     gradients = found[0].pop("gradients")
@@ -113,6 +115,7 @@ def test_processes_exchange_the_same_numbers_over_loopback_and_find_the_gradient
         }  # fmt: skip
 
 
+@pytest.mark.slow
 def test_two_processes_reach_the_losses_figures_and_answers_of_one(tmp_path: Path) -> None:
     two, again = launch_here("trainings", 2, tmp_path)
     assert two == again, "every process names the same model, and the same fault"
@@ -137,6 +140,7 @@ def history_of(ref: Ref) -> list[dict[str, float]]:
     return history
 
 
+@pytest.mark.slow
 def test_a_launched_command_that_was_killed_goes_on_bit_for_bit(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     bases = ["".join(random.choice(list("ACGT"), 20)) + ("CCGG", "TATA")[row % 2] for row in range(150)]

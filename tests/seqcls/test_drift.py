@@ -126,6 +126,7 @@ def write(path: Path, rows: list[list[list[float]]]) -> None:
     path.write_text("\n".join(lines) + "\n")
 
 
+@pytest.mark.slow
 def test_microvolts_after_millivolts_are_flagged_by_the_command(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

@@ -73,6 +73,7 @@ def read(encoded: Ref, split: str) -> list[dict[str, Any]]:
     return rows
 
 
+@pytest.mark.slow
 def test_each_row_stands_in_its_split_with_its_code(tmp_path: Path) -> None:
     encoded = run(tmp_path, "text", SMALL)
     # film 3 times, then bad and good once each, by alphabet: film 2, bad 3, good 4.
@@ -85,6 +86,7 @@ def test_each_row_stands_in_its_split_with_its_code(tmp_path: Path) -> None:
     assert read(encoded, "test") == [{"id": "row-1", "label": 0, "sequence": [3, 1], "truncated": True, "unknown": 1}]
 
 
+@pytest.mark.slow
 def test_the_manifest_counts_rows_cuts_and_unknowns_by_split(tmp_path: Path) -> None:
     encoded = run(tmp_path, "text", SMALL)
     manifest = verify(encoded)
@@ -97,6 +99,7 @@ def test_the_manifest_counts_rows_cuts_and_unknowns_by_split(tmp_path: Path) -> 
     assert set(manifest["inputs"]) == {"checked", "splits"}
 
 
+@pytest.mark.slow
 def test_the_files_name_the_encoder_and_their_sources(tmp_path: Path) -> None:
     encoded = run(tmp_path, "text", SMALL)
     for split in ("train", "valid", "test"):
@@ -106,12 +109,14 @@ def test_the_files_name_the_encoder_and_their_sources(tmp_path: Path) -> None:
         assert {name: metadata[f"seqcls.{name}".encode()].decode() for name in inputs} == inputs
 
 
+@pytest.mark.slow
 def test_an_empty_split_has_a_file_without_rows(tmp_path: Path) -> None:
     encoded = run(tmp_path, "text", [row for row in SMALL if row[0] != "valid"])
     assert read(encoded, "valid") == []
     assert read_manifest(encoded)["meta"]["rows"]["valid"] == 0
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("split", ["test", "valid", None])
 @pytest.mark.parametrize("kind", ["text", "dna", "series"])
 def test_rows_outside_the_training_split_do_not_change_the_encoder(
@@ -129,6 +134,7 @@ def test_rows_outside_the_training_split_do_not_change_the_encoder(
     assert first.digest != second.digest
 
 
+@pytest.mark.slow
 def test_a_changed_training_row_changes_the_encoder(tmp_path: Path) -> None:
     first, second = run(tmp_path, "text", SMALL), run(tmp_path, "text", [("train", "new", "yes"), *SMALL[1:]])
     assert load_encoder(first.folder).fingerprint != load_encoder(second.folder).fingerprint
@@ -147,6 +153,7 @@ def test_a_class_outside_the_training_split_is_refused_by_name(split: str, tmp_p
         run(tmp_path, "text", [*SMALL, (split, "hm", "maybe")])
 
 
+@pytest.mark.slow
 def test_a_class_of_left_out_rows_is_no_class(tmp_path: Path) -> None:
     assert read_manifest(run(tmp_path, "text", [*SMALL, (None, "hm", "maybe")]))["meta"]["labels"] == ["no", "yes"]
 
@@ -313,6 +320,7 @@ def peak_mebibytes(folder: Path, rows: int) -> int:
     return int(done.stdout)
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
     small, large = peak_mebibytes(tmp_path / "small", 200_000), peak_mebibytes(tmp_path / "large", 600_000)
     # 400,000 rows more are 57 MiB of letters, and as much again encoded, if anything kept them; 8 a 200,000 are seen.

@@ -32,6 +32,7 @@ def test_letters_become_indices_in_the_order_of_the_alphabet() -> None:
     assert encoded.unknown.to_pylist() == [0, 2, 0]
 
 
+@pytest.mark.slow
 @few
 @given(st.lists(st.text("ACGTRYSWKMBDHVN", min_size=1, max_size=30), min_size=1, max_size=6))
 def test_dna_comes_back_exactly(rows: list[str]) -> None:
@@ -41,6 +42,7 @@ def test_dna_comes_back_exactly(rows: list[str]) -> None:
     assert encoded.unknown.to_pylist() == [sum(letter not in "ACGT" for letter in row) for row in rows]
 
 
+@pytest.mark.slow
 @few
 @given(st.lists(st.text("ACDEFGHIKLMNPQRSTVWYUOBZJXacdefghiklmnpqrstvwyuobzjx", min_size=1), min_size=1, max_size=6))
 def test_protein_comes_back_in_upper_case(rows: list[str]) -> None:
@@ -102,6 +104,7 @@ def slow_kmers(row: str, k: int, stride: int, vocabulary: list[str]) -> list[int
     return [vocabulary.index(kmer) + 2 if kmer in vocabulary else 1 for kmer in kmers] or [1]
 
 
+@pytest.mark.slow
 @few
 @given(st.lists(st.text("ACGTN", max_size=12), min_size=1, max_size=5), st.integers(2, 4), st.integers(1, 5))
 def test_dna_kmers_agree_with_a_slow_reference(rows: list[str], k: int, stride: int) -> None:
@@ -113,6 +116,7 @@ def test_dna_kmers_agree_with_a_slow_reference(rows: list[str], k: int, stride: 
     assert encoded.unknown.to_pylist() == [row.count(1) for row in expected]
 
 
+@pytest.mark.slow
 @few
 @given(
     st.lists(st.text("ACDW", min_size=1, max_size=9), min_size=1, max_size=5), st.lists(st.text("ACDWX", max_size=9))
@@ -125,6 +129,7 @@ def test_protein_kmers_are_those_of_the_training_split(training: list[str], rows
     assert encoder.encode(column("protein", rows)).sequence.to_pylist() == [slow_kmers(row, 2, 1, seen) for row in rows]
 
 
+@pytest.mark.slow
 @few
 @given(st.lists(st.text("ACGT", min_size=3, max_size=30), min_size=1, max_size=5), st.integers(1, 3))
 def test_kmers_decode_to_the_letters_they_cover(rows: list[str], stride: int) -> None:
@@ -161,6 +166,7 @@ def test_a_slice_of_a_column_is_encoded_like_the_rows_themselves() -> None:
     ]
 
 
+@pytest.mark.slow
 def test_fifteen_million_letters_take_no_loop_over_rows() -> None:
     letters = np.frombuffer(b"ACGT", np.uint8)[np.random.default_rng(0).integers(0, 4, 15_000_000)]
     offsets = pa.array(np.arange(100_001, dtype=np.int32) * 150)

@@ -55,6 +55,7 @@ def slow_scores(channel: list[float | None]) -> list[float]:
     return [math.nan if value is None else (value - mean) / (deviation or 1) for value in channel]
 
 
+@pytest.mark.slow
 @few
 @given(series_rows())
 def test_normalised_series_agree_with_a_slow_reference(rows: list[Row]) -> None:
@@ -79,6 +80,7 @@ def test_a_series_without_any_value_stays_missing() -> None:
     np.testing.assert_array_equal(codes(encoder, [[[None, None]], [[1, 2]]])[0], [np.nan, np.nan])
 
 
+@pytest.mark.slow
 @few
 @given(series_rows())
 def test_channel_statistics_agree_with_the_whole_data(rows: list[Row]) -> None:
@@ -130,6 +132,7 @@ def test_missing_values_count_as_unknown_only_when_training_had_none() -> None:
     np.testing.assert_array_equal(codes(trained_missing, rows)[0], [1, np.nan, np.nan])
 
 
+@pytest.mark.slow
 @few
 @given(series_rows(), st.sampled_from(["channel", "robust", "none"]), st.booleans())
 def test_series_come_back_within_float32(rows: list[Row], normalise: str, difference: bool) -> None:

@@ -51,6 +51,7 @@ def test_case_is_kept_when_asked() -> None:
     assert words_of("Rock 'S", lowercase=False) == ["Rock", "'S"]
 
 
+@pytest.mark.slow
 @few
 @given(st.text(st.characters(max_codepoint=0x2FF, exclude_categories=["Cs"]), max_size=40))
 def test_splitting_the_joined_words_again_changes_nothing(text: str) -> None:
@@ -66,6 +67,7 @@ def slow_words(text: str) -> list[str]:
     return re.findall(rf"\d+(?:[.,]\d+)+|{word}|['’](?:s|d|m|t|re|ve|ll)\b|[^ ]", spaced)
 
 
+@pytest.mark.slow
 @few
 @given(st.text("abzé'’.,059 _-!ß\t\u200b", min_size=1, max_size=40))
 def test_words_agree_with_a_slow_reference(text: str) -> None:
@@ -116,6 +118,7 @@ def slow_canonical(text: str) -> str:
     return unicodedata.normalize("NFC", re.sub(" +", " ", "".join(blank)).strip(" "))
 
 
+@pytest.mark.slow
 @few
 @given(st.lists(st.text(st.characters(max_codepoint=0x2FFF, exclude_categories=["Cs", "Cn"])), min_size=1, max_size=5))
 def test_characters_come_back_in_canonical_form(rows: list[str]) -> None:
@@ -171,6 +174,7 @@ def test_an_encoder_of_an_earlier_release_keeps_its_codes() -> None:
 BPE_ENCODER = fit("text", BPE, ["the theme of the theatre", "then the thing", "über [PAD] [UNK]"] * 3)
 
 
+@pytest.mark.slow
 @few
 @given(texts)
 def test_byte_pairs_give_every_text_back(rows: list[str]) -> None:
@@ -204,6 +208,7 @@ def test_byte_pairs_need_room_for_all_bytes() -> None:
         TextEncode(unit="bpe", vocabulary=256)
 
 
+@pytest.mark.slow
 @few
 @given(st.lists(st.lists(st.text(min_size=1, max_size=3), min_size=1, max_size=6), min_size=1, max_size=5))
 def test_tokens_come_back_exactly(rows: list[list[str]]) -> None:

@@ -84,6 +84,7 @@ FORM_OF = {"cnn": "composition", "lite": "missing", "resnet": "values", "incepti
 """A form of input for each family."""
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", families_trained("epochs"))
 @pytest.mark.parametrize("name", ["torch-bf16", "openvino", "openvino-bf16"])
 def test_every_engine_gives_the_answers_of_pytorch_for_every_family(name: EngineName, family: str) -> None:
@@ -97,6 +98,7 @@ def test_every_engine_gives_the_answers_of_pytorch_for_every_family(name: Engine
     assert np.ptp(softmax(wanted)[:, 0]) > 0.01  # the rows do differ, or nothing would have been compared
 
 
+@pytest.mark.slow
 @needs_openvino
 @pytest.mark.parametrize("form", SPECS)
 def test_a_converted_network_is_exact_at_every_length_and_for_a_row_without_positions(form: str) -> None:
@@ -110,6 +112,7 @@ def test_a_converted_network_is_exact_at_every_length_and_for_a_row_without_posi
         np.testing.assert_allclose(engine.run(batch), reference.run(batch), atol=1e-5, err_msg=f"{row} positions")
 
 
+@pytest.mark.slow
 @needs_openvino
 def test_flattened_positions_are_computed_at_their_full_length_only() -> None:
     inputs = SPECS["values"].model_copy(update={"max_length": 40})
@@ -120,6 +123,7 @@ def test_flattened_positions_are_computed_at_their_full_length_only() -> None:
     np.testing.assert_allclose(logits_of(engine, loaded, split), wanted, atol=1e-4)
 
 
+@pytest.mark.slow
 @needs_openvino
 def test_both_strands_and_several_members_are_converted_too() -> None:
     spec = SPECS["composition"].model_copy(update={"complement": (0, 4, 3, 2, 1, 5)})
@@ -222,6 +226,7 @@ def test_an_engine_with_other_answers_is_not_timed_and_pytorch_scores(
     assert re.search(reason, lane.refused)
 
 
+@pytest.mark.slow
 def test_an_engine_that_only_turns_near_ties_scores_and_leaves_those_to_pytorch() -> None:
     race = race_with(lambda logits: np.round(logits, 1))
     lane = race.lanes[1]
@@ -256,6 +261,7 @@ def test_large_moves_of_near_ties_are_left_to_pytorch_and_no_others() -> None:
     assert judge("torch-bf16", wanted, near, 1.0, 0.0).refused == "moves a probability by 0.120, expected at most 0.05"
 
 
+@pytest.mark.slow
 @settings(max_examples=200, deadline=None)
 @given(seed=st.integers(0, 10_000), classes=st.integers(2, 6), most=st.floats(0, 0.05))
 def test_a_label_turns_only_within_twice_what_probabilities_move(seed: int, classes: int, most: float) -> None:
@@ -275,6 +281,7 @@ def test_a_row_without_numbers_is_no_near_tie() -> None:
     assert near_ties(logits, 1.0, 0.1).tolist() == [1]
 
 
+@pytest.mark.slow
 def test_the_race_says_what_it_compared_and_where() -> None:
     race = race_with(lambda logits: logits + np.float32(1.0))  # the same probabilities
     first, second = race.lanes
@@ -382,6 +389,7 @@ except KeyboardInterrupt:
 """
 
 
+@pytest.mark.slow
 @needs_openvino
 def test_a_signal_after_engines_have_been_closed_is_an_interrupt_and_no_crash() -> None:
     done = subprocess.run([sys.executable, "-c", STOPPED_AFTER_TWO], capture_output=True, text=True, cwd=ROOT)

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 import numpy as np
+import pytest
 import torch
 import torch.nn.functional as F
 
@@ -64,6 +65,7 @@ def test_each_member_reads_both_strands_of_dna() -> None:
     assert all(isinstance(member, BothStrands) for member in model.members)
 
 
+@pytest.mark.slow
 def test_a_trained_ensemble_is_measured_kept_and_loaded_as_one_model(tmp_path: Path) -> None:
     result = train_example(tmp_path, GRU, {"epochs": 3})
     history = json.loads((result.ref.folder / "history.json").read_text())

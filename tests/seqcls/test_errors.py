@@ -38,6 +38,7 @@ def test_a_message_tells_found_where_expected_and_next_step_in_this_order() -> N
     assert str(error) == "a.csv:7:x: 3 channels; expected 2. Next: fix the row"
 
 
+@pytest.mark.slow
 def test_every_refusal_in_the_code_names_its_place_and_the_next_step() -> None:
     seen = list(refusals())
     assert len(seen) > 60, "the search itself is broken"
@@ -50,6 +51,7 @@ def test_every_refusal_in_the_code_names_its_place_and_the_next_step() -> None:
     assert lacking == set()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("path", [*SOURCES, *sorted(ROOT.glob("docs/**/*.md")), ROOT / "README.md"], ids=str)
 def test_commands_that_messages_and_documents_name_exist_with_their_options(path: Path) -> None:
     known = commands()

@@ -108,6 +108,7 @@ def read_metrics(ref: Ref) -> dict:
     return json.loads((ref.folder / "metrics.json").read_bytes())
 
 
+@pytest.mark.slow
 def test_every_file_is_there_and_metrics_are_those_of_the_predictions(road, evaluation):
     manifest = verify(evaluation)
     assert {"metrics.json", "predictions.parquet", "report.html", "model_card.md"} <= set(manifest["files"])
@@ -125,6 +126,7 @@ def test_every_file_is_there_and_metrics_are_those_of_the_predictions(road, eval
     assert Evaluation.model_validate(metrics).test.rows == manifest["meta"]["rows"] == 60
 
 
+@pytest.mark.slow
 def test_the_test_rows_are_predicted_each_once_and_no_others(road, evaluation):
     rows = read_parquet(evaluation.folder / "predictions.parquet")
     expected = [row for row in range(300) if row % 5 == 1]
@@ -156,15 +158,18 @@ def test_the_report_tells_rejects_leakage_and_epochs(evaluation):
         assert part in page, part
 
 
+@pytest.mark.slow
 def test_the_same_inputs_give_the_same_artefact(road, evaluation):
     assert road.evaluate().digest == evaluation.digest
 
 
+@pytest.mark.slow
 def test_facts_of_the_caller_are_on_the_report(road):
     page = (road.evaluate(facts={"ticket": "<A-17>"}).folder / "report.html").read_text(encoding="utf-8")
     assert "&lt;A-17&gt;" in page
 
 
+@pytest.mark.slow
 def test_a_network_that_knows_the_answer_reaches_one_and_beats_nothing_but_chance(road):
     def perfect(model: Ref, encoded: Ref, split: str) -> np.ndarray:
         labels = read_parquet(sorted((encoded.folder / split).glob("*.parquet")), ["label"])["label"].to_numpy()
@@ -175,6 +180,7 @@ def test_a_network_that_knows_the_answer_reaches_one_and_beats_nothing_but_chanc
     assert metrics["against_linear"]["estimate"] == 0.0
 
 
+@pytest.mark.slow
 def test_without_validation_rows_there_are_no_validation_figures(tmp_path):
     parts: list[str | None] = ["train", "test"]
     road = Road.__new__(Road)

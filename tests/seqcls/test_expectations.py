@@ -67,6 +67,7 @@ def test_policies_become_mostly_and_severity() -> None:
 floats = st.lists(st.sampled_from([0.0, 0.1, 0.1 + 1e-9, 1.0, 5.0, 5.5, float("nan")]), min_size=4, max_size=4)
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(floats, floats, floats)
 def test_masks_and_great_expectations_count_the_same(
@@ -77,6 +78,7 @@ def test_masks_and_great_expectations_count_the_same(
     assert theirs == {rule.name: int(rule.broken_by(profile).sum()) for rule in RULES}
 
 
+@pytest.mark.slow
 def test_only_a_validation_pays_for_the_import() -> None:
     code = (
         "import sys, seqcls.validation.validate, seqcls.splitting.split;"

@@ -133,6 +133,7 @@ def test_most_rows_broken_by_one_rule_points_to_its_setting() -> None:
     assert _advice(Counter(empty=50), 300, "score.reject_budget") == plain, "a sixth is not mostly"
 
 
+@pytest.mark.slow
 def test_the_wrong_label_column_of_a_whole_file_is_named_by_check(tmp_path: Path) -> None:
     config = write_project(tmp_path)
     rows = (tmp_path / "data" / "train.csv").read_text().splitlines()
@@ -213,6 +214,7 @@ def test_a_prediction_without_a_label_says_what_one_takes() -> None:
     assert shown[-1] == "  note: abstained: the confidence is below score.abstain_below or score.abstain_precision"
 
 
+@pytest.mark.slow
 def test_check_shows_series_as_channels_and_points_and_splits_in_order(tmp_path: Path) -> None:
     lines = ["machine,second,sensor,reading,state"]
     lines += [
@@ -266,6 +268,7 @@ def test_a_terminal_sees_the_stage_that_runs_and_a_pipe_does_not() -> None:
         assert ("validate" in out.getvalue()) == terminal
 
 
+@pytest.mark.slow
 def test_the_card_for_the_ui_begins_with_headline_confusion_matrix_and_learning_curves(tmp_path: Path) -> None:
     names = ["a", "b"]
     write_report(tmp_path, example_evaluation(names), example_facts(names))

@@ -99,6 +99,7 @@ def test_every_family_tells_its_training_rows_and_starts_without_an_opinion(
     np.testing.assert_allclose(record.logits, network(batch).detach().numpy(), atol=1e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "variant", "form"), SWEEP)
 def test_labels_dealt_at_random_are_guessed_at_chance_for_rows_held_out(family: str, variant: str, form: str) -> None:
     split = split_of(form, 90, seed=5, shortest=9)
@@ -176,6 +177,7 @@ def test_without_validation_rows_the_figures_are_those_of_rows_left_out(tmp_path
     assert record["valid_loss"] > record["train_loss"]
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_artefact_and_another_seed_another(tmp_path: Path) -> None:
     digests = [
         train(make_encoded(tmp_path / str(n), "missing"), series_pipeline(seed=seed), ArtefactStore(tmp_path / str(n)))
@@ -196,6 +198,7 @@ train(make_encoded(Path(sys.argv[1]), "values"), series_pipeline(), ArtefactStor
 """
 
 
+@pytest.mark.slow
 def test_a_fit_killed_in_the_middle_is_fitted_again_to_the_same_bits(tmp_path: Path) -> None:
     environment = {**os.environ, "SEQCLS_FAILPOINT": "step_ended=kill@2"}
     child = subprocess.run([sys.executable, "-c", CHILD, str(tmp_path / "killed")], env=environment, check=False)

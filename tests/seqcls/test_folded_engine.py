@@ -31,6 +31,7 @@ def two_threads() -> Iterator[None]:
     torch.set_num_threads(before)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("form", ["tokens", "composition"])
 @pytest.mark.parametrize("family", ["rnn", "lstm", "gru"])
 @pytest.mark.parametrize(("pooling", "depth", "bidirectional"), [("last", 1, False), ("max", 2, True)])
@@ -44,6 +45,7 @@ def test_answers_are_those_of_pytorch(form: str, family: str, pooling: str, dept
     assert np.ptp(softmax(wanted)[:, 0]) > 0.01  # the rows do differ, or nothing would have been compared
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", ["rnn", "lstm", "gru"])
 def test_rows_of_any_length_and_without_positions(family: str) -> None:
     inputs = SPECS["tokens"].model_copy(update={"max_length": 12})
@@ -55,6 +57,7 @@ def test_rows_of_any_length_and_without_positions(family: str) -> None:
         np.testing.assert_allclose(engine.run(batch), reference.run(batch), atol=1e-5, err_msg=f"rows {rows}")
 
 
+@pytest.mark.slow
 def test_both_strands_and_every_member_are_folded() -> None:
     spec = SPECS["composition"].model_copy(update={"complement": (0, 4, 3, 2, 1, 5)})
     loaded = loaded_of(config_of("gru", "last").model_copy(update={"members": 2}), spec)
@@ -66,6 +69,7 @@ def test_both_strands_and_every_member_are_folded() -> None:
     assert len(foldable(loaded.model)) == 2, "the network itself stays as it was"
 
 
+@pytest.mark.slow
 def test_each_thread_computes_its_own_rows_and_all_others_have_what_they_had(monkeypatch: pytest.MonkeyPatch) -> None:
     """Both parts have to be under way at once for the barrier to open."""
     loaded, split = loaded_of(config_of("lstm", "last"), SPECS["tokens"]), split_of(SPECS["tokens"], 7)
@@ -116,6 +120,7 @@ def test_on_a_gpu_it_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
         open_folded(loaded)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "form"), [("cnn", "tokens"), ("hybrid", "tokens"), ("attention", "tokens"), ("lstm", "values")]
 )

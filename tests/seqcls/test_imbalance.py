@@ -69,6 +69,7 @@ def one_in_fifty(rows: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
     return random.normal(0, 1, rows) + 1.5 * labels, labels
 
 
+@pytest.mark.slow
 def test_on_a_set_of_one_in_fifty_the_adjusted_loss_finds_the_rare_class(tmp_path: Path) -> None:
     spec = SPECS["values"]
     splits, truth = {}, {}

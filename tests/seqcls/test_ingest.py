@@ -102,6 +102,7 @@ print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
 """
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_rows(tmp_path: Path) -> None:
     rng = random.Random(0)
     block = "".join("".join(rng.choices("ACGT", k=150)) + ",x\n" for _ in range(2000))

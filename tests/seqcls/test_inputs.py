@@ -42,6 +42,7 @@ def rows_of_rare_words(count: int, seed: int) -> pa.Table:
     return encoded_table(words.astype(float).tolist(), labels.tolist(), spec)
 
 
+@pytest.mark.slow
 def test_words_that_occur_once_do_not_hide_the_word_that_tells_the_class(tmp_path: Path) -> None:
     """Started with deviation 1 the same network learns its 240 rows by heart and is right on 0.6 of the others."""
     spec = InputSpec(form="tokens", max_length=13, vocabulary=WORDS)

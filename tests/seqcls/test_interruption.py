@@ -141,6 +141,7 @@ with interruption.Interruption():
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("number", STOP)
 def test_a_call_that_cannot_be_interrupted_does_not_outlast_the_patience(number: signal.Signals) -> None:
     with subprocess.Popen(

@@ -72,6 +72,7 @@ def test_a_class_with_one_row_is_sometimes_not_drawn_and_then_does_not_count():
     assert (low, high) == (0.5, 1.0)
 
 
+@pytest.mark.slow
 def test_fifty_thousand_rows_of_fifty_classes_take_less_than_three_seconds():
     labels, predicted = predictions(50_000, 50, seed=3)
     started = time.process_time()

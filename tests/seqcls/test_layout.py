@@ -85,12 +85,14 @@ def test_wide_columns_stand_in_the_order_of_the_first_file_whatever_their_names(
     assert read(tmp_path, "series", files=["a.csv"], **options).series == [[[1.0, 2.0, 3.0]]]
 
 
+@pytest.mark.slow
 def test_files_with_exchanged_columns_are_read_by_name(wide: Path) -> None:
     write_wide(wide / "new" / "turned.csv", COLUMNS[::-1], seed=3)
     assert main(["score", str(wide / "wide.toml")]) == 0
     assert labels(wide)["new/turned.csv"] == ["down", "up"] * 20
 
 
+@pytest.mark.slow
 def test_a_file_that_lost_columns_is_refused_by_name_and_others_are_scored(
     wide: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -104,6 +106,7 @@ def test_a_file_that_lost_columns_is_refused_by_name_and_others_are_scored(
     (wide / "new" / "lost.csv").unlink()
 
 
+@pytest.mark.slow
 def test_a_model_without_names_is_scored_as_it_was_trained(wide: Path, tmp_path: Path) -> None:
     """Models of earlier releases took the columns in the order of their names."""
     from seqcls.sources import read_file
@@ -130,6 +133,7 @@ def write_long(path: Path, leads: list[str], seed: int, count: int = 40) -> None
     path.write_text("\n".join(lines) + "\n")
 
 
+@pytest.mark.slow
 def test_long_channels_go_by_name(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     """A file without a lead is refused by name; a row of a lead that the model does not know is rejected."""
     write_long(tmp_path / "train.csv", ["II", "I"], seed=1, count=60)
@@ -163,6 +167,7 @@ def test_training_files_with_other_channels_are_refused(tmp_path: Path) -> None:
         ingest(find_files(config, tmp_path), config, "series", store, labelled=True, folder=tmp_path)
 
 
+@pytest.mark.slow
 def test_rows_with_another_number_of_channels_are_rejected_and_the_night_goes_on(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:

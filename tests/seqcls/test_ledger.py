@@ -71,6 +71,7 @@ def result(scored: int, run: str = "r") -> ChunkResult:
     return ChunkResult(1, "d" * 64, ScoreCounts(scored + 1, scored, 1), run, f"part-{run}.parquet")
 
 
+@pytest.mark.slow
 def test_a_stage_is_found_by_its_key_and_replaced(ledger: Database) -> None:
     assert find_stage(ledger, "k") is None
     record_stage(ledger, "k", "ingest", "table", "d1", {"seconds": 1.5})
@@ -78,6 +79,7 @@ def test_a_stage_is_found_by_its_key_and_replaced(ledger: Database) -> None:
     assert find_stage(ledger, "k") == ("table", "d2", {})
 
 
+@pytest.mark.slow
 def test_versions_count_up_and_the_same_model_keeps_its_own(ledger: Database) -> None:
     first = add_model(ledger, "ecg", "m1", "e1", {"table": "t"}, {"accuracy": 0.9}, "r1")
     again = add_model(ledger, "ecg", "m1", "e1", {"table": "t"}, {"accuracy": 0.9}, "r2")
@@ -188,6 +190,7 @@ def count_up(place: tuple[Path, str | None], times: int, barrier: object) -> Non
     database.close()
 
 
+@pytest.mark.slow
 def test_racing_processes_lose_no_update_and_see_no_error(place: tuple[Path, str | None]) -> None:
     workers, times = 4, 25
     open_database(*place).close()

@@ -95,6 +95,7 @@ def test_a_certain_and_wrong_row_costs_a_finite_loss():
     assert m.calibration[-1].rows == 2
 
 
+@pytest.mark.slow
 @given(st.integers(2, 6), st.integers(1, 60), st.integers(0, 10_000))
 @settings(max_examples=50, deadline=None)
 def test_the_order_of_rows_and_the_names_of_classes_do_not_matter(classes, rows, seed):

@@ -123,6 +123,7 @@ def check_chunks_and_moves(database: Database, journal: str | None) -> None:
     assert moves == [("ann", 5.5, journal, 0, "")]
 
 
+@pytest.mark.slow
 def test_every_row_of_an_earlier_schema_is_there(old: Old) -> None:
     place = old(1)
     for _ in range(2):  # opened again, nothing is left to do

@@ -101,6 +101,7 @@ def test_every_network_is_finite_and_a_gradient_reaches_every_weight(family: str
     assert not without
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("family", "form", "pooling"), SWEEP)
 def test_logits_depend_neither_on_padding_nor_on_neighbours(family: str, form: str, pooling: str) -> None:
     torch.manual_seed(1)
@@ -117,6 +118,7 @@ def test_logits_depend_neither_on_padding_nor_on_neighbours(family: str, form: s
             torch.testing.assert_close(alone, together[row : row + 1], atol=1e-5, rtol=1e-5)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("family", "form"),
     [(name, forms_of(name)[place]) for number, name in enumerate(NETWORKS) for place in (number % 2, -1 - number % 2)],
@@ -233,6 +235,7 @@ def test_poolings_by_hand() -> None:
     assert attention(x, lengths).squeeze(1).tolist() == pytest.approx([-2.0, 4.0, 0.0])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", NETWORKS)
 def test_a_row_without_positions_gives_finite_logits(family: str) -> None:
     for form, spec in SPECS.items():

@@ -66,6 +66,7 @@ def test_a_row_is_judged_by_a_fit_that_does_not_know_it() -> None:
         np.testing.assert_allclose(record.held_out[part == number], logits_of(alone, held, spec), atol=2e-3)  # type: ignore[index]
 
 
+@pytest.mark.slow
 def test_the_strength_with_the_least_loss_of_rows_held_out_fits_all_rows() -> None:
     train, other, spec = reviews(150)
     rows = given(train, spec)
@@ -98,6 +99,7 @@ def test_many_rows_are_cut_into_fewer_parts(monkeypatch: pytest.MonkeyPatch) -> 
     assert int(parts_of(given(train, spec)).max()) + 1 == 3
 
 
+@pytest.mark.slow
 def test_the_same_rows_give_the_same_bits() -> None:
     train, _, spec = reviews(60)
     one, other = (fit(given(train, spec))[0].state_dict() for _ in range(2))

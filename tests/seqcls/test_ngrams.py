@@ -143,6 +143,7 @@ def test_a_bag_by_hand() -> None:
     assert look_up(bag, torch.tensor([6]), rows=3).rows.tolist() == []
 
 
+@pytest.mark.slow
 @settings(max_examples=15, deadline=None)
 @given(st.lists(st.lists(st.integers(1, 8), min_size=1, max_size=13), min_size=1, max_size=6), st.integers(0, 9))
 def test_values_do_not_depend_on_padding_or_neighbours_and_each_pattern_has_length_one(
@@ -195,6 +196,7 @@ def test_descent_finds_the_minimum_of_a_crooked_valley() -> None:
     np.testing.assert_allclose(descend(measure, np.zeros(7), 500, 1e-15), 1 / steepness, rtol=1e-3)
 
 
+@pytest.mark.slow
 def test_the_fit_agrees_with_scikit_learn() -> None:
     """TF-IDF without IDF on words and word pairs, each of length 1, and LogisticRegression of the same strength."""
     encoder = encoder_of("text", TEXTS, TextEncode(unit="characters"))
@@ -244,6 +246,7 @@ def test_several_classes_weights_of_rows_and_scales_agree_with_scikit_learn(even
     np.testing.assert_allclose(ours - ours.mean(1, keepdims=True), expected, atol=2e-3)
 
 
+@pytest.mark.slow
 def test_blocks_that_are_made_again_give_the_same_weights(monkeypatch: pytest.MonkeyPatch) -> None:
     encoder = encoder_of("text", TEXTS, TextEncode(unit="characters"))
     split = split_of(encoder, TEXTS, LABELS)
@@ -303,6 +306,7 @@ def test_threads_change_no_bit_of_loss_and_gradient(monkeypatch: pytest.MonkeyPa
     assert np.array_equal(found[0][1], found[1][1])
 
 
+@pytest.mark.slow
 def test_evened_out_a_dozen_steps_come_nearer_to_the_optimum(monkeypatch: pytest.MonkeyPatch) -> None:
     left = {}
     for even_out in (False, True):
@@ -339,6 +343,7 @@ def windows(rows: int, seed: int) -> tuple[list[str], list[int]]:
     return ["".join(row) for row in letters], labels
 
 
+@pytest.mark.slow
 def test_places_are_looked_at_in_windows_of_one_length_only() -> None:
     train_rows, test_rows = windows(120, 0), windows(100, 1)
     encoder = encoder_of("dna", train_rows[0], ResidueEncode())
@@ -404,6 +409,7 @@ def test_runs_of_characters_out_of_order_are_refused(wrong: list[int]) -> None:
         road("text", {"characters": wrong})
 
 
+@pytest.mark.slow
 def test_the_model_that_is_loaded_scores_like_the_one_that_was_fitted(tmp_path: Path) -> None:
     encoder = encoder_of("text", TEXTS, TextEncode(unit="characters"))
     table = pa.table(

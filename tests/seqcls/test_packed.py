@@ -59,6 +59,7 @@ def test_a_bomb_is_refused_at_the_limit(ending: str, tmp_path: Path) -> None:
         read_bytes(tmp_path, bomb, name=f"a.csv.{ending}", max_file_bytes=100_000)
 
 
+@pytest.mark.slow
 def test_an_xz_file_that_asks_for_too_much_memory_is_refused(tmp_path: Path) -> None:
     filters = [{"id": lzma.FILTER_LZMA2, "dict_size": 1 << 29}]
     with pytest.raises(DataRefused, match=r"not a valid xz file .*[Mm]emory"):
@@ -71,6 +72,7 @@ def test_a_packed_file_under_another_name_is_told_its_ending(ending: str, tmp_pa
         read_bytes(tmp_path, PACK[ending](DATA), name="a.csv")
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("ending", ["bz2", "xz", "zst"])
 def test_init_from_looks_into_it(ending: str, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / f"a.csv.{ending}").write_bytes(PACK[ending](DATA))

@@ -13,6 +13,7 @@ from seqcls.store.packing import BYTES, LISTS, packed, stored_type, unpacked
 ROWS = st.lists(st.none() | st.lists(st.integers(0, 255), max_size=6), max_size=12)
 
 
+@pytest.mark.slow
 @settings(deadline=None)
 @given(ROWS, ROWS, st.integers(0, 4))
 def test_lists_come_back_from_parquet_as_they_were(first: list, second: list, start: int) -> None:
@@ -25,6 +26,7 @@ def test_lists_come_back_from_parquet_as_they_were(first: list, second: list, st
     assert unpacked(read).to_pylist() == column.to_pylist() == unpacked(packed(column)).to_pylist()
 
 
+@pytest.mark.slow
 @given(ROWS, st.integers(0, 4))
 def test_slices_of_what_was_packed_are_slices_of_the_lists(rows: list, start: int) -> None:
     column = pa.chunked_array([pa.array(rows, LISTS)])

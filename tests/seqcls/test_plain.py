@@ -34,6 +34,7 @@ BY_HAND = (
 )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("family", FAMILIES)
 def test_a_training_has_the_same_losses_with_and_without_what_is_written_by_hand(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: str

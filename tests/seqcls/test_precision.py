@@ -66,6 +66,7 @@ def test_statistics_of_normalisation_count_beyond_256_positions() -> None:
     assert norm.running_mean.dtype == torch.float32
 
 
+@pytest.mark.slow
 @needs_bf16
 def test_a_network_learns_in_bfloat16_and_its_artefact_is_float32(tmp_path: Path) -> None:
     encoded = make_encoded(tmp_path)
@@ -81,6 +82,7 @@ def test_a_network_learns_in_bfloat16_and_its_artefact_is_float32(tmp_path: Path
     assert abs(accuracies["bfloat16"] - accuracies["float32"]) <= 0.05
 
 
+@pytest.mark.slow
 @needs_bf16
 def test_the_validation_loss_of_a_training_in_bfloat16_is_that_of_the_artefact(tmp_path: Path) -> None:
     ref = train_example(tmp_path, LSTM, {"precision": "bfloat16"}).ref
@@ -91,6 +93,7 @@ def test_the_validation_loss_of_a_training_in_bfloat16_is_that_of_the_artefact(t
     assert loss == pytest.approx(history[loaded.manifest.best_epoch - 1]["valid_loss"], rel=1e-5)
 
 
+@pytest.mark.slow
 @needs_bf16
 def test_an_interrupted_training_in_bfloat16_goes_on_bit_for_bit(tmp_path: Path) -> None:
     settings = {**EVERY_STEP, "precision": "bfloat16"}
@@ -131,6 +134,7 @@ def test_a_training_that_moves_to_a_small_processor_goes_on_in_float32(
     again.next_epoch()
 
 
+@pytest.mark.slow
 @pytest.mark.fault(
     "M01",
     tried='train.precision = "bfloat16" on a processor without instructions for it',

@@ -78,6 +78,7 @@ def network_of(encoder: Encoder, folder: Path) -> FrozenEncoder:
     return network.eval()
 
 
+@pytest.mark.slow
 def test_the_means_of_all_layers_are_those_of_transformers_on_each_text_alone(folder: Path) -> None:
     encoder = fit(folder)
     split, network = split_of(encoder, TEXTS), network_of(encoder, folder)
@@ -185,6 +186,7 @@ def test_settings_without_effect_are_refused(encode: dict[str, Any], model: dict
         parse_pipeline({**DOCUMENT, "encode": encode, "model": model or DOCUMENT["model"]}, "pairs.toml")
 
 
+@pytest.mark.slow
 def test_the_road_keeps_its_own_copy_and_sees_changed_weights(tmp_path: Path) -> None:
     write_folder(tmp_path / "tiny")
     random = np.random.default_rng(0)

@@ -30,6 +30,7 @@ def project(tmp_path: Path) -> Path:
     return config
 
 
+@pytest.mark.slow
 def test_check_tells_epochs_of_families_that_have_them_alone(project: Path) -> None:
     said = {}
     for family in ("gru", "ngrams"):
@@ -41,6 +42,7 @@ def test_check_tells_epochs_of_families_that_have_them_alone(project: Path) -> N
     assert not [line for line in said["ngrams"] if " epochs" in line]
 
 
+@pytest.mark.slow
 def test_check_says_what_a_rule_found_once(project: Path) -> None:
     with open_workspace(project) as workspace:
         lines = preview(workspace, 3, "pairs.toml").splitlines()
@@ -49,6 +51,7 @@ def test_check_says_what_a_rule_found_once(project: Path) -> None:
     ]
 
 
+@pytest.mark.slow
 def test_check_shows_missing_values_at_the_start(tmp_path: Path) -> None:
     rows = [f"{'up' if number % 2 else 'down'}\t?\t{number}\t{number * (-1) ** number}\n" for number in range(40)]
     (tmp_path / "train.tsv").write_text("".join(rows))

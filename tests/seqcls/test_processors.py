@@ -36,6 +36,7 @@ def run_python(code: str, environment: dict[str, str]) -> str:
     return subprocess.run(command, env=environment, cwd=ROOT, check=True, capture_output=True, text=True).stdout.strip()
 
 
+@pytest.mark.slow
 @busy_machine
 @pytest.mark.skipif(sys.platform != "linux", reason="it is GNU's OpenMP, which PyTorch brings on Linux, that says it")
 @pytest.mark.parametrize("first", ["seqcls.cli", "seqcls_flows.train", "seqcls.training.train"])
@@ -59,6 +60,7 @@ def test_what_the_user_set_stays(name: str, value: str) -> None:
     assert {key: environment[key] for key in environment if key != "OMP_NUM_THREADS"} == {name: value}
 
 
+@pytest.mark.slow
 @busy_machine
 def test_with_torch_loaded_first_nothing_is_said_and_nothing_breaks() -> None:
     code = "import torch, seqcls, os; torch.ones(3) + 1; print(os.environ['OMP_WAIT_POLICY'])"
@@ -90,6 +92,7 @@ def control_group(processors_given: float) -> Iterator[str]:
         folder.rmdir()
 
 
+@pytest.mark.slow
 @busy_machine
 @pytest.mark.skipif(affinity() < 2, reason="one processor: a quota takes nothing away")
 def test_the_quota_of_a_real_control_group_is_obeyed_by_torch_and_by_training() -> None:
@@ -166,6 +169,7 @@ def test_training_takes_no_more_threads_than_omp_num_threads_unless_the_config_s
     assert (most_threads(sharing=2), most_threads(sharing=4), threads_of(TrainConfig(threads=6))) == (3, 2, 6)
 
 
+@pytest.mark.slow
 @busy_machine
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel says it on Linux only")
 def test_a_thread_that_has_to_share_its_processor_is_seen_to_wait() -> None:
@@ -177,6 +181,7 @@ def test_a_thread_that_has_to_share_its_processor_is_seen_to_wait() -> None:
     assert float(found) > 0.3
 
 
+@pytest.mark.slow
 @busy_machine
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel says it on Linux only")
 def test_a_training_that_was_slowed_down_by_others_says_so(tmp_path: Path) -> None:

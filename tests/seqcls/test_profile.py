@@ -95,6 +95,7 @@ def test_a_pattern_that_re2_cannot_compile_is_refused() -> None:
         check_pattern("(?=A)", "rules.custom (x)")
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.none() | st.text("ab \t\x00\x85é\u3000", max_size=8), min_size=1, max_size=20))
 def test_words_and_controls_agree_with_python(texts: list[str | None]) -> None:
@@ -110,6 +111,7 @@ def _ascii_split(text: str) -> list[str]:
     return text.replace("\t", " ").split(" ")
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.lists(st.none() | st.floats(-100, 100, width=32), max_size=6), min_size=1, max_size=12))
 def test_moments_agree_with_statistics(rows: list[list[float | None]]) -> None:

@@ -34,6 +34,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder
 
 
+@pytest.mark.slow
 def test_parts_without_rows_and_names_with_an_underscore_stop_no_training(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -43,6 +44,7 @@ def test_parts_without_rows_and_names_with_an_underscore_stop_no_training(
     assert "_SUCCESS" not in shown
 
 
+@pytest.mark.slow
 def test_a_night_without_records_ends_well_and_so_does_the_next(
     project: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -58,6 +60,7 @@ def test_a_night_without_records_ends_well_and_so_does_the_next(
     assert "new/thursday.csv: no rows: the file is empty" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_a_parquet_file_with_a_schema_only_is_a_quiet_night(project: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config = project / "parquet.toml"
     text = (project / "p.toml").read_text().replace('name = "p"', 'name = "q"')

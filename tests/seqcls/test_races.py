@@ -70,6 +70,7 @@ def score_new(workspace: Workspace, name: str) -> tuple[ScoreOutcome, list[str]]
     return score_pipeline(workspace.with_listener(heard)), heard.notes
 
 
+@pytest.mark.slow
 def test_a_race_is_run_at_promotion_and_kept_beside_the_model_which_stays_as_it_is(tmp_path: Path) -> None:
     config = write_project(tmp_path, rows=700, more=MANY_VALIDATION_ROWS)
     config.write_text(config.read_text().replace("epochs = 8", "epochs = 1"))
@@ -279,6 +280,7 @@ def test_a_tampered_race_is_set_aside_and_pytorch_scores(trained: Path, tmp_path
         assert choose_engine(workspace, version).note.startswith("torch scores: the record of its race is gone")
 
 
+@pytest.mark.slow
 def test_with_few_validation_rows_there_is_no_race_and_old_versions_score_as_ever(tmp_path: Path) -> None:
     config = write_project(tmp_path, rows=60)
     config.write_text(config.read_text().replace("epochs = 8", "epochs = 1"))

@@ -167,6 +167,7 @@ def read_set(name: str) -> Any:
     return read(REAL_DATA / name, kind, **options)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(SETS))
 def test_the_books_of_every_real_set_balance(name: str, tmp_path: Path) -> None:
     kind, options = SETS[name]
@@ -217,6 +218,7 @@ def test_trec_labels_come_from_the_pattern() -> None:
     assert read_set("text_trec").rows == [(line.split(" ", 1)[1], line.split(":")[0]) for line in lines]
 
 
+@pytest.mark.slow
 def test_emoji_texts_stand_beside_their_parallel_labels() -> None:
     folder = REAL_DATA / "text_tweeteval_emoji"
     expected = []
@@ -225,6 +227,7 @@ def test_emoji_texts_stand_beside_their_parallel_labels() -> None:
     assert read_set("text_tweeteval_emoji").rows == expected
 
 
+@pytest.mark.slow
 def test_sst_sentences_in_fasttext_and_phrases_in_tsv() -> None:
     folder = REAL_DATA / "text_sst"
     expected = []
@@ -286,6 +289,7 @@ def test_proteins_of_three_splits() -> None:
     assert result.rows == expected
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(UCR))
 def test_ucr_sets_value_for_value(name: str) -> None:
     result = read_set(f"ts_{name}")
@@ -307,6 +311,7 @@ def test_ucr_sets_value_for_value(name: str) -> None:
         np.testing.assert_array_equal(values, padded[:kept])
 
 
+@pytest.mark.slow
 def test_dodger_loop_day_has_its_missing_values_and_plaid_its_lengths() -> None:
     dodger = read_set("ts_DodgerLoopDay").series
     inside = sum(value is None for row in dodger for value in row[0])
@@ -316,6 +321,7 @@ def test_dodger_loop_day_has_its_missing_values_and_plaid_its_lengths() -> None:
     assert (min(lengths), max(lengths), np.median(lengths)) == (101, 1344, 301)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(TS))
 def test_ts_sets_value_for_value(name: str) -> None:
     result = read_set(f"ts_{name}")

@@ -24,6 +24,7 @@ def config(tmp_path: Path) -> Path:
     return tmp_path / "p.toml"
 
 
+@pytest.mark.slow
 def test_each_rejected_row_is_listed_with_its_value(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["rejects", str(config)]) == 0
     said = capsys.readouterr().out
@@ -34,6 +35,7 @@ def test_each_rejected_row_is_listed_with_its_value(config: Path, capsys: pytest
     assert capsys.readouterr().out == "no row of good.csv was rejected\n"
 
 
+@pytest.mark.slow
 def test_rows_over_the_budget_are_listed_and_written(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     config.write_text(CONFIG.replace("BUDGET", "0.01"), "utf-8")
     written = config.parent / "rejects.json"
@@ -42,6 +44,7 @@ def test_rows_over_the_budget_are_listed_and_written(config: Path, capsys: pytes
     assert [json.loads(line)["source_row"] for line in written.read_text("utf-8").splitlines()] == [1, 3]
 
 
+@pytest.mark.slow
 def test_check_shows_the_reasons_of_unreadable_rows(config: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(config)]) == 0
     said = capsys.readouterr().out

@@ -114,6 +114,7 @@ def test_normalised_texts_differ_only_in_more_than_case_and_blanks() -> None:
 small = st.lists(st.tuples(st.integers(0, 6), st.integers(-1, 2), st.booleans()), max_size=30)
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(rows=small, spread=st.sampled_from([1, 2**61 + 12345]), step=st.sampled_from([3, 65_536]))
 def test_repeats_agree_with_plain_python(rows: list[tuple[int, int, bool]], spread: int, step: int) -> None:

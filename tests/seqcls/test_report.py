@@ -71,6 +71,7 @@ def page_of(names: list[str]) -> str:
     return write_page(example_evaluation(names), example_facts(names), drawn_once())
 
 
+@pytest.mark.slow
 def test_the_page_shows_the_figures_with_intervals_beside_the_baselines():
     evaluation = example_evaluation(["no", "maybe", "yes"])
     facts = example_facts(["no", "maybe", "yes"])
@@ -94,6 +95,7 @@ def test_the_page_shows_the_figures_with_intervals_beside_the_baselines():
         assert value in shown, value
 
 
+@pytest.mark.slow
 def test_the_page_asks_for_nothing_from_outside_and_runs_nothing():
     page = page_of(["a", "b", "c"])
     for tag, attributes in read(page).tags:
@@ -117,6 +119,7 @@ def test_names_from_the_data_are_text_never_markup():
     assert not re.search("[\x00-\x08\x0b\x0c\x0e-\x1f]", shown)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("names", [[f"class {k}" for k in range(50)], HOSTILE])
 def test_every_figure_is_xml_small_and_the_same_each_time(names):
     evaluation, facts = example_evaluation(names, rows=600), example_facts(names)
@@ -137,6 +140,7 @@ def test_names_stand_in_the_confusion_figure_as_they_are():
     assert {"<i>&", "$x_1$", "日本"} <= set(shown)
 
 
+@pytest.mark.slow
 def test_figures_leave_matplotlib_as_it_was():
     import matplotlib as mpl
 
@@ -159,6 +163,7 @@ def test_long_names_are_cut_on_axes_and_whole_in_the_tables():
     assert f">{name}<" in page_of([name, "b"])
 
 
+@pytest.mark.slow
 def test_many_classes_are_all_in_the_matrix_with_their_counts():
     names = [f"class {k}" for k in range(50)]
     evaluation = example_evaluation(names, rows=2000, skill=6.0)
@@ -218,6 +223,7 @@ def test_escape_and_visible_take_the_meaning_out_of_signs():
     assert visible("a\x1b[31m") == "a\N{REPLACEMENT CHARACTER}[31m"
 
 
+@pytest.mark.slow
 def test_the_folder_holds_every_file_and_the_card_carries_figures(tmp_path):
     names = ["a", "b", "c"]
     write_report(tmp_path, example_evaluation(names), example_facts(names))

@@ -214,6 +214,7 @@ def test_scoring_without_a_champion_says_what_to_do(tmp_path: Path) -> None:
         score_pipeline(workspace)
 
 
+@pytest.mark.slow
 def test_a_floor_that_is_not_reached_keeps_the_model_out(tmp_path: Path) -> None:
     config = write_project(tmp_path, more='[[promote.floors]]\nmetric = "accuracy"\nat_least = 1.01')
     outcome = train(config)

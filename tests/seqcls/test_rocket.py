@@ -93,6 +93,7 @@ def four_plainly(outputs: Values, threshold: float) -> list[float]:
     return [len(places) / len(z), float(z[places].mean()), float(np.mean(places)), float(longest)]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("channels", [1, 3])
 def test_features_agree_with_a_plain_implementation_row_by_row(channels: int) -> None:
     rows = random_rows(channels)
@@ -264,7 +265,7 @@ def test_a_fit_on_some_rows_of_many_still_tells_the_classes() -> None:
     assert isinstance(network, RocketNetwork)
     heard = Recorder()
     with torch.inference_mode():
-        record = network.fit(FitRows(split, split, spec, np.ones(600), 0, heard))
+        record = network.fit(FitRows(split, split, spec, np.ones(600), 0, listener=heard))
         logits = network(split.collate(np.arange(600), spec))
     assert len(record.rows) == 60
     assert (logits.argmax(1).numpy() == split.labels).mean() > 0.95

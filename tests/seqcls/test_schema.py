@@ -39,6 +39,7 @@ def filled_in(kind: str) -> dict[str, Any]:
     return found
 
 
+@pytest.mark.slow
 def test_it_is_a_schema() -> None:
     jsonschema.Draft202012Validator.check_schema(SCHEMA)
 
@@ -87,6 +88,7 @@ def test_every_key_says_what_it_means() -> None:
     assert silent == []
 
 
+@pytest.mark.slow
 def test_init_writes_the_schema_that_the_first_line_names(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["init", "--kind", "dna", str(tmp_path / "my.toml")]) == 0
     first = (tmp_path / "my.toml").read_text("utf-8").splitlines()[0]

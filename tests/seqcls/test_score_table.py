@@ -83,6 +83,7 @@ def test_no_rows_give_empty_tables_of_the_same_schemas() -> None:
     assert (rejects.num_rows, rejects.schema) == (0, REJECTS)
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.sampled_from([0.1, 0.5, 0.9, np.nan]), max_size=20), st.floats(0, 1))
 def test_each_row_ends_in_exactly_one_table_in_its_order(chances: list[float], abstain_below: float) -> None:
@@ -94,6 +95,7 @@ def test_each_row_ends_in_exactly_one_table_in_its_order(chances: list[float], a
     assert scores["label"].is_valid().to_pylist() == sure
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.booleans(), st.booleans()), max_size=30))
 def test_the_flags_of_each_row_are_listed_in_their_order(rows: list[tuple[bool, bool, bool]]) -> None:

@@ -74,6 +74,7 @@ class Watched:
         return self.encoder.encode(sequences)
 
 
+@pytest.mark.slow
 @settings(max_examples=30, deadline=None)
 @given(texts=st.lists(st.sampled_from(["good", "bad film", "what a good film", "bad " * 9, "new"]), max_size=70),
        batch_size=st.integers(1, 3), room=st.booleans())  # fmt: skip

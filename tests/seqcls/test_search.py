@@ -61,6 +61,7 @@ def searched(tmp_path_factory: pytest.TempPathFactory) -> Searched:
     return Searched(tmp_path_factory.mktemp("search"))
 
 
+@pytest.mark.slow
 def test_a_killed_search_goes_on_without_repeating_finished_trials(searched: Searched) -> None:
     assert searched.killed.returncode == -9, searched.killed.stderr
     after = searched.trials()
@@ -70,6 +71,7 @@ def test_a_killed_search_goes_on_without_repeating_finished_trials(searched: Sea
     assert searched.found.seconds > searched.spent > 0
 
 
+@pytest.mark.slow
 def test_the_candidate_that_can_learn_the_classes_is_chosen_and_the_record_says_why(searched: Searched) -> None:
     found = searched.found
     names = {one.name for one in found.candidates}
@@ -103,6 +105,7 @@ def test_trials_are_told_line_by_line_and_progress_names_the_candidate(searched:
     assert {"gru, fold 1 of 5", "bag, fold 5 of 5", ""} <= trials
 
 
+@pytest.mark.slow
 def test_the_pinned_lines_train_the_same_weights_without_a_search(searched: Searched, tmp_path: Path) -> None:
     pinned = pinned_pipeline(searched.found)
     assert pinned.model.family == "gru"
@@ -110,6 +113,7 @@ def test_the_pinned_lines_train_the_same_weights_without_a_search(searched: Sear
     assert load_model(again.ref).manifest.weights_sha256 == load_model(searched.model).manifest.weights_sha256
 
 
+@pytest.mark.slow
 def test_the_model_is_no_worse_than_the_best_single_candidate_within_noise(searched: Searched, tmp_path: Path) -> None:
     tested = make_encoded(tmp_path)
     alone = {}
@@ -128,6 +132,7 @@ def test_what_a_search_leaves_is_removed_once_its_model_is_recorded(searched: Se
     assert not any((searched.store.root / "checkpoints").glob("*"))
 
 
+@pytest.mark.slow
 def test_when_the_budget_is_spent_only_the_reference_is_judged(tmp_path: Path) -> None:
     store, encoded = ArtefactStore(tmp_path), make_encoded(tmp_path)
     pipeline = make_pipeline(["gru"], {"budget": "2m"})
@@ -155,6 +160,7 @@ def test_an_unknown_candidate_is_refused_with_the_nearest(tmp_path: Path) -> Non
         train_best(make_encoded(tmp_path), make_pipeline(["grru"]), ArtefactStore(tmp_path), as_it_is)
 
 
+@pytest.mark.slow
 def test_a_candidate_that_cannot_be_trained_is_named_and_stops_no_other(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -117,6 +117,7 @@ def test_equal_sequences_are_dealt_together_and_parts_are_as_even_as_cards(
         assert counts.max() - counts.min() <= 1
 
 
+@pytest.mark.slow
 @given(st.lists(st.lists(st.integers(0, 2), max_size=3), min_size=1, max_size=40))
 @settings(max_examples=60, deadline=None)
 def test_sequences_are_the_same_where_their_values_are(rows: list[list[int]]) -> None:
@@ -292,6 +293,7 @@ def test_a_network_is_chosen_only_if_it_is_better_by_more_than_noise(network: fl
     assert choose(judged, judging, "balanced_accuracy").name == chosen
 
 
+@pytest.mark.slow
 def test_a_candidate_that_the_plan_left_out_is_tried_if_there_is_time_after_all(tmp_path: Path) -> None:
     """The plan of a machine that seemed slow; folds of the network take a moment."""
     store, encoded, pipeline = ArtefactStore(tmp_path), make_encoded(tmp_path), make_pipeline(["gru"], LONG)
@@ -302,6 +304,7 @@ def test_a_candidate_that_the_plan_left_out_is_tried_if_there_is_time_after_all(
     assert {one.name: one.state for one in found.candidates} == {"ngrams": "finished", "gru": "finished"}
 
 
+@pytest.mark.slow
 def test_few_validation_rows_are_no_judge_even_if_there_is_no_time_for_networks(tmp_path: Path) -> None:
     """20 rows, and networks that would take hours: the fitted families are compared on folds."""
     store = ArtefactStore(tmp_path)
@@ -315,6 +318,7 @@ def test_few_validation_rows_are_no_judge_even_if_there_is_no_time_for_networks(
     assert judging.why.startswith("5-fold cross-validation twice (20 training rows")
 
 
+@pytest.mark.slow
 def test_a_fit_that_takes_too_large_a_part_of_the_budget_learns_from_fewer_rows(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -45,6 +45,7 @@ def test_the_loss_wants_a_label_for_each_row() -> None:
         objective(torch.zeros(3, 2), torch.tensor([[0], [1], [1]]))
 
 
+@pytest.mark.slow
 def test_without_the_tests_jaxtyping_is_not_loaded() -> None:
     code = "import sys, seqcls.models.building, seqcls.training.optimisation; print('jaxtyping' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True, text=True, check=True)

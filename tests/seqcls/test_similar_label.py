@@ -31,6 +31,7 @@ def write(folder: Path, source: str = "", rules: str = "") -> Path:
     return config
 
 
+@pytest.mark.slow
 def test_the_line_that_check_shows_joins_the_classes(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["check", str(write(tmp_path))]) == 0
     shown = capsys.readouterr().out
@@ -44,6 +45,7 @@ def test_the_line_that_check_shows_joins_the_classes(tmp_path: Path, capsys: pyt
     assert "120 rows = 90 accepted + 30 rejected" in shown
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("policy", "status", "said"), [("fail", 3, True), ("off", 0, False), ("warn", 0, True)])
 def test_the_rule_has_a_policy(
     tmp_path: Path, capsys: pytest.CaptureFixture[str], policy: str, status: int, said: bool

@@ -109,6 +109,7 @@ def test_gc_content_varies_between_rows(table: pa.Table) -> None:
     assert max(shares) > 0.6
 
 
+@pytest.mark.slow
 def test_counting_words_of_bases_does_not_solve_it(table: pa.Table) -> None:
     """Chance is 0.25, also for canonical words; a GRU reaches 0.95 (simulated-data.md). Measured: 0.23 to 0.27."""
     sequences, labels = table["sequence"].to_pylist(), table["label"].to_pylist()

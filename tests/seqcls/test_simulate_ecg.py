@@ -55,6 +55,7 @@ def test_no_rows_are_an_empty_table() -> None:
     assert ecg.generate(0, 1).num_rows == 0
 
 
+@pytest.mark.slow
 def test_classes_come_in_the_shares_asked_for() -> None:
     counts = Counter(ecg.generate(4000, 2, shares=ecg.CLINIC)["rhythm"].to_pylist())
     for name, share in ecg.CLINIC.items():

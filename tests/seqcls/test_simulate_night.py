@@ -122,6 +122,7 @@ def test_the_truth_has_one_class_for_every_row(folder: Path, name: str) -> None:
     assert len({line.split(",")[0] for line in lines[1:]}) == 240
 
 
+@pytest.mark.slow
 def test_another_night_has_other_rows_and_the_same_night_the_same(tmp_path: Path, folder: Path) -> None:
     write_night(tmp_path, DAY, 240, seed=1)
     write_night(tmp_path, date(2026, 11, 23), 240, seed=1)
@@ -162,6 +163,7 @@ def test_a_negative_number_of_rows_is_refused(tmp_path: Path, capsys: pytest.Cap
     assert "-1 is below 0" in capsys.readouterr().err
 
 
+@pytest.mark.slow
 def test_the_demo_gives_good_and_bad_rows_of_each_example(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("examples.simulate.DEMO_ROWS", {"reviews": 40, "ecg": 40, "dna": 40})
     assert write_demo(tmp_path) == {

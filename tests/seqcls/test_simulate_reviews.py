@@ -54,6 +54,7 @@ def test_without_long_reviews_and_noise_none_is_longer_than_100_words() -> None:
     assert max(len(text.split()) for text in table["review"].to_pylist()) <= 100
 
 
+@pytest.mark.slow
 def test_label_noise_is_the_share_of_changed_labels() -> None:
     """`... are right` is never neutral but for noise; half of the changed labels become neutral."""
 
@@ -75,6 +76,7 @@ def test_praise_and_blame_words_stand_in_every_class(table: pa.Table) -> None:
         assert 0.5 < praise / blame < 2.0, label
 
 
+@pytest.mark.slow
 def test_counting_words_does_not_solve_it(table: pa.Table) -> None:
     """Words, pairs and triples; an LSTM reaches 0.96 (simulated-data.md). Measured here: 0.66, 0.73, 0.74."""
     texts, labels = table["review"].to_pylist(), table["sentiment"].to_pylist()

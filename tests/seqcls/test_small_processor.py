@@ -58,6 +58,7 @@ def test_the_variable_limits_no_processor_that_has_no_more(monkeypatch: pytest.M
         assert (here.bf16, here.limit) == (tuple(name for name in BF16_INSTRUCTIONS if name in has), "")
 
 
+@pytest.mark.slow
 @pytest.mark.fault(
     "M01",
     tried="the installed command on a processor with AVX2 and no bfloat16: an LSTM in bfloat16, a race, a night",

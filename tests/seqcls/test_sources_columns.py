@@ -145,6 +145,7 @@ def test_parquet_columns_of_many_types(tmp_path: Path) -> None:
     assert result.refused == [(2, "type", "2.5 where a name is expected")]
 
 
+@pytest.mark.slow
 def test_parquet_series_and_tokens(tmp_path: Path) -> None:
     flat = parquet(
         tmp_path, "series", sequence=[[1, None, 2], None, [float("nan")], [float("inf"), 1]], label=["a"] * 4
@@ -182,6 +183,7 @@ def test_drift_between_parquet_files_is_refused_with_the_file(tmp_path: Path) ->
         read(tmp_path, format="parquet", files=["*.parquet"])
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("rows", [4000, 400])
 def test_a_parquet_bomb_is_refused_in_little_memory(tmp_path: Path, rows: int) -> None:
     table = pa.table(
@@ -309,6 +311,7 @@ def postgres(postgres_url: str) -> str:
     return url
 
 
+@pytest.mark.slow
 def test_a_table_of_postgresql(postgres: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("REVIEWS_URL", postgres)
     check_reviews(*read_query(table="shop.reviews"), expected_name="sql:shop.reviews")
@@ -324,6 +327,7 @@ def test_a_table_of_postgresql(postgres: str, monkeypatch: pytest.MonkeyPatch) -
     assert batch.rejects["id"].to_pylist() == ["2"]
 
 
+@pytest.mark.slow
 def test_json_of_the_real_world_survives(tmp_path: Path) -> None:
     rows = [{"sequence": f"text {n} “quoted” 😀", "label": "ab"[n % 2]} for n in range(500)]
     data = "\n".join(json.dumps(row, ensure_ascii=n % 2 == 0) for n, row in enumerate(rows))

@@ -80,6 +80,7 @@ def _ends_letter_by_letter(data: bytes, most_lines: int, most_bytes: int) -> lis
 _PARTS = (b'"a"', b'"a\nb"', b'""', b'"x""y"', b'"', b"a", b",", b"\n", b"\r\n", b'\n"', b',"')
 
 
+@pytest.mark.slow
 @given(data=st.lists(st.sampled_from(_PARTS), min_size=1, max_size=12).map(b"".join), piece=st.sampled_from([1, 3, 99]))
 @settings(max_examples=1000, deadline=None)
 def test_records_end_where_they_do_letter_by_letter(data: bytes, piece: int) -> None:
@@ -251,6 +252,7 @@ def outcome(reading: Callable[[], Read]) -> Read | str:
 fields = st.text(st.sampled_from([*list("ab \t;é"), '"', ",", "\n", "\r", "\x00", "�"]), max_size=6)
 
 
+@pytest.mark.slow
 @quick
 @given(
     rows=st.lists(st.lists(fields, min_size=1, max_size=4), min_size=1, max_size=8),
@@ -278,6 +280,7 @@ def test_the_two_roads_agree_on_rows_and_rejects(
     assert small.refused == slow.refused
 
 
+@pytest.mark.slow
 @quick
 @given(
     rows=st.lists(
@@ -318,6 +321,7 @@ def test_many_blocks_give_the_rows_of_one(tmp_path: Path, monkeypatch: pytest.Mo
 regular = st.lists(st.sampled_from(["a", "b", ",", '"', "\n", "\r\n"]), max_size=5).map("".join)
 
 
+@pytest.mark.slow
 @quick
 @given(
     rows=st.lists(st.tuples(regular, st.booleans(), regular, st.booleans()), min_size=1, max_size=6),

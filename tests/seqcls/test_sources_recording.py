@@ -68,6 +68,7 @@ def test_another_set_of_columns_is_refused_by_name(tmp_path: Path) -> None:
         read_bytes(tmp_path, b"time,x\n0,1\n", "series", format="recording", channels=["x", "y"], labels=labels)
 
 
+@pytest.mark.slow
 def test_a_long_recording_in_many_blocks_is_one_row(tmp_path: Path) -> None:
     lines = "".join(f"{at},{at % 7}\n" for at in range(700_000))
     result = read_bytes(tmp_path, f"time,x\n{lines}".encode(), "series", format="recording", labels={"*": "x"})
@@ -118,6 +119,7 @@ def test_channels_of_unequal_length_or_number_are_named(tmp_path: Path) -> None:
         read(tmp_path, "series", files=["acc_x.tsv"], **options)
 
 
+@pytest.mark.slow
 def test_many_rows_are_joined_a_block_at_a_time(tmp_path: Path) -> None:
     rows = 120_000
     for name, width in (("p", 40), ("q", 12)):  # blocks end at other rows

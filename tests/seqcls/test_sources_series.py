@@ -125,6 +125,7 @@ def test_a_cell_that_is_no_finite_number_is_rejected_with_its_position(cell: str
     assert "position 2 of 2" in faults[1]
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(
     st.lists(

@@ -80,6 +80,7 @@ def test_wide_parquet_names_what_is_no_number(tmp_path: Path) -> None:
         parquet(tmp_path, {"a": [[1], [2]], "label": ["x", "y"]}, ["a"])
 
 
+@pytest.mark.slow
 def test_many_columns_are_read_a_few_rows_at_a_time(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("seqcls.sources.columnar.CELLS_PER_BATCH", 20)
     columns = {f"v{at}": [float(at)] * 50 for at in range(9)} | {"label": ["x"] * 50}

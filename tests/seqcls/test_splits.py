@@ -240,6 +240,7 @@ def test_a_class_without_training_rows_and_an_empty_split_are_warned_of(store: A
 row = st.tuples(st.integers(0, 30), st.sampled_from("abc"), st.none() | st.integers(0, 8))
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(
     rows=st.lists(row, min_size=12, max_size=60), method=st.sampled_from(["hash", "stratified", "time"]), data=st.data()
@@ -273,6 +274,7 @@ def test_no_component_straddles_and_order_does_not_matter(
         assert all(len(split_names) == 1 for split_names in names.values())
 
 
+@pytest.mark.slow
 @settings(max_examples=50, deadline=None)
 @given(sizes=st.lists(st.integers(1, 40), min_size=1, max_size=5), valid=st.floats(0, 0.45), test=st.floats(0, 0.45))
 def test_shares_are_right_within_one_row_of_each_class(

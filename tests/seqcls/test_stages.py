@@ -23,6 +23,7 @@ def install(release: str, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 # The series are `wide`: its columns go by name since, and are kept with the encoder.
+@pytest.mark.slow
 @pytest.mark.parametrize("kind", ["text", "dna", "protein", "tokens"])
 def test_the_stages_of_a_golden_store_are_found_by_another_release(
     kind: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
@@ -35,6 +36,7 @@ def test_the_stages_of_a_golden_store_are_found_by_another_release(
     assert [result.ref.kind for result in results] == [stage.makes for stage in TRAINING[:5]]
 
 
+@pytest.mark.slow
 def test_a_patch_release_repeats_no_stage(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with open_workspace(unpack("bda84f0", tmp_path) / "protein.toml") as workspace:
         first = run_until(workspace)
@@ -45,6 +47,7 @@ def test_a_patch_release_repeats_no_stage(tmp_path: Path, monkeypatch: pytest.Mo
     assert [result.ref for result in again] == [result.ref for result in first]
 
 
+@pytest.mark.slow
 def test_a_listener_hears_each_stage_in_the_order_of_training_up_to_the_one_asked_for(tmp_path: Path) -> None:
     heard = Recorder()
     with open_workspace(unpack("bda84f0", tmp_path) / "text.toml", heard) as workspace:

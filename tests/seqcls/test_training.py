@@ -31,6 +31,7 @@ from tests.seqcls.training_examples import FAMILIES, LABELS, make_encoded, make_
 GRU = {"family": "gru", "width": 16, "embedding": 16, "dropout": 0.1, "bidirectional": True}
 
 
+@pytest.mark.slow
 def test_a_network_learns_and_its_artefact_scores_the_test_rows(tmp_path: Path) -> None:
     encoded = make_encoded(tmp_path)
     heard = Recorder()
@@ -54,6 +55,7 @@ def test_a_network_learns_and_its_artefact_scores_the_test_rows(tmp_path: Path) 
     assert result.rows == 160 * len(history)
 
 
+@pytest.mark.slow
 def test_the_weights_are_those_of_the_best_epoch(tmp_path: Path) -> None:
     result = train_example(tmp_path, GRU, {"epochs": 6, "learning_rate": 0.05, "schedule": "constant", "patience": 6})
     history = json.loads((result.ref.folder / "history.json").read_text())
@@ -65,6 +67,7 @@ def test_the_weights_are_those_of_the_best_epoch(tmp_path: Path) -> None:
     assert loss == pytest.approx(min(record["valid_loss"] for record in history), rel=1e-5)
 
 
+@pytest.mark.slow
 def test_training_stops_when_validation_no_longer_improves(tmp_path: Path) -> None:
     # Labels of the validation rows are those of the next class: what is learnt makes validation worse.
     spec = SPECS["tokens"]
@@ -79,6 +82,7 @@ def test_training_stops_when_validation_no_longer_improves(tmp_path: Path) -> No
     assert meta["epochs"] == meta["best_epoch"] + 2 < 40
 
 
+@pytest.mark.slow
 def test_the_same_seed_gives_the_same_artefact_and_another_seed_another(tmp_path: Path) -> None:
     digests = [
         train_example(tmp_path / str(n), FAMILIES["cnn"], seed=seed).ref.digest for n, seed in enumerate([3, 3, 4])
@@ -86,6 +90,7 @@ def test_the_same_seed_gives_the_same_artefact_and_another_seed_another(tmp_path
     assert digests[0] == digests[1] != digests[2]
 
 
+@pytest.mark.slow
 def test_training_leaves_the_process_as_it_was(tmp_path: Path) -> None:
     torch.manual_seed(77)
     threads, state = torch.get_num_threads(), torch.get_rng_state()
@@ -95,6 +100,7 @@ def test_training_leaves_the_process_as_it_was(tmp_path: Path) -> None:
     assert torch.equal(torch.get_rng_state(), state)
 
 
+@pytest.mark.slow
 def test_determinism_does_not_import_the_compiler() -> None:
     code = (
         "import sys, torch\n"
@@ -133,6 +139,7 @@ def test_a_loss_that_is_not_finite_ends_the_run_with_epoch_and_step(tmp_path: Pa
     assert not list((tmp_path / "artefacts").glob("model/*"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("balance", ["weights", "sampling"])
 def test_balance_helps_a_rare_class(tmp_path: Path, balance: str) -> None:
     # Nothing in the sequence tells the class: the best guess is the frequent one, unless classes are balanced.

@@ -70,6 +70,7 @@ def stopped(error: pytest.ExceptionInfo[DataRefused]) -> Ref:
     return ref
 
 
+@pytest.mark.slow
 def test_good_rows_pass_unchanged(store: ArtefactStore) -> None:
     rows = make_rows("text", ["good day", "bad day", "so so", "fine"])
     ref = check(store, "text", rows)
@@ -79,6 +80,7 @@ def test_good_rows_pass_unchanged(store: ArtefactStore) -> None:
     assert read_checks(ref).warnings == ()
 
 
+@pytest.mark.slow
 def test_each_reject_has_all_its_reasons_with_the_value_found(store: ArtefactStore) -> None:
     rows = make_rows("dna", ["ACGT", "AC-TAC", "NNNN", "GGCC", "TTAA"], ["a", None, "b", "b", "a"])
     ref = check(store, "dna", rows, max_length=4)
@@ -95,6 +97,7 @@ def test_each_reject_has_all_its_reasons_with_the_value_found(store: ArtefactSto
     assert second["reasons"] == ["the share of ambiguous letters is 1, expected at most 0.1"]
 
 
+@pytest.mark.slow
 def test_rejects_of_the_source_stay_first_and_count(store: ArtefactStore) -> None:
     ref = check(store, "text", make_rows("text", ["x", "y", ""]), source_rejects=2)
     table = parquet.read_parquet(ref.folder / "rejects.parquet")
@@ -103,11 +106,13 @@ def test_rejects_of_the_source_stay_first_and_count(store: ArtefactStore) -> Non
     assert (report.rows_in, report.accepted, report.rejected, report.rejected_by_source) == (5, 2, 3, 2)
 
 
+@pytest.mark.slow
 def test_blank_sequences_are_empty_and_nothing_else(store: ArtefactStore) -> None:
     ref = check(store, "text", make_rows("text", ["x", "y", "", None, " \t"]), conflicting_label="reject")
     assert rejects(ref) == {"r3": ["empty"], "r4": ["empty"], "r5": ["empty"]}
 
 
+@pytest.mark.slow
 def test_second_and_later_rows_of_an_id_are_rejected(store: ArtefactStore) -> None:
     rows = make_rows(
         "tokens", [["x"], ["y"], ["z"], ["w"], ["v"]], ["a", "b", "a", "b", "a"], id=["k", "l", "k", "m", "k"]
@@ -116,6 +121,7 @@ def test_second_and_later_rows_of_an_id_are_rejected(store: ArtefactStore) -> No
     assert kept(ref)["source_row"].to_pylist() == [1, 2, 4]
 
 
+@pytest.mark.slow
 def test_all_rows_of_a_sequence_with_two_classes_conflict(store: ArtefactStore) -> None:
     rows = make_rows("dna", ["ACGT", "acgt", "TTTT", "TTTT", "GGGG", "CCCC"], ["a", "b", "a", "a", "b", "a"])
     ref = check(store, "dna", rows, conflicting_label="reject")
@@ -131,12 +137,14 @@ def test_all_rows_of_a_sequence_with_two_classes_conflict(store: ArtefactStore) 
     assert result.success
 
 
+@pytest.mark.slow
 def test_duplicate_rows_are_those_with_the_same_sequence_and_class(store: ArtefactStore) -> None:
     rows = make_rows("series", [[[1, 2]], [[1, 2]], [[1, 2]], [[1], [2]], [[3, 4]]], ["a", "a", "b", "b", "b"])
     ref = check(store, "series", rows, duplicate_row="reject", conflicting_label="off", channels=1)
     assert rejects(ref) == {"r2": ["duplicate_row"], "r4": ["wrong_channels"]}
 
 
+@pytest.mark.slow
 def test_series_rules_reject_missing_uneven_and_infinite_and_warn_of_constant(store: ArtefactStore) -> None:
     sequences = [[[1, 2, 3]], [[1, None, None]], [[4, 4, 4]], [[float("inf"), 1, 2]], [[1, 2], [3, 4]], [[5, 6, 7]]]
     ref = check(store, "series", make_rows("series", sequences))
@@ -149,11 +157,13 @@ def test_series_rules_reject_missing_uneven_and_infinite_and_warn_of_constant(st
     assert json.loads(parquet.read_parquet(uneven.folder / "rejects.parquet")["raw"][0].as_py()) == [[1, 2], [3]]
 
 
+@pytest.mark.slow
 def test_a_long_sequence_is_cut_in_the_rejects(store: ArtefactStore) -> None:
     ref = check(store, "dna", make_rows("dna", ["A" * 9000, "ACG", "CCC"], ["a", "a", "b"]), max_length=10)
     assert parquet.read_parquet(ref.folder / "rejects.parquet")["raw"].to_pylist() == ["A" * RAW_LIMIT]
 
 
+@pytest.mark.slow
 def test_labels_given_take_the_place_of_the_label_set(store: ArtefactStore) -> None:
     rows = make_rows("text", ["x", "y", "z", "w"], ["a", "b", "c", "a"])
     ref = check(store, "text", rows, labels=["a", "b"], label_set=["c"])
@@ -161,6 +171,7 @@ def test_labels_given_take_the_place_of_the_label_set(store: ArtefactStore) -> N
     assert read_checks(ref).warnings == ("1 classes of the table have no accepted row",)
 
 
+@pytest.mark.slow
 def test_user_rules_judge_what_they_measure(store: ArtefactStore) -> None:
     rows = make_rows("dna", ["ATGAAA", "CCCCCC", "ATGCCC", "ATG", "ATGNAA"], ["a", "a", "b", "b", "a"])
     rules = [
@@ -180,6 +191,7 @@ def test_a_bad_pattern_is_refused_before_any_row_is_read(store: ArtefactStore) -
         )
 
 
+@pytest.mark.slow
 def test_over_the_budget_the_message_names_share_rules_rows_and_the_rejects(store: ArtefactStore) -> None:
     rows = make_rows("text", ["x", "", "y", "", "z", "w", None, "u"])
     with pytest.raises(BudgetExceeded) as error:
@@ -193,6 +205,7 @@ def test_over_the_budget_the_message_names_share_rules_rows_and_the_rejects(stor
     assert not next(result for result in read_checks(ref).checks if result.rule == "empty").success
 
 
+@pytest.mark.slow
 def test_the_budget_is_that_of_the_config_and_exactly_reached_is_within(store: ArtefactStore) -> None:
     rows = make_rows("text", ["x", "y", "z", "w", "u", "v", "t", "s", "r", ""])
     assert rejects(check(store, "text", rows, budget=None, reject_budget=0.1)) == {"r10": ["empty"]}
@@ -200,6 +213,7 @@ def test_the_budget_is_that_of_the_config_and_exactly_reached_is_within(store: A
         check(store, "text", rows, budget=None, reject_budget=0.09)
 
 
+@pytest.mark.slow
 def test_a_breach_of_a_fail_rule_stops_with_its_rows(store: ArtefactStore) -> None:
     rows = make_rows("text", ["x y z", "a", "b", "c d e"])
     with pytest.raises(
@@ -209,6 +223,7 @@ def test_a_breach_of_a_fail_rule_stops_with_its_rows(store: ArtefactStore) -> No
     assert set(rejects(stopped(error))) == {"r1", "r4"}
 
 
+@pytest.mark.slow
 def test_too_little_left_to_train_on_is_refused(store: ArtefactStore) -> None:
     with pytest.raises(DataRefused, match="no row is left of 2") as error:
         check(store, "text", make_rows("text", ["", None]))
@@ -221,6 +236,7 @@ def test_too_little_left_to_train_on_is_refused(store: ArtefactStore) -> None:
         check(store, "text", make_rows("text", ["x", "y", "z", "w"], ["a", "b", "c", "a"]), min_class_rows=2)
 
 
+@pytest.mark.slow
 def test_no_rows_at_all_are_refused_for_training_and_fine_for_scoring(store: ArtefactStore) -> None:
     with pytest.raises(DataRefused, match="no row is left of 0"):
         check(store, "series", make_rows("series", []))
@@ -243,6 +259,7 @@ def test_scoring_looks_at_no_label(store: ArtefactStore) -> None:
     assert verify(ref)["meta"]["labels"] == {}
 
 
+@pytest.mark.slow
 def test_the_report_lists_every_rule_and_never_a_value(store: ArtefactStore) -> None:
     ref = check(store, "text", make_rows("text", ["HIV positive", "x\x01", "", "y"]), min_letters=1)
     report = read_checks(ref)
@@ -280,6 +297,7 @@ def test_books_that_do_not_balance_are_a_bug(store: ArtefactStore) -> None:
         validate.validate(draft.ref, make_pipeline("text"), store, labelled=True)
 
 
+@pytest.mark.slow
 def test_different_rows_with_one_fingerprint_are_told_apart_by_another_seed(
     store: ArtefactStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -295,6 +313,7 @@ def test_different_rows_with_one_fingerprint_are_told_apart_by_another_seed(
     assert found(ref) == {"conflicting_label": 2}
 
 
+@pytest.mark.slow
 def test_batches_and_gates_of_any_size_give_the_same_artefact(
     store: ArtefactStore, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -333,6 +352,7 @@ table_rows = st.tuples(
 )
 
 
+@pytest.mark.slow
 @settings(max_examples=20, deadline=None)
 @given(rows=st.lists(table_rows, min_size=1, max_size=25))
 def test_rows_are_conserved_and_the_rules_agree_with_plain_python(
@@ -355,6 +375,7 @@ def test_rows_are_conserved_and_the_rules_agree_with_plain_python(
     assert {rule: count for rule, count in found(ref).items() if not rule.startswith("min_")} == counted
 
 
+@pytest.mark.slow
 def test_splice_rows_with_iupac_letters_pass_and_its_one_conflict_is_seen(store: ArtefactStore) -> None:
     lines = [line.split(",") for line in real_data("dna_splice/splice.data").read_text().splitlines()]
     rows = make_rows(
@@ -372,6 +393,7 @@ def test_splice_rows_with_iupac_letters_pass_and_its_one_conflict_is_seen(store:
         check(store, "dna", rows, max_ambiguous_share=0.0, ambiguous="fail")
 
 
+@pytest.mark.slow
 def test_ecg5000_passes_with_its_class_of_two_rows(store: ArtefactStore) -> None:
     values = np.loadtxt(real_data("ts_ECG5000/ECG5000_TRAIN.tsv"), dtype=np.float32)
     rows = make_rows("series", [[row.tolist()] for row in values[:, 1:]], [str(int(row)) for row in values[:, 0]])
