@@ -102,6 +102,10 @@ def after_scoring(
     if files.again:
         lines.append(f"published again, missing or changed since: {', '.join(files.again)}")
     lines += [f"warning: {one_line(item.name)}: {item.unlike}" for item in run.inputs if item.unlike]
+    lines += [
+        f"warning: {one_line(item.name)}: damaged text in {plural(item.damaged, 'row')} (rules.damaged_text): "
+        "check how the file was exported" for item in run.inputs if item.damaged
+    ]  # fmt: skip
     if files.rejects:
         lines.append(f"rejects: {Path(output) / 'rejects'} (each row with its reasons)")
     if run.unfinished:

@@ -72,6 +72,10 @@ class TextRules(RulesConfig):
     """Minimum number of letters and digits in a text."""
     control_characters: Policy = "warn"
     """C0 or C1 control characters: often the sign of a wrong encoding."""
+    damaged_text: Policy = "warn"
+    """Text with U+FFFD, decoded twice (an accented letter became two signs), or of nothing but invisible characters."""
+
+    later_keys = RulesConfig.later_keys | {"damaged_text"}
 
 
 class SeriesRules(RulesConfig):

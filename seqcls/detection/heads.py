@@ -7,6 +7,7 @@ from pathlib import Path
 
 from seqcls.errors import DataRefused, InputFailed, remedy
 from seqcls.sources.packed import Broken, Unpacked, kind_of
+from seqcls.sources.text_encodings import guess_encoding
 
 MOST_BYTES = 512 * 1024
 _COLUMNAR = b"PAR1"
@@ -79,5 +80,7 @@ def _encoding(data: bytes, path: Path) -> tuple[str, str]:
         data[: MOST_BYTES - 4].decode("utf-8") if len(data) > MOST_BYTES else data.decode("utf-8")
     except UnicodeDecodeError as error:
         if len(data) <= MOST_BYTES or error.start < MOST_BYTES - 8:
-            return "cp1252", f"byte {error.start} is not UTF-8; Western European is the commonest other encoding"
+            other = guess_encoding(data)
+            reads = f"it reads like {other}" if other else "Western European is the commonest other encoding"
+            return other or "cp1252", f"byte {error.start} is not UTF-8; {reads}"
     return "utf-8", ""

@@ -62,6 +62,8 @@ class ScoredInput:
     scored_now: int
     unlike: str = ""
     """Why its rows are unlike those of the training, as far as this run scored them."""
+    damaged: int = 0
+    """Rows of damaged text."""
 
 
 class ScorerCache:
@@ -92,7 +94,8 @@ def score_input(
     """Score the chunks of an opened input, or of its re-scoring, that nobody has done or holds."""
     name, digest, rescored_with = workspace.pipeline.name, row.input_digest, row.rescored_with
     checked = workspace.store.whole("checked", row.checked_digest)
-    rows_in = read_meta(checked, CheckedMeta).rows_in
+    meta = read_meta(checked, CheckedMeta)
+    rows_in = meta.rows_in
     done = {chunk.chunk for chunk in chunks_by(workspace.ledger, name, digest, rescored_with)}
     file = ScoredFile(
         name=row.name, chunk_rows=row.chunk_rows, rows_in=rows_in, day=day_of_input(row).isoformat(),
@@ -122,7 +125,7 @@ def score_input(
                 Progress("score", committed, rows_in, f"{row.name}: {committed} rows committed")
             )
     closed = _close(workspace, row, rows_in, complete=held == 0, scored_now=scored_now)
-    return replace(closed, unlike=tally.sentence if tally else "")
+    return replace(closed, unlike=tally.sentence if tally else "", damaged=meta.checks.get("damaged_text", 0))
 
 
 def read_ahead(chunks: Iterator[Numbered]) -> Generator[Numbered, None, None]:

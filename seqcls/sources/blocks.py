@@ -16,6 +16,7 @@ import numpy.typing as npt
 
 from seqcls.sources.reading import Reading, Reject
 from seqcls.sources.stream import SourceStream, open_source
+from seqcls.sources.text_encodings import guess_encoding
 from seqcls.store.background import prefetch
 from seqcls.table import RAW_LIMIT
 
@@ -142,11 +143,8 @@ def undecodable(line: bytes, encoding: str, offset: int | None = None) -> str | 
 
 
 def _hint(line: bytes) -> str:
-    try:
-        line.decode("cp1252")
-    except UnicodeDecodeError:
-        return ""
-    return '; if the text is Western European, set source.encoding = "cp1252"'
+    other = guess_encoding(line)
+    return f'; it reads like {other}: try source.encoding = "{other}"' if other else ""
 
 
 def show(line: bytes) -> str:

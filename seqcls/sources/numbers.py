@@ -17,11 +17,13 @@ import pyarrow.compute as pc
 
 FLOATS = pa.list_(pa.float32())
 SERIES = pa.list_(FLOATS)
-MISSING = r"^(?i:[+-]?nan|null|\?|)$"
+MISSING = r"^(?i:[+-]?nan|null|none|\?|)$"
 _NUMBER = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _LARGEST = float(np.finfo(np.float32).max)
 _BLANKS = " \t\r\n"
 _SEMICOLON, _COMMA, _BLANK = r"[ \t\r\n]*;[ \t\r\n]*", r"[ \t\r\n]*,[ \t\r\n]*", r"[ \t\r\n]+"
+_TWO_NUMBERS = re.compile(r"'\d+ +[+-]?\d+' is not", re.ASCII)
+"""What is said of that which stands between two commas of `-0,02 -0,31`."""
 _DECIMAL_COMMA = re.compile(r"[+-]?\d*,\d+([eE][+-]?\d+)?", re.ASCII)
 
 
@@ -104,7 +106,11 @@ def parse_cells(
     values, faults = parse_flat(flat, notation)
     counts = pc.fill_null(pc.list_value_length(words), 0).to_numpy(zero_copy_only=False)
     lists = lists_of(values, np.where(blank.to_numpy(zero_copy_only=False), 0, counts), blank, counts)
-    return lists, _by_row(faults, counts)
+    rows = _by_row(faults, counts)
+    for row, reason in rows.items():
+        if notation.decimal == "." and _TWO_NUMBERS.match(reason) and ";" not in cells[row].as_py():
+            rows[row] = f'{reason} (source.decimal = "," reads decimal commas)'
+    return lists, rows
 
 
 def _split(cells: pa.Array, separator: str | None, notation: Notation) -> pa.Array:

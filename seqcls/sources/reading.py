@@ -228,8 +228,26 @@ def need_columns(reading: Reading, wanted: Sequence[tuple[str, str]], found: lis
     raise reading.refuse(
         "; ".join(f"no column {name!r}" + (f"; the nearest is {close[0]!r}" if close else "") for name, close in near),
         expected=f"{'it' if len(missing) == 1 else 'them'} among the columns found: {listed(found) or 'none'}",
-        next_step=f"correct {' and '.join(dict.fromkeys(key for _, key in missing))} in the config, or the file",
+        next_step=_correction(reading, list(dict.fromkeys(key for _, key in missing)), found),
     )
+
+
+def _correction(reading: Reading, keys: list[str], found: list[str]) -> str:
+    """What to do about missing columns; a header that is no header is the commonest cause."""
+    step = f"correct {' and '.join(keys)} in the config, or the file"
+    if reading.source.header and len(found) > 1 and 2 * sum(map(_is_number, found)) > len(found):
+        step += "; if the first line is a record, set source.header = false: columns are then named 0, 1, 2 ..."
+    elif found and all(len(name) > 1 and name[0] == name[-1] == "'" for name in found):
+        step += """; names in apostrophes: set source.quote = "'\""""
+    return step
+
+
+def _is_number(text: str) -> bool:
+    try:
+        float(text)
+    except ValueError:
+        return False
+    return True
 
 
 def constant(value: str | None, rows: int) -> pa.Array:

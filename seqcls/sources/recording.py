@@ -15,6 +15,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from seqcls.errors import listed
 from seqcls.sources.assemble import assemble
 from seqcls.sources.delimited import Fields, read_fields
 from seqcls.sources.numbers import parse_flat
@@ -69,6 +70,11 @@ class _Recording:
         else:
             others = [name for name in dict.fromkeys(found) if name not in taken]
             self.channels = self.reading.layout.in_order(self.reading.file, "recording", others, "column")
+        if not self.channels:
+            raise self.reading.refuse(
+                f"no column of values: the columns are {listed(found)}", expected="a column per channel",
+                next_step="check source.delimiter, or name the columns in source.channels",
+            )  # fmt: skip
         names = [*self.channels, *self.roles.values(), *([self.position] if self.position else [])]
         refuse_others(self.reading, found, names)
         return list(dict.fromkeys(names))

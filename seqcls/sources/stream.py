@@ -18,6 +18,7 @@ from seqcls.errors import STRIKES_ANY_FILE, DataRefused, InputFailed, WorldFaile
 from seqcls.sources.packed import KINDS, Broken, Unpacked, kind_of
 from seqcls.sources.paths import content_digest
 from seqcls.sources.reading import Reading
+from seqcls.sources.text_encodings import looks_binary
 from seqcls.sources.unpacking import most_bytes, too_large
 
 HEAD_BYTES = 4096
@@ -27,6 +28,10 @@ _MAGIC: list[tuple[bytes, str]] = [
     (b"\xfd7zXZ\x00", "xz"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"ARROW1", "Arrow"), (b"\x93NUMPY", "NumPy"),
     (b"SQLite format 3\x00", "SQLite"), (b"%PDF-", "PDF"), (b"\x89HDF", "HDF5"),
 ]  # fmt: skip
+_BINARY = (
+    (b"MATLAB", "MATLAB"), (b"\x89HDF", "HDF5 or MATLAB 7.3"), (b"0       ", "EDF"), (b"\xff\xd8\xff", "JPEG"),
+    (b"\x89PNG", "PNG"), (b"GIF8", "GIF"), (b"RIFF", "WAVE"), (b"\xd0\xcf\x11\xe0", "an old Office file"),
+)  # fmt: skip
 _READS = {
     "Parquet": 'set source.format = "parquet"', "Arrow": 'set source.format = "arrow"',
     "NumPy": 'set source.format = "numpy"', "SQLite": 'set source.format = "sql"',
@@ -194,6 +199,13 @@ def refuse_other_formats(reading: Reading, head: bytes) -> None:
             next_step=_READS.get(name, "unpack the file" if name in _PACKED else "export the data as CSV or Parquet"),
         )
     _refuse_utf16(reading, head)
+    is_wide = reading.source.encoding.startswith(("utf-16", "utf-32"))
+    if not is_wide and looks_binary(head):
+        kind = next((f" ({kind})" for start, kind in _BINARY if head.startswith(start) or start in head[512:520]), "")
+        raise reading.refuse(
+            f"binary data{kind}", expected=f"text, because source.format is {reading.source.format!r}",
+            next_step="export the data as CSV, or as arrays (.npz, source.format = \"numpy\") or Parquet",
+        )  # fmt: skip
     start = head.removeprefix(b"\xef\xbb\xbf").lstrip()[:20].lower()
     if reading.source.format not in _FREE_TEXT and start.startswith(_PAGES):
         raise reading.refuse(

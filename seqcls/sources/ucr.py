@@ -25,7 +25,7 @@ def read_ucr(reading: Reading) -> Iterator[SourceBatch]:
     delimiter = reading.source.delimiter
     for lines in read_lines(reading, skip_blank=True):
         if delimiter is None:
-            delimiter = next((letter for letter in "\t, " if any(letter in text for text in lines.texts[:10])), "\t")
+            delimiter = next((letter for letter in "\t;, " if any(letter in text for text in lines.texts[:10])), "\t")
         yield assemble(reading, _records(lines, delimiter, reading.notation))
 
 

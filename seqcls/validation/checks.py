@@ -7,8 +7,10 @@ names rows by file and number, never by value: a row may hold health data.
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from pydantic import BaseModel, ConfigDict, SerializerFunctionWrapHandler, ValidationError, model_serializer
 
@@ -51,6 +53,15 @@ class CheckResult(BaseModel):
     """file:row of the first breaches (for min_class_rows: classes)."""
 
 
+YOUNGER = frozenset({"damaged_text"})
+"""Rules that earlier reports have not; at their default they are not written where they found nothing, so that a table
+without such rows is checked with the same result as before."""
+
+
+def _is_younger_and_silent(check: Mapping[str, Any]) -> bool:
+    return check["rule"] in YOUNGER and check["policy"] == "warn" and not check["found"]
+
+
 class CheckReport(BaseModel):
     """The row counts and the checks of one table."""
 
@@ -72,8 +83,9 @@ class CheckReport(BaseModel):
     """The policy of rules.similar_label; younger than the other fields, and not written where it is the default."""
 
     @model_serializer(mode="wrap")
-    def _as_earlier(self, handler: SerializerFunctionWrapHandler) -> dict[str, object]:
-        written: dict[str, object] = handler(self)
+    def _as_earlier(self, handler: SerializerFunctionWrapHandler) -> dict[str, Any]:
+        written: dict[str, Any] = handler(self)
+        written["checks"] = [check for check in written["checks"] if not _is_younger_and_silent(check)]
         return {name: value for name, value in written.items() if (name, value) != ("similar_label", "warn")}
 
     @property
@@ -117,9 +129,10 @@ def read_checks(ref: Ref) -> CheckReport:
 
 
 def find_stop(
-    report: CheckReport, reasons: Counter[str], first: list[str], budget: float, labelled: bool
+    report: CheckReport, reasons: Counter[str], first: list[str], budget: float, labelled: bool, said: dict[str, str]
 ) -> Stop | None:
-    """The first reason to stop. `reasons` counts all rejects by rule, `first` names the first rejected rows."""
+    """The first reason to stop. `reasons` counts all rejects by rule, `first` names the first rejected rows, `said` has
+    the reason of the first row that breaks each rule."""
     for check in report.checks:
         if check.policy == "fail" and check.found and check.rule not in ("min_class_rows", "min_rows"):
             return Stop(
@@ -132,6 +145,8 @@ def find_stop(
     share = report.rejected / report.rows_in if report.rows_in else 0.0
     if share > budget:
         rules = ", ".join(f"{name} {count}" for name, count in reasons.most_common(SHOWN))
+        [(commonest, _)] = reasons.most_common(1)
+        rules += f"; the commonest reason: {said[commonest]}" if commonest in said else ""
         setting = "rules.reject_budget" if labelled else "score.reject_budget"
         return Stop(BudgetExceeded, f"{report.rejected} of {report.rows_in} rows ({share:.2%}) are rejected: {rules}",
                     "first " + ", ".join(first), f"at most {budget:.2%} ({setting})",

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 from seqcls.errors import ConfigRefused
 from seqcls.store.fingerprints import Offsets, flat_bytes, flat_values
 from seqcls.table import Kind, one_array
+from seqcls.validation.damage import count_damage
 
 Column = npt.NDArray[np.int64] | npt.NDArray[np.float64]
 Profile = dict[str, Column]
@@ -92,6 +93,8 @@ def _measure_text(text: pa.Array, _: Kind, wanted: frozenset[str]) -> Profile:
         profile["controls"] = count_between(_look_up(data, _CONTROLS).view(bool), offsets)
     if "letters" in wanted:
         profile["letters"] = _integers(pc.count_substring_regex(text.fill_null(""), r"[\p{L}\p{N}]"))
+    if "damage" in wanted:
+        profile["damage"] = count_damage(text, data)
     return {"length": _length(words), **profile}
 
 

@@ -96,6 +96,8 @@ def _text_rules(config: TextRules) -> list[Rule]:
              f"at least {least}", at_least=least),
         Rule("control_characters", "sequence", config.control_characters, "controls", "{value} control characters",
              "none (often the file has another encoding)", at_most=0),
+        Rule("damaged_text", "sequence", config.damaged_text, "damage", "{value} signs of damage (U+FFFD, text decoded "
+             "twice, or nothing visible)", "text that was decoded once, in the right encoding", at_most=0),
     ]  # fmt: skip
 
 

@@ -41,11 +41,17 @@ class Tally:
     """Reasons of the rejects by rule, including those of the source."""
     first: list[str] = field(default_factory=list)
     """file:row of the first rejects."""
+    said: dict[str, str] = field(default_factory=dict)
+    """Reason of the first reject by each rule."""
 
     def note_rejects(self, rejects: pa.Table) -> None:
         self.rejected += rejects.num_rows
         for counted in pc.value_counts(pc.list_flatten(rejects["rules"])).to_pylist():
             self.reasons[counted["values"]] += counted["counts"]
+        if any(name not in self.said for name in self.reasons):
+            for rules, reasons in zip(rejects["rules"].to_pylist(), rejects["reasons"].to_pylist(), strict=True):
+                for rule, reason in zip(rules, reasons, strict=True):
+                    self.said.setdefault(rule, reason)
         self.first += _places(rejects.slice(0, EXAMPLES - len(self.first)))
 
     def note_breaches(self, rule: Rule, mask: Mask, batch: pa.Table) -> None:

@@ -17,7 +17,7 @@ from seqcls.store.artefacts import ArtefactStore, Ref, read_manifest, read_meta,
 from seqcls.store.records import CheckedMeta, TableMeta
 from seqcls.table import REJECTS, Kind, Layout, TableCounts, table_schema
 from seqcls.validation.census import Census, take_census
-from seqcls.validation.checks import CHECKS, CheckReport, CheckResult, find_stop, read_checks
+from seqcls.validation.checks import CHECKS, YOUNGER, CheckReport, CheckResult, find_stop, read_checks
 from seqcls.validation.repeats import Collision
 from seqcls.validation.report import build_report
 from seqcls.validation.rulebook import Asked, build_rules
@@ -72,7 +72,7 @@ def _validate(table: Ref, asked: Asked, store: ArtefactStore, seed: str) -> Ref:
         _pass_rows(draft.folder, parts, table.folder / "rejects.parquet", sieve, asked.pipeline.kind, batch_rows)
         TableCounts(books.rows_in, tally.kept, tally.rejected).require_balance(table.path)
         report = build_report(books, census.classes, rules, asked, tally)
-        stop = find_stop(report, tally.reasons, tally.first, asked.budget, asked.labelled)
+        stop = find_stop(report, tally.reasons, tally.first, asked.budget, asked.labelled, tally.said)
         report = report.model_copy(update={"stopped": stop and f"{stop.found}; expected {stop.expected}"})
         write_json(draft.folder / CHECKS, report.model_dump(mode="json"))
         draft.inputs["table"] = table.digest
@@ -122,7 +122,7 @@ def _pass_rows(folder: Path, parts: list[Path], source: Path, sieve: Sieve, kind
 
 
 def _meta(report: CheckReport, sources: dict[str, str], layout: Layout | None) -> CheckedMeta:
-    checks = {check.rule: check.found for check in report.checks}
+    checks = {check.rule: check.found for check in report.checks if check.rule not in YOUNGER or check.found}
     found = {"stopped": report.stopped, "layout": layout}
     return CheckedMeta(
         rows_in=report.rows_in, accepted=report.accepted, rejected=report.rejected, labels=report.classes,

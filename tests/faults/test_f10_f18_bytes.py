@@ -157,7 +157,7 @@ def test_a_byte_that_is_not_utf_8_costs_its_row(tmp_path: Path) -> None:
     assert (reject.file, reject.row, reject.rule, reject.raw) == ("data.csv", 5, "encoding", "caf\\xe9,a")
     assert reject.reason == (
         f"byte 0xe9 at byte 3 of the row (byte {data.index(0xE9)} of the file) is not UTF-8; "
-        'if the text is Western European, set source.encoding = "cp1252"'
+        'it reads like cp1252: try source.encoding = "cp1252"'
     )
     assert travel(tmp_path, data, encoding="cp1252").sequences[4] == "café"
 

@@ -214,7 +214,7 @@ REJECTED: dict[str, tuple[bytes, dict[str, Any], list[str], list[tuple[int, str,
                 2,
                 "encoding",
                 "byte 0xe9 at byte 1 of the row (byte 22 of the file) is not UTF-8; "
-                'if the text is Western European, set source.encoding = "cp1252"',
+                'it reads like cp1252: try source.encoding = "cp1252"',
             )
         ],
     ),

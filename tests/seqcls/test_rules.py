@@ -57,7 +57,7 @@ def test_no_label_of_the_set_in_the_data_breaks_every_row() -> None:
 def test_scoring_has_no_rule_about_classes() -> None:
     assert {"missing_label", "conflicting_label"} <= set(rules_of("text"))
     scoring = rules_of("text", labelled=False, duplicate_row="reject", label_set=["a"])
-    assert set(scoring) == {"empty", "length", "control_characters", "duplicate_id"}
+    assert set(scoring) == {"empty", "length", "control_characters", "damaged_text", "duplicate_id"}
 
 
 def test_off_rules_are_not_asked() -> None:

@@ -41,7 +41,7 @@ def test_cells_of_numbers(cell: str | None, values: list[float | None] | None) -
 
 ONE_SEPARATOR = [
     ("-0,31;-0,51", "'-0,31' is not a number (source.decimal = \",\" reads decimal commas), at position 1 of 2"),
-    ("1,5 2,5", "'5 2' is not a number, at position 2 of 3"),
+    ("1,5 2,5", "'5 2' is not a number, at position 2 of 3 (source.decimal = \",\" reads decimal commas)"),
     ("1;2 3", "'2 3' is not a number, at position 2 of 2"),
 ]
 
@@ -113,7 +113,7 @@ BAD = [
     "1 nan(2)",
     "1 3.5e38",
     "1 --2",
-    "1 None",
+    "1 Nothing",
 ]
 
 
@@ -344,3 +344,32 @@ def test_long_rows_of_an_unknown_channel_are_named(tmp_path: Path) -> None:
         channels=["x", "y"],
     )
     assert result.refused == [(1, "channels", "record 2: channel 'z'; expected one of x, y")]
+
+
+def test_lists_that_python_printed(tmp_path: Path) -> None:
+    data = b'sequence,label\n"[1.5, None, 3]",a\n"[nan, None]",b\n"[array(1), 2]",a\n'
+    result = read_bytes(tmp_path, data, "series")
+    assert result.series == [[[1.5, None, 3]], [[None, None]]]
+    assert result.refused[0][2].startswith("'array(1)' is not a number")
+
+
+def test_ucr_with_semicolons_and_decimal_commas_between_blanks(tmp_path: Path) -> None:
+    assert read_bytes(tmp_path, b"1;2;3\n2;4;5\n", "series", format="ucr").series == [[[2, 3]], [[4, 5]]]
+    with_commas = read_bytes(tmp_path, b"1;2,5;3\n", "series", format="ucr", decimal=",")
+    assert with_commas.series == [[[2.5, 3]]]
+    cells = read_bytes(tmp_path, b'sequence,label\n"-0,02 -0,31 0,5",a\n', "series")
+    assert 'source.decimal = "," reads decimal commas' in cells.refused[0][2]
+
+
+def test_a_first_line_that_is_no_header_is_suspected(tmp_path: Path) -> None:
+    with pytest.raises(DataRefused, match=r"if the first line is a record, set source.header = false"):
+        read_bytes(tmp_path, b"0.1,0.2,0.3,1\n0.4,0.5,0.6,2\n", "series", format="wide", values=["v*"], label="y")
+    with pytest.raises(DataRefused, match=r"""names in apostrophes: set source.quote = "'\""""):
+        read_bytes(tmp_path, b"'x','y'\n1,a\n", "series", sequence="x", label="y")
+    quoted = read_bytes(tmp_path, b"'x','y'\n'1 2','a'\n", "series", sequence="x", label="y", quote="'")
+    assert quoted.rows == [([[1, 2]], "a")]
+
+
+def test_a_recording_without_values_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(DataRefused, match=r"no column of values: the columns are 'time', 'who'"):
+        read_bytes(tmp_path, b"time,who\n0,a\n", "series", format="recording", group="who", labels={"*": "x"})
