@@ -17,6 +17,7 @@ from typing import Any
 
 import torch
 
+from seqcls.config.loading import load_pipeline
 from seqcls.config.model import families_trained
 from seqcls.distributed.joining import joined
 from seqcls.distributed.process_group import ProcessGroup
@@ -27,6 +28,7 @@ from seqcls.store.artefacts import ArtefactStore
 from seqcls.training.optimisation import Objective
 from seqcls.training.train import train
 from tests.processor import CPU
+from tests.recorder import Recorder
 from tests.seqcls.encoded_examples import SPECS, encoded_table, random_table, write_encoded
 from tests.seqcls.test_models import batch_of, config_of, fits
 from tests.seqcls.training_examples import LABELS, make_pipeline
@@ -136,7 +138,21 @@ def listens() -> list[str]:
     return found
 
 
-WORK: dict[str, Callable[[Path], dict[str, Any]]] = {"exchange": exchange, "trainings": trainings}
+def everything(folder: Path) -> dict[str, Any]:
+    """In one launch: to start the processes takes longer than what they do."""
+    return {"exchange": exchange(folder), "trainings": trainings(folder)}
+
+
+def continued(folder: Path) -> dict[str, Any]:
+    """What `seqcls train` has trained in the store `command`, trained again in the store `killed`."""
+    (encoded,) = (folder / "command" / "artefacts" / "encoded").iterdir()
+    rows, heard = ArtefactStore(folder / "command").ref("encoded", encoded.name), Recorder()
+    pipeline = load_pipeline(folder / "pipeline.toml").pipeline
+    result = train(rows, pipeline, ArtefactStore(folder / "killed"), listener=heard)
+    return {"folder": str(result.ref.folder), "notes": heard.notes}
+
+
+WORK: dict[str, Callable[[Path], dict[str, Any]]] = {"everything": everything, "continued": continued}
 
 if __name__ == "__main__":
     target = Path(sys.argv[2])

@@ -1,4 +1,8 @@
-"""The `seqcls` command as a person uses it: a real process, its exit code, its words."""
+"""The `seqcls` command as a person uses it: a process, its exit code, its words.
+
+Most are forked by the nursery. A Python of its own is started where that matters: what is loaded, which stream has
+what, an interrupt; `test_readme.py` runs check, train and score in this way, `test_wheel.py` the installed command.
+"""
 
 from __future__ import annotations
 
@@ -14,43 +18,44 @@ import pytest
 
 from seqcls.cli import build_parser
 from seqcls.table import KINDS
+from tests.reliability.processes import Nursery
 from tests.road_data import write_project, write_rows
 
 
-def run(*arguments: object, cwd: Path, env: dict[str, str] | None = None) -> subprocess.CompletedProcess[str]:
+def run(*arguments: object, cwd: Path) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "seqcls", *map(str, arguments)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1", **(env or {})}
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
     return subprocess.run(command, cwd=cwd, capture_output=True, text=True, timeout=300, env=environment)
 
 
 @pytest.fixture(scope="module")
-def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Trained and scored once from the command line."""
+def project(nursery: Nursery, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Checked, trained and scored once from the command line; what each said is in NAME.txt."""
     folder = tmp_path_factory.mktemp("cli")
     write_project(folder)
     write_rows(folder / "incoming" / "night.csv", 50, seed=1, labelled=False, extra=[["empty", ""]])
+    for name in ("check", "train", "score"):
+        done = nursery.run(name, folder / "pairs.toml")
+        assert done.status == 0, done.text
+        (folder / f"{name}.txt").write_text(done.text)
     return folder
 
 
 @pytest.mark.slow
 def test_check_train_score_each_say_what_to_do_next(project: Path) -> None:
-    check = run("check", "pairs.toml", cwd=project)
-    assert check.returncode == 0, check.stderr
+    said = {name: (project / f"{name}.txt").read_text() for name in ("check", "train", "score")}
     for words in (
         "242 rows = 240 accepted + 2 rejected",
         "first rows:",
         "parameters, 2 classes",
         "Next: `seqcls train",
     ):
-        assert words in check.stdout
-    train = run("train", "pairs.toml", cwd=project)
-    assert train.returncode == 0, train.stderr
-    for words in ("report:", "rejects:", "pairs@v1 is champion. Next: `seqcls score pairs.toml`"):
-        assert words in train.stdout
-    score = run("score", "pairs.toml", cwd=project)
-    assert score.returncode == 0, score.stderr
-    for words in ("51 rows in = 50 scored + 1 rejected + 0 abstained", "Next: `seqcls lineage pairs.toml ID`"):
-        assert words in score.stdout
+        assert words in said["check"]
+    config = project / "pairs.toml"
+    for words in ("report:", "rejects:", f"pairs@v1 is champion. Next: `seqcls score {config}`"):
+        assert words in said["train"]
+    for words in ("51 rows in = 50 scored + 1 rejected + 0 abstained", f"Next: `seqcls lineage {config} ID`"):
+        assert words in said["score"]
 
 
 @pytest.mark.slow
@@ -76,47 +81,47 @@ def test_nothing_new_loads_neither_torch_nor_great_expectations(project: Path) -
 
 
 @pytest.mark.slow
-def test_models_predict_lineage_doctor_answer(project: Path) -> None:
-    models = run("models", "pairs.toml", cwd=project)
-    assert "champion" in models.stdout
-    predict = run("predict", "pairs.toml", "first w1 w2 second", "--json", cwd=project)
-    assert json.loads(predict.stdout)["label"] in ("yes", "no")
-    lineage = run("lineage", "pairs.toml", "night-7", cwd=project)
-    assert "incoming/night.csv:8" in lineage.stdout
-    doctor = run("doctor", "pairs.toml", cwd=project)
-    assert doctor.returncode == 0, doctor.stdout + doctor.stderr
-    assert "all passed" in doctor.stdout
+def test_models_predict_lineage_doctor_answer(project: Path, nursery: Nursery) -> None:
+    config = project / "pairs.toml"
+    assert "champion" in nursery.run("models", config).text
+    predict = nursery.run("predict", config, "first w1 w2 second", "--json")
+    assert json.loads(predict.text)["label"] in ("yes", "no")
+    assert "incoming/night.csv:8" in nursery.run("lineage", config, "night-7").text
+    doctor = nursery.run("doctor", config)
+    assert doctor.status == 0, doctor.text
+    assert "all passed" in doctor.text
 
 
 @pytest.mark.slow
-def test_a_damaged_model_is_found_by_doctor_and_not_used(tmp_path: Path) -> None:
-    write_project(tmp_path)
-    assert run("train", "pairs.toml", cwd=tmp_path).returncode == 0
+def test_a_damaged_model_is_found_by_doctor_and_not_used(tmp_path: Path, nursery: Nursery) -> None:
+    config = write_project(tmp_path)
+    assert nursery.run("train", config).status == 0
     (weights,) = (tmp_path / "store" / "artefacts" / "model").glob("*/weights.safetensors")
     data = bytearray(weights.read_bytes())
     data[len(data) // 2] ^= 1
     weights.write_bytes(data)
-    doctor = run("doctor", "pairs.toml", cwd=tmp_path)
-    assert doctor.returncode == 3
-    assert "weights.safetensors" in doctor.stdout
+    doctor = nursery.run("doctor", config)
+    assert doctor.status == 3
+    assert "weights.safetensors" in doctor.text
     write_rows(tmp_path / "incoming" / "night.csv", 5, seed=1, labelled=False)
-    score = run("score", "pairs.toml", cwd=tmp_path)
-    assert score.returncode == 5
-    assert "weights.safetensors" in score.stderr
-    assert "Traceback" not in score.stderr
-    again = run("train", "pairs.toml", cwd=tmp_path)  # the damaged model is set aside and made again, bit for bit
-    assert again.returncode == 0, again.stderr
-    assert run("score", "pairs.toml", cwd=tmp_path).returncode == 0
+    score = nursery.run("score", config)
+    assert score.status == 5
+    assert "weights.safetensors" in score.text
+    assert "Traceback" not in score.text
+    again = nursery.run("train", config)  # the damaged model is set aside and made again, bit for bit
+    assert again.status == 0, again.text
+    assert nursery.run("score", config).status == 0
 
 
-@pytest.mark.slow
 @pytest.mark.parametrize("kind", KINDS)
-def test_init_writes_a_file_that_only_lacks_the_data(tmp_path: Path, kind: str) -> None:
-    assert "Next:" in run("init", "--kind", kind, "my.toml", cwd=tmp_path).stdout
-    check = run("check", "my.toml", cwd=tmp_path)
-    assert check.returncode == 3
-    assert "no file" in check.stderr.lower() or "nothing" in check.stderr.lower()
-    assert "Traceback" not in check.stderr
+@pytest.mark.slow
+def test_init_writes_a_file_that_only_lacks_the_data(tmp_path: Path, kind: str, nursery: Nursery) -> None:
+    config = tmp_path / "my.toml"
+    assert "Next:" in nursery.run("init", "--kind", kind, config).text
+    check = nursery.run("check", config)
+    assert check.status == 3
+    assert "no file" in check.text.lower() or "nothing" in check.text.lower()
+    assert "Traceback" not in check.text
 
 
 @pytest.mark.slow
@@ -135,23 +140,25 @@ def test_init_writes_a_file_that_only_lacks_the_data(tmp_path: Path, kind: str) 
         (["trian", "pairs.toml"], 2, "invalid choice"),
     ],
 )
-def test_a_mistake_is_one_message_and_no_traceback(tmp_path: Path, arguments: list[str], code: int, words: str) -> None:
+def test_a_mistake_is_one_message_and_no_traceback(
+    tmp_path: Path, arguments: list[str], code: int, words: str, nursery: Nursery
+) -> None:
     write_project(tmp_path)
-    done = run(*arguments, cwd=tmp_path)
-    assert done.returncode == code
-    assert words in done.stderr
-    assert "Traceback" not in done.stderr
+    done = nursery.run(*(tmp_path / word if word.endswith(".toml") else word for word in arguments))
+    assert done.status == code
+    assert words in done.text
+    assert "Traceback" not in done.text
 
 
 @pytest.mark.slow
-def test_a_disk_without_space_is_one_message_and_the_rerun_completes(tmp_path: Path) -> None:
-    write_project(tmp_path)
-    full = run("train", "pairs.toml", cwd=tmp_path, env={"SEQCLS_FAILPOINT": "artefact_written=raise@3"})
-    assert full.returncode == 5
-    assert "No space left on device" in full.stderr
-    assert "run the same command again" in full.stderr
-    assert "Traceback" not in full.stderr
-    assert run("train", "pairs.toml", cwd=tmp_path).returncode == 0
+def test_a_disk_without_space_is_one_message_and_the_rerun_completes(tmp_path: Path, nursery: Nursery) -> None:
+    config = write_project(tmp_path)
+    full = nursery.run("train", config, failpoint="artefact_written=raise@3")
+    assert full.status == 5
+    assert "No space left on device" in full.text
+    assert "run the same command again" in full.text
+    assert "Traceback" not in full.text
+    assert nursery.run("train", config).status == 0
 
 
 @pytest.mark.slow

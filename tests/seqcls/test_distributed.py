@@ -6,6 +6,7 @@ import json
 import os
 import re
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -38,8 +39,8 @@ LAUNCHED = {"RANK": "1", "WORLD_SIZE": "4", "LOCAL_RANK": "1", "LOCAL_WORLD_SIZE
 ALIKE = {"rel": 1e-4, "abs": 1e-6}
 COMMAND = """name = "example"
 kind = "dna"
-source = {{ format = "csv", files = ["{folder}/rows.csv"], id = "id", sequence = "sequence", label = "label" }}
-store = "{store}"
+source = { format = "csv", files = ["rows.csv"], id = "id", sequence = "sequence", label = "label" }
+store = "command"
 [model]
 family = "cnn"
 filters = [8]
@@ -93,9 +94,18 @@ def test_a_process_alone_keeps_its_batch_and_its_numbers() -> None:
     assert ALONE.wrap(model) is model
 
 
+@pytest.fixture(scope="module")
+def launched(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, list[dict[str, Any]]]:
+    """Where three processes worked, and what each of them found."""
+    folder = tmp_path_factory.mktemp("launched")
+    return folder, launch_here("everything", 3, folder)
+
+
 @pytest.mark.slow
-def test_processes_exchange_the_same_numbers_over_loopback_and_find_the_gradients_of_one(tmp_path: Path) -> None:
-    found = launch_here("exchange", 3, tmp_path)
+def test_processes_exchange_the_same_numbers_over_loopback_and_find_the_gradients_of_one(
+    launched: tuple[Path, list[dict[str, Any]]],
+) -> None:
+    found = [one["exchange"] for one in launched[1]]
     gradients = found[0].pop("gradients")
     assert len(gradients) == 2 * len(families_trained("epochs")) - 1
     for family, (size, from_one, between) in gradients.items():
@@ -116,22 +126,24 @@ def test_processes_exchange_the_same_numbers_over_loopback_and_find_the_gradient
 
 
 @pytest.mark.slow
-def test_two_processes_reach_the_losses_figures_and_answers_of_one(tmp_path: Path) -> None:
-    two, again = launch_here("trainings", 2, tmp_path)
-    assert two == again, "every process names the same model, and the same fault"
-    assert re.match(r"epoch 1, step 1: the loss is (nan|inf); .*train\.learning_rate", two["not finite"])
+def test_processes_reach_the_losses_figures_and_answers_of_one(
+    launched: tuple[Path, list[dict[str, Any]]], tmp_path: Path
+) -> None:
+    folder, (three, *others) = launched[0], [one["trainings"] for one in launched[1]]
+    assert [three, three] == others, "every process names the same model, and the same fault"
+    assert re.match(r"epoch 1, step 1: the loss is (nan|inf); .*train\.learning_rate", three["not finite"])
     encoded, store = write_rows(tmp_path / "one"), ArtefactStore(tmp_path / "one")
     test = EncodedSplit.open(encoded, "test")
     for name, model in {"cnn": CNN, "gru": GRU}.items():
-        one, (digest, rows) = train(encoded, make_pipeline(model, {"epochs": 4}), store), two[name]
-        shared = ArtefactStore(tmp_path).ref("model", digest)
+        one, (digest, rows) = train(encoded, make_pipeline(model, {"epochs": 4}), store), three[name]
+        shared = ArtefactStore(folder).ref("model", digest)
         for alone, together in zip(history_of(one.ref), history_of(shared), strict=True):
             assert together == {name: pytest.approx(value, **ALIKE) for name, value in alone.items()}
         logits = [predict_logits(load_model(ref), test, 32) for ref in (one.ref, shared)]
         np.testing.assert_allclose(logits[1], logits[0], rtol=1e-3, atol=1e-4)
         assert (logits[0].argmax(1) == logits[1].argmax(1)).all()
         assert (logits[0].argmax(1) == test.labels).mean() > 0.5, "there was something to learn"
-        assert [load_model(ref).manifest.processes for ref in (one.ref, shared)] == [1, 2]
+        assert [load_model(ref).manifest.processes for ref in (one.ref, shared)] == [1, 3]
         assert rows == one.rows == 4 * 161
 
 
@@ -141,26 +153,26 @@ def history_of(ref: Ref) -> list[dict[str, float]]:
 
 
 @pytest.mark.slow
-def test_a_launched_command_that_was_killed_goes_on_bit_for_bit(tmp_path: Path) -> None:
+def test_a_launched_training_that_was_killed_goes_on_bit_for_bit_as_the_launched_command(tmp_path: Path) -> None:
     random = np.random.default_rng(0)
     bases = ["".join(random.choice(list("ACGT"), 20)) + ("CCGG", "TATA")[row % 2] for row in range(150)]
     lines = [f"r{row},{sequence},{row % 2}" for row, sequence in enumerate(bases)]
     (tmp_path / "rows.csv").write_text("\n".join(["id,sequence,label", *lines]) + "\n")
-    models = {}
-    for name in ("undisturbed", "killed"):
-        config = tmp_path / f"{name}.toml"
-        config.write_text(COMMAND.format(folder=tmp_path, store=tmp_path / name))
-        if name == "killed":
-            stopped = launch(2, "seqcls", "train", config, SEQCLS_FAILPOINT="checkpoint_written=kill@4")
-            assert stopped.returncode != 0
-            assert not (tmp_path / name / "artefacts" / "model").exists()
-        done = launch(2, "seqcls", "train", config)
-        assert done.returncode == 0, done.stderr
-        assert ("goes on from epoch" in done.stdout + done.stderr) == (name == "killed")
-        with open_workspace(config) as workspace:
-            models[name] = [model.model_digest for model in list_models(workspace.ledger, "example")]
-    assert len(models["killed"]) == 1, "one version of two processes"
-    assert models["killed"] == models["undisturbed"]
+    config = tmp_path / "pipeline.toml"
+    config.write_text(COMMAND)
+    done = launch(2, "seqcls", "train", config)
+    assert done.returncode == 0, done.stderr
+    with open_workspace(config) as workspace:
+        (version,) = list_models(workspace.ledger, "example")  # one version of two processes
+        undisturbed = workspace.store.ref("model", version.model_digest).folder
+    again = ("tests.seqcls.launched", "continued", tmp_path)
+    assert launch(2, *again, SEQCLS_FAILPOINT="checkpoint_written=kill@4").returncode != 0
+    assert not (tmp_path / "killed" / "artefacts" / "model").exists()
+    first, other = launch_here("continued", 2, tmp_path)
+    assert any("goes on from epoch" in note for note in first["notes"])
+    assert first["folder"] == other["folder"]
+    for name in ("weights.safetensors", "history.json"):
+        assert (Path(first["folder"]) / name).read_bytes() == (undisturbed / name).read_bytes()
 
 
 def test_a_process_takes_its_part_of_the_processors(monkeypatch: pytest.MonkeyPatch) -> None:
