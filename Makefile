@@ -23,7 +23,8 @@ INSTALL = $(PIP) -c constraints.txt -e '.[dev]'
 # `make install HASHES=1`: only bytes that requirements.lock knows, whatever the index serves.
 INSTALL_HASHED = $(PIP) --no-deps --require-hashes -r requirements.lock && $(PIP) --no-deps --no-build-isolation -e .
 
-.PHONY: up down install demo fast test check lint types layers format soak fuzz bench server deploy worker clean shape docs
+.PHONY: up down install demo fast test tests-twice coverage tests-counted \
+	check lint types layers format soak fuzz bench server deploy worker clean shape docs
 
 install: $(VENV)/.installed
 
@@ -38,18 +39,33 @@ demo: install
 	$(BIN)/python -m examples.demo
 
 # Both calls end with what was skipped for want of what. The second is told of a processor with AVX2 and no bfloat16,
-# which most are: the tests of precision, engines, races, kernels and search, for which that matters.
+# which most are: the tests of precision, engines, races and kernels, for which that matters.
 # Four workers on two cores: much of the time goes to waiting for servers and processes.
 PYTEST = OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 4 --dist loadfile --max-worker-restart 0
-SMALL = $(addprefix tests/seqcls/test_,precision.py engines.py folded_engine.py races.py search.py convolution.py \
-	dense.py unrolled.py)
+SMALL = $(addprefix tests/seqcls/test_,precision.py engines.py folded_engine.py races.py convolution.py dense.py \
+	unrolled.py)
+# Seconds for `make shape`, unless only some tests are run.
+TIMED = $(BIN)/python -m benchmarks.timed
 
 fast: install   # under a minute on two cores: no server, no kills, no trained projects
-	OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" $(TESTS)
+	$(if $(TESTS),,$(TIMED) fast) env OMP_NUM_THREADS=1 $(BIN)/python -m pytest -n 2 --dist worksteal -m "not slow" $(TESTS)
 
 test: install lint types layers   # TESTS="-n 0 -x" runs them one after another and stops at the first that fails
+	$(if $(TESTS),,$(TIMED) test) $(MAKE) --no-print-directory tests-twice
+
+tests-twice:
 	$(PYTEST) $(TESTS)
-	ONEDNN_MAX_CPU_ISA=AVX2 $(PYTEST) $(TESTS) --durations=3 $(SMALL)
+	ONEDNN_MAX_CPU_ISA=AVX2 $(PYTEST) -n 2 $(TESTS) --durations=3 $(SMALL)
+
+# Also in processes that the tests start and fork. It takes half as long again as `make test`, so CI leaves it out.
+coverage: install
+	COVERAGE_FILE=$(CURDIR)/build/coverage/data $(TIMED) --percent build/coverage/share.json coverage \
+		$(MAKE) --no-print-directory tests-counted
+
+tests-counted:
+	mkdir -p build/coverage
+	$(BIN)/python -m coverage erase
+	$(PYTEST) --cov=seqcls --cov-report=json:build/coverage/share.json --cov-report=term:skip-covered $(TESTS)
 
 check:          # what CI runs: the tests in a new environment
 	bash .ci/run
@@ -73,6 +89,7 @@ soak: install   # every fault of docs/evidence/faults.md, kills, flipped bits, c
 	$(BIN)/python -m benchmarks.soak $(OPTIONS)
 	$(BIN)/python -m benchmarks.launched
 	$(BIN)/python -m benchmarks.oldest_torch
+	$(MAKE) --no-print-directory coverage
 
 fuzz: install   # damaged input files of every format; OPTIONS="--inputs 1000000 --seed 2"
 	$(BIN)/python -m benchmarks.fuzz $(OPTIONS)

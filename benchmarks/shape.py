@@ -18,7 +18,7 @@ from pathlib import Path
 import grimp
 import networkx
 
-from benchmarks import hops
+from benchmarks import hops, timed
 from benchmarks.record import ROOT
 
 PAGE = ROOT / "docs" / "evidence" / "shape.md"
@@ -29,7 +29,7 @@ TOP = """# The shape of the code
 Written by `make shape`. A room is a package or a loose module of `seqcls/`, or `flows/` or `tasks/`. An arrow is a room
 that imports from another; imports inside functions count. A floor is a step of the longest chain of arrows. A circle
 is a set of modules that import each other. A hop is a move to another file on the way from `train_flow` to `run_epoch`
-(`python -m benchmarks.hops` names the files).
+(`python -m benchmarks.hops` names the files). `make fast`, `make test` and `make coverage` write down their seconds.
 """
 
 
@@ -124,6 +124,7 @@ def figures() -> dict[str, str]:
         "`dict[str, Any]` in seqcls/": str(sum(text.count("dict[str, Any]") for text in texts)),
         "longest function": f"{longest.name}, {code_lines(longest)} lines of code",
         "most attributes of a class": f"{name}, {most}",
+        **timed.lines(),
     }
 
 
