@@ -23,6 +23,7 @@ KINDS = frozenset(
         "evaluation",
         "model",
         "race",
+        "reference",
         "scores",
         "sightings",
         "splits",

@@ -9,7 +9,7 @@ import json
 from dataclasses import dataclass, field
 from typing import Any
 
-from seqcls.errors import SeqclsError
+from seqcls.errors import Corrupted, SeqclsError
 from seqcls.ledger.sightings import Sighting
 from seqcls.listener import Listener
 from seqcls.registry.decisions import KIND as DECISION
@@ -79,10 +79,22 @@ def _add_version(store: ArtefactStore, ref: Ref, manifest: dict[str, Any], evide
     metrics = json.loads((ref.folder / "metrics.json").read_bytes())["test"]
     table = read_manifest(store.ref("checked", made_of["checked"]))["inputs"]["table"]
     evidence.versions[(pipeline, model.digest, ref.digest)] = {
-        "inputs": json.dumps({"table": table, **made_of}),
+        "inputs": json.dumps({"table": table, **made_of, **_reference_of(store, made_of)}),
         "metrics": json.dumps({name: metrics[name] for name in HEADLINE}),
         "registered_at": (ref.folder / MANIFEST).stat().st_mtime,
     }
+
+
+def _reference_of(store: ArtefactStore, made_of: dict[str, str]) -> dict[str, str]:
+    """What the training rows were like: it names them, and no manifest names it; earlier releases made none."""
+    for ref in store.all("reference"):
+        try:
+            inputs = verify(ref)["inputs"]
+        except Corrupted:
+            continue  # `seqcls doctor` speaks of it; scoring does without
+        if inputs.items() <= made_of.items():
+            return {"reference": ref.digest}
+    return {}
 
 
 def _date_versions(evidence: Evidence) -> None:
