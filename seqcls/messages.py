@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from seqcls.config.changes import describe_changes
 from seqcls.errors import SeqclsError, one_line
 from seqcls.pages import render
+from seqcls.validation.reasons import reason_lines
 
 if TYPE_CHECKING:
     from seqcls.evaluation.tried import Search
@@ -44,7 +45,7 @@ def after_training(outcome: TrainOutcome, config: str) -> str:
         *_what_auto_chose(outcome.search),
         *(f"warning: {warning}" for warning in outcome.warnings),
         f"report:  {outcome.report}",
-        f"rejects: {outcome.rejects}",
+        *_rejected(outcome, config),
     ]
     if outcome.champion:
         first = f'name new files under [score] in {config}, files = ["incoming/*.csv"], then '
@@ -61,6 +62,16 @@ def after_training(outcome: TrainOutcome, config: str) -> str:
             "(--force --why TEXT goes against the gate)"
         )
     return "\n".join(lines)
+
+
+def _rejected(outcome: TrainOutcome, config: str) -> list[str]:
+    """The commonest reasons, with the first rows; nothing where no row was rejected."""
+    found = reason_lines(Path(outcome.rejects)) if outcome.rows["rejected"] else []
+    return (
+        [f"rejected rows (`seqcls rejects {config}` lists them all):", *(f"  {line}" for line in found)]
+        if found
+        else []
+    )
 
 
 def _what_auto_chose(found: Search | None) -> list[str]:
@@ -107,7 +118,7 @@ def after_scoring(
         "check how the file was exported" for item in run.inputs if item.damaged
     ]  # fmt: skip
     if files.rejects:
-        lines.append(f"rejects: {Path(output) / 'rejects'} (each row with its reasons)")
+        lines.append(f"rejects: {Path(output) / 'rejects'}; `seqcls rejects {config}` lists them")
     if run.unfinished:
         lines.append(f"held by another run, finished by it or by the next: {', '.join(map(one_line, run.unfinished))}")
     if files.damaged:

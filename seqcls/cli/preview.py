@@ -85,7 +85,7 @@ def _checks(checked: Ref) -> list[str]:
     lines = checks_text(read_checks(checked))
     found = reason_lines(checked.folder / "rejects.parquet")
     reasons = ["rejected rows (`seqcls rejects` lists them all):", *(f"  {line}" for line in found)] if found else []
-    return [*(f"  {line}" for line in lines), f"  rejects: {checked.path}/rejects.parquet", *reasons]
+    return [*(f"  {line}" for line in lines), *reasons]
 
 
 def _network(workspace: Workspace, encoded: Ref) -> list[str]:

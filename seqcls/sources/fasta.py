@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import codecs
 import io
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -17,6 +18,7 @@ import dnaio
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from seqcls.errors import DataRefused
 from seqcls.sources.assemble import assemble
 from seqcls.sources.lines import columns_of, extract
 from seqcls.sources.reading import Reading, Records, Reject
@@ -24,6 +26,20 @@ from seqcls.sources.stream import SourceStream, open_source
 from seqcls.table import RAW_LIMIT, SourceBatch
 
 ROWS_PER_BATCH = 16_384
+_COMMENTS = re.compile(rb"\A(?:;[^\n\r]*(?:\r\n|\n|\r))+")
+_BLANKS = str.maketrans("", "", " \t")
+_EXPECTED = {"fasta": "'>' headers and sequences", "fastq": "four lines for each record: @ID, letters, +, qualities"}
+_STEPS = {
+    "got 'LOCUS": "this is GenBank: convert it to FASTA, such as with Biopython's SeqIO.convert",
+    "ASCII": "replace the accented letters in the headers",
+    "start with '@', but found '>'": 'set source.format = "fasta"',
+    "record was: '>": 'set source.format = "fasta"',
+    "got '@": 'if the file has qualities, set source.format = "fastq"',
+    "start with '+'": "write each sequence and its qualities on one line (seqtk seq does so)",
+    "qualities differ": "fix that record, or fetch the file again",
+    "Premature end": "the file was cut off: fetch it again",
+}
+"""Part of dnaio's message -> what to do."""
 LETTERS_PER_BATCH = 8_000_000
 
 
@@ -35,14 +51,26 @@ class _Guard(io.RawIOBase):
         self._limit = max(2 * reading.source.max_row_bytes, 1 << 26)
         self._since = 0
         self._is_first, self._has_old_breaks = True, False
-        self._start = b"\n>" if reading.source.format == "fasta" else b"\n"
+        self._is_fasta = reading.source.format == "fasta"
+        self._start = b"\n>" if self._is_fasta else b"\n"
+        self._ends = b""
 
     def readable(self) -> bool:
         return True
 
     def readinto(self, buffer: Any) -> int:
         view = memoryview(buffer).cast("B")
-        data = self._plain(self._stream.read(len(view)) or b"")
+        data = b""
+        while not data:  # all of a piece may be taken away, or kept for later
+            piece = self._stream.read(len(view) - len(self._ends)) or b""
+            if not piece:
+                return 0
+            data = self._ends + self._plain(piece)
+            self._ends = b""
+            if not self._is_fasta:  # blank lines at the end of the file are no record
+                kept = len(data.rstrip(b"\r\n"))
+                kept += 2 if data.startswith(b"\r\n", kept) else 1
+                data, self._ends = data[:kept], data[kept:]
         count = len(data)
         view[:count] = data
         last = data.rfind(self._start)
@@ -60,6 +88,8 @@ class _Guard(io.RawIOBase):
             self._is_first = False
             data = data.removeprefix(codecs.BOM_UTF8)
             self._has_old_breaks = b"\n" not in data and b"\r" in data[:-1]
+            if self._is_fasta:  # comments of the first FASTA files
+                data = _COMMENTS.sub(b"", data)
         return data.replace(b"\r", b"\n") if self._has_old_breaks else data
 
 
@@ -82,7 +112,8 @@ def read_fasta(reading: Reading) -> Iterator[SourceBatch]:
                 continue
             rows.append(row)
             headers.append(record.name)
-            sequences.append(record.sequence)
+            letters_of_it = record.sequence
+            sequences.append(letters_of_it.translate(_BLANKS) if " " in letters_of_it else letters_of_it)
             letters += len(record.sequence)
             if len(rows) >= ROWS_PER_BATCH or letters >= LETTERS_PER_BATCH:
                 yield _batch(reading, rows, headers, sequences, rejects)
@@ -99,17 +130,18 @@ def _records(reading: Reading) -> Iterator[Iterator[Any]]:
         try:
             with dnaio.open(file, fileformat=reading.source.format) as records:
                 yield iter(records)
-        except dnaio.FileFormatError as error:
-            line = None if error.line is None else error.line + 1
-            raise reading.refuse(
-                f"not a valid {reading.source.format} file: {_one_line(error)}", row=line,
-                expected="'>' or '@' headers and sequences", next_step="fetch the file again, or fix that line",
-            ) from None  # fmt: skip
-        except ValueError as error:  # bytes that are not ASCII; dnaio gives the position, not the line
-            raise reading.refuse(
-                f"not a valid {reading.source.format} file: {_one_line(error)}", expected="ASCII characters",
-                next_step="look for accented letters in the headers, or another file under this name",
-            ) from None  # fmt: skip
+        except (dnaio.FileFormatError, ValueError) as error:  # ValueError: bytes that are not ASCII
+            raise _not_valid(reading, error) from None
+
+
+def _not_valid(reading: Reading, error: Exception) -> DataRefused:
+    form, found = reading.source.format, _one_line(error)
+    line = getattr(error, "line", None)
+    step = next((step for part, step in _STEPS.items() if part in found), "fetch the file again, or fix that line")
+    return reading.refuse(
+        f"not a valid {form} file: {found}", row=None if line is None else line + 1, expected=_EXPECTED[form],
+        next_step=step,
+    )  # fmt: skip
 
 
 def _one_line(error: Exception) -> str:

@@ -177,7 +177,7 @@ def refuse_other_formats(reading: Reading, head: bytes) -> None:
     name = next((name for magic, name in _MAGIC if head.startswith(magic)), None)
     if head[257:262] == b"ustar":
         name = "tar"
-    if name == "zip" and reading.file.path.name.endswith(".npz"):
+    if name == "zip" and b".npy" in head[:200]:
         name = "NumPy"
     if name == "zip" and (b"[Content_Types].xml" in head or b"xl/" in head):
         raise reading.refuse(

@@ -51,7 +51,7 @@ def check_sequence_type(reading: Reading, name: str, kind: pa.DataType) -> None:
         return
     if reading.kind == "series" and inner is not None:
         deepest = inner.value_type if _is_list(inner) else inner
-        if _is_number(deepest):
+        if _is_number(deepest) or pa.types.is_boolean(deepest) or pa.types.is_decimal(deepest):
             return
     wanted = {"series": "lists of numbers, or text", "tokens": "lists of text or integers, or text"}
     raise _wrong_type(reading, name, kind, wanted.get(reading.kind, "text"))

@@ -82,11 +82,17 @@ def _names_are_kept(pipeline: Pipeline) -> tuple[str, ...]:
 
 def _validate(workspace: Workspace, table: Ref, *, labelled: bool) -> Built:
     """Rows that break a rule are rejected, with their reasons."""
+    from seqcls.errors import DataRefused
+    from seqcls.validation.checks import CONFIG
     from seqcls.validation.validate import validate
 
     pipeline = workspace.pipeline
     budget = pipeline.rules.reject_budget if labelled else pipeline.score.reject_budget
-    return Built(validate(table, pipeline, workspace.store, labelled=labelled, budget=budget), {})
+    try:
+        return Built(validate(table, pipeline, workspace.store, labelled=labelled, budget=budget), {})
+    except DataRefused as error:
+        error.next_step = error.next_step.replace(f"rejects {CONFIG}`", f"rejects {workspace.loaded.path}`")
+        raise
 
 
 def _split(workspace: Workspace, checked: Ref) -> Built:

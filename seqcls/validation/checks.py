@@ -20,6 +20,7 @@ from seqcls.store.artefacts import Ref
 from seqcls.validation.look_alikes import look_alikes
 
 CHECKS = "checks.json"
+CONFIG = "CONFIG"
 SHOWN = 10
 # Rule -> the setting that is usually wrong when most rows break the rule.
 USUAL_CAUSES = {
@@ -32,6 +33,15 @@ USUAL_CAUSES = {
     "alphabet": "`kind` does not fit the letters of these sequences (dna, protein, text?)",
     "length": "rules.min_length and max_length do not fit the sequences",
 }
+
+
+_LETTERS = {
+    "'-'": "'-' is the gap of an alignment: remove the gaps, or use kind = \"tokens\"",
+    "'.'": "'.' is the gap of an alignment: remove the gaps, or use kind = \"tokens\"",
+    "'*'": "'*' is the stop sign of a translation: remove it from the sequences",
+    "' '": 'blanks stand between the letters: k-mers are read with kind = "tokens"; remove other blanks',
+}
+"""Letter that is not of the alphabet -> what it is."""
 
 
 class CheckResult(BaseModel):
@@ -107,12 +117,12 @@ class Stop:
     """Rejected rows that are not the reason to stop; None if they are."""
 
     def as_error(self, checked: Path) -> DataRefused:
-        """The error, which names the rejects and says where all checks are."""
-        rejects = checked / "rejects.parquet"
-        step = f"see each rejected row with its reasons in {rejects}; {self.advice}"
+        """The error, which says how to see the rejects; the stage puts the pipeline file in the place of CONFIG."""
+        step = f"{self.advice}; `seqcls rejects {CONFIG}` lists each rejected row with its reasons"
         if self.others is not None:
-            told = f" (the {self.others} rejected rows stand with their reasons in {rejects})" if self.others else ""
-            step = self.advice + told
+            step = self.advice + (
+                f"; `seqcls rejects {CONFIG}` lists {self.others} rejected rows" if self.others else ""
+            )
         error = self.error(self.found, where=self.where, expected=self.expected, next_step=step)
         error.checked = str(checked)
         return error
@@ -150,7 +160,7 @@ def find_stop(
         setting = "rules.reject_budget" if labelled else "score.reject_budget"
         return Stop(BudgetExceeded, f"{report.rejected} of {report.rows_in} rows ({share:.2%}) are rejected: {rules}",
                     "first " + ", ".join(first), f"at most {budget:.2%} ({setting})",
-                    _advice(reasons, report.rows_in, setting))  # fmt: skip
+                    _advice(reasons, report.rows_in, setting, said))  # fmt: skip
     if report.similar_label == "fail" and report.similar_classes:
         return Stop(DataRefused, "; ".join(report.similar_classes), "the classes",
                     "classes that a person can tell apart (rules.similar_label is fail)",
@@ -158,10 +168,14 @@ def find_stop(
     return _too_little(report) if labelled else None
 
 
-def _advice(reasons: Counter[str], rows_in: int, setting: str) -> str:
+def _advice(reasons: Counter[str], rows_in: int, setting: str, said: Mapping[str, str]) -> str:
     """What is usually wrong if most rows break the same rule: a setting rather than the rows."""
     [(rule, count)] = reasons.most_common(1)
     usual = USUAL_CAUSES.get(rule) if 2 * count > rows_in else None
+    if usual and rule == "alphabet":
+        usual = next((cause for letter, cause in _LETTERS.items() if letter in said.get(rule, "")), usual)
+    if usual and rule == "time" and "time_format" in said.get(rule, ""):
+        usual = "source.time_format does not fit the times"
     return f"{usual}; fix it, or raise {setting}" if usual else f"fix these rows in the source, or raise {setting}"
 
 

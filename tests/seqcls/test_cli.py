@@ -52,7 +52,11 @@ def test_check_train_score_each_say_what_to_do_next(project: Path) -> None:
     ):
         assert words in said["check"]
     config = project / "pairs.toml"
-    for words in ("report:", "rejects:", f"pairs@v1 is champion. Next: `seqcls score {config}`"):
+    for words in (
+        "report:",
+        f"rejected rows (`seqcls rejects {config}` lists them all)",
+        f"pairs@v1 is champion. Next: `seqcls score {config}`",
+    ):
         assert words in said["train"]
     for words in ("51 rows in = 50 scored + 1 rejected + 0 abstained", f"Next: `seqcls lineage {config} ID`"):
         assert words in said["score"]

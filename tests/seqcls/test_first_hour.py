@@ -125,12 +125,12 @@ def test_a_folder_that_may_not_be_looked_into_is_neither_empty_nor_a_traceback(
 
 
 def test_most_rows_broken_by_one_rule_points_to_its_setting() -> None:
-    assert "cp1252" in _advice(Counter(encoding=331, empty=2), 600, "rules.reject_budget")
-    assert "source.label" in _advice(Counter(missing_label=302), 600, "rules.reject_budget")
+    assert "cp1252" in _advice(Counter(encoding=331, empty=2), 600, "rules.reject_budget", {})
+    assert "source.label" in _advice(Counter(missing_label=302), 600, "rules.reject_budget", {})
     plain = "fix these rows in the source, or raise score.reject_budget"
-    assert _advice(Counter(encoding=3, empty=3), 6, "score.reject_budget") == plain
-    assert _advice(Counter(no_such_rule=3), 3, "score.reject_budget") == plain
-    assert _advice(Counter(empty=50), 300, "score.reject_budget") == plain, "a sixth is not mostly"
+    assert _advice(Counter(encoding=3, empty=3), 6, "score.reject_budget", {}) == plain
+    assert _advice(Counter(no_such_rule=3), 3, "score.reject_budget", {}) == plain
+    assert _advice(Counter(empty=50), 300, "score.reject_budget", {}) == plain, "a sixth is not mostly"
 
 
 @pytest.mark.slow

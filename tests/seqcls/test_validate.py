@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections import Counter
 from pathlib import Path
 from typing import Any
@@ -61,10 +60,8 @@ def found(ref: Ref) -> dict[str, int]:
 
 
 def stopped(error: pytest.ExceptionInfo[DataRefused]) -> Ref:
-    """The artefact that the message of a stop names."""
-    path = re.search(r"(/\S+)/rejects\.parquet", str(error.value))
-    assert path is not None
-    folder = Path(path[1])
+    """The artefact of a stop."""
+    folder = Path(error.value.checked)
     ref = Ref(kind="checked", digest=folder.name, path=str(folder))
     assert verify(ref)["meta"]["stopped"] == read_checks(ref).stopped
     return ref
