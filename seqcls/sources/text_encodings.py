@@ -47,7 +47,7 @@ def _common(encoding: str, first: int, last: int) -> Callable[[str], bool]:
 
 
 _SIGNS = "€–—‘’“”„…•«»°§\u00a0"
-_WESTERN = "àáâãäåæçèéêëìíîïñòóôõöøùúûüßœ"
+_WESTERN = "àáâãäåæçèéêëìíîïñòóôõöøùúûüßœ½¼¾£©®™"
 _CENTRAL = "ąćęłńóśźżáčďéěíňřšťúůýžőűăâîţľĺŕöüä"
 _LATIN = re.compile("[\u00c0-\u024f]{3}|[a-z][\u00c0-\u00de]")
 _THAI = re.compile(
