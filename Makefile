@@ -89,6 +89,7 @@ soak: install   # every fault of docs/evidence/faults.md, kills, flipped bits, c
 	$(BIN)/python -m benchmarks.soak $(OPTIONS)
 	$(BIN)/python -m benchmarks.launched
 	$(BIN)/python -m benchmarks.oldest_torch
+	$(PYTEST) -m soak
 	$(MAKE) --no-print-directory coverage
 
 fuzz: install   # damaged input files of every format; OPTIONS="--inputs 1000000 --seed 2"

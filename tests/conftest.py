@@ -48,7 +48,11 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     order: dict[Path, int] = {}
     for item in items:
         folder = item.path.relative_to(ROOT / "tests").parts[0]
-        if folder in SLOW_FOLDERS or SLOW_FIXTURES & set(getattr(item, "fixturenames", ())):
+        if (
+            folder in SLOW_FOLDERS
+            or item.get_closest_marker("soak")
+            or SLOW_FIXTURES & set(getattr(item, "fixturenames", ()))
+        ):
             item.add_marker("slow")
         waits = item.get_closest_marker("server") is not None or folder == "flows"
         rank = 0 if waits else 1 if item.get_closest_marker("slow") else 2

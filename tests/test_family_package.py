@@ -15,6 +15,7 @@ from seqcls.config.loading import parse_pipeline
 from seqcls.config.model import find_family
 from seqcls.errors import ConfigRefused
 from tests.recipes import ROOT, recipe
+from tests.reliability.processes import Nursery
 from tests.road_data import write_project, write_rows
 
 PROJECT = """
@@ -44,44 +45,43 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "site"
 
 
-def run(*command: str, cwd: Path, site: Path | None = None) -> subprocess.CompletedProcess[str]:
-    """A command of this environment that sees the package, or does not."""
-    environment = {**os.environ, "PYTHONPATH": str(site or "")}
-    program = Path(sys.executable).with_name(command[0])
-    return subprocess.run([program, *command[1:]], cwd=cwd, env=environment, capture_output=True, text=True)
-
-
 @pytest.mark.slow
 def test_it_passes_the_tests_of_every_family(site: Path) -> None:
-    options = ("-p", "no:cacheprovider", "-vv", "-k", "rcnn and not memorises")
-    done = run("pytest", *options, "tests/seqcls/test_models.py", cwd=ROOT, site=site)
+    """With the package seen, which the processes of the other tests do not see."""
+    options = ("-p", "no:cacheprovider", "-p", "no:xdist", "-vv", "-k", "rcnn and not memorises")
+    done = subprocess.run(
+        [sys.executable, "-m", "pytest", *options, "tests/seqcls/test_models.py"],
+        cwd=ROOT, env={**os.environ, "PYTHONPATH": str(site)}, capture_output=True, text=True,
+    )  # fmt: skip
     assert done.returncode == 0, done.stdout
     assert "test_every_network_is_finite_and_a_gradient_reaches_every_weight[rcnn-attention] PASSED" in done.stdout
 
 
 @pytest.mark.slow
-def test_it_is_trained_promoted_scored_and_missed_once_it_is_gone(site: Path, tmp_path: Path) -> None:
+def test_it_is_trained_promoted_scored_and_missed_once_it_is_gone(site: Path, tmp_path: Path, nursery: Nursery) -> None:
     config = write_project(tmp_path, family="rcnn")
     write_rows(tmp_path / "incoming" / "night.csv", 30, seed=7, labelled=False)
-    for command in ("train", "score"):
-        done = run("seqcls", command, config.name, cwd=tmp_path, site=site)
-        assert done.returncode == 0, done.stdout + done.stderr
+    predict = ("predict", config, "first w1 w2 second", "--json")
+    with Nursery(tmp_path / "nursery", {"PYTHONPATH": f"{site}{os.pathsep}{ROOT}"}) as with_package:
+        for command in ("train", "score"):
+            done = with_package.run(command, config)
+            assert done.status == 0, done.text
+        answer = with_package.run(*predict)
+        assert json.loads(answer.text.splitlines()[-1])["label"] in ("yes", "no")
     (model,) = (tmp_path / "store" / "artefacts" / "model").glob("*/model.json")
     facts = json.loads(model.read_bytes())
     assert (facts["model"]["family"], facts["package"], facts["package_version"]) == ("rcnn", "seqcls-rcnn", "0.3.1")
     assert list((tmp_path / "scores").rglob("*.parquet"))
-    predict = ("seqcls", "predict", config.name, "first w1 w2 second", "--json")
-    assert json.loads(run(*predict, cwd=tmp_path, site=site).stdout)["label"] in ("yes", "no")
 
-    gone = run("seqcls", "score", config.name, cwd=tmp_path)
-    assert gone.returncode != 0
-    assert "'rcnn' is not known" in gone.stderr
-    assert "pip install seqcls-rcnn==0.3.1" in gone.stderr
+    gone = nursery.run("score", config)
+    assert gone.status != 0
+    assert "'rcnn' is not known" in gone.text
+    assert "pip install seqcls-rcnn==0.3.1" in gone.text
     config.write_text(config.read_text().replace('"rcnn"', '"gru"'))  # now the champion alone needs the package
-    gone = run(*predict, cwd=tmp_path)
-    assert gone.returncode != 0
-    assert "the model was trained with seqcls-rcnn 0.3.1" in gone.stderr
-    assert "pip install seqcls-rcnn==0.3.1" in gone.stderr
+    gone = nursery.run(*predict)
+    assert gone.status != 0
+    assert "the model was trained with seqcls-rcnn 0.3.1" in gone.text
+    assert "pip install seqcls-rcnn==0.3.1" in gone.text
 
 
 @pytest.fixture

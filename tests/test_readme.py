@@ -4,12 +4,11 @@ from __future__ import annotations
 
 import re
 import shlex
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
 
+from tests.reliability.processes import Nursery
 from tests.road_data import write_project, write_rows
 
 ROOT = Path(__file__).parents[1]
@@ -19,28 +18,26 @@ OWN_DATA = README.partition("## Your own data")[2].partition("```console\n")[2].
 LINK = re.compile(r"\]\(([^)#:]+)(?:#[^)]*)?\)")
 
 
-def run(line: str, folder: Path) -> str:
+def run(line: str, folder: Path, nursery: Nursery) -> str:
     words = shlex.split(line, comments=True)
     assert words[0] == ".venv/bin/seqcls"
-    done = subprocess.run(
-        [sys.executable, "-m", "seqcls", *words[1:]], cwd=folder, capture_output=True, text=True, timeout=300
-    )
-    assert done.returncode == 0, f"{line}: {done.stderr}"
-    return done.stdout
+    done = nursery.run(*words[1:], folder=folder)
+    assert done.status == 0, f"{line}: {done.text}"
+    return done.text
 
 
 @pytest.mark.slow
-def test_the_commands_for_own_data_run_in_their_order(tmp_path: Path) -> None:
+def test_the_commands_for_own_data_run_in_their_order(tmp_path: Path, nursery: Nursery) -> None:
     install, init, edit, check, train, score = OWN_DATA.strip().splitlines()
     assert install.startswith("make install ")
-    run(init, tmp_path)
+    run(init, tmp_path, nursery)
     assert (tmp_path / "my.toml").is_file()
     assert edit.startswith("$EDITOR my.toml")
     write_project(tmp_path).replace(tmp_path / "my.toml")  # what a person does in the editor
     write_rows(tmp_path / "incoming" / "night.csv", 30, seed=1, labelled=False)
-    assert "242 rows" in run(check, tmp_path)
-    assert "pairs@v1" in run(train, tmp_path)
-    assert "30" in run(score, tmp_path)
+    assert "242 rows" in run(check, tmp_path, nursery)
+    assert "pairs@v1" in run(train, tmp_path, nursery)
+    assert "30" in run(score, tmp_path, nursery)
     assert len(list((tmp_path / "scores").rglob("part-*.parquet"))) >= 1
 
 

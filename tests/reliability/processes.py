@@ -97,18 +97,22 @@ class Nursery:
 
     def start(
         self, *arguments: str | Path, failpoint: str = "", patches: dict[str, Any] | None = None,
-        limits: dict[str, int] | None = None, without_rights: bool = False,
+        limits: dict[str, int] | None = None, without_rights: bool = False, folder: Path | None = None,
     ) -> Command:  # fmt: skip
         """Begin `seqcls ARGUMENTS`; `patches` are constants of modules that the child changes in itself.
 
-        `without_rights`: permissions count, also where the tests run as root.
+        `without_rights`: permissions count, also where the tests run as root. `folder`: where it is called.
         """
         self.count += 1
         output = self.folder / f"{self.count}.txt"
         patches = {"seqcls.store.failpoints:_SETTING": failpoint, **(patches or {})}
         question = {"arguments": [str(a) for a in arguments], "output": str(output), "patches": patches}
         command = Command(
-            self, self.ask({**question, "limits": limits or {}, "without_rights": without_rights}), output
+            self,
+            self.ask(
+                {**question, "limits": limits or {}, "without_rights": without_rights, "folder": str(folder or ROOT)}
+            ),
+            output,
         )
         self.running = [other for other in self.running if other.status is None] + [command]
         return command
@@ -219,6 +223,7 @@ def _become(question: dict[str, Any]) -> None:
 
             for name, value in question["limits"].items():
                 resource.setrlimit(getattr(resource, name), (value, value))
+        os.chdir(question["folder"])
         if question["without_rights"]:
             _give_up_rights()
         from seqcls.cli import main

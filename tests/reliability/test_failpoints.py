@@ -134,7 +134,10 @@ def test_a_search_killed_twice_at_a_point_ends_with_a_model(
     assert not list((config.parent / "store" / "search").glob("*")), "what a search kept for going on is cleared"
 
 
-@pytest.mark.parametrize(("command", "point"), [("train", "checkpoint_written"), ("score", "chunk_committed")])
+@pytest.mark.parametrize(
+    ("command", "point"),
+    [pytest.param("train", "checkpoint_written", marks=pytest.mark.soak), ("score", "chunk_committed")],
+)
 def test_the_installed_command_is_killed_and_goes_on(
     command: str, point: str, untrained: Path, trained: Path, copy: Callable[[Path], Path]
 ) -> None:

@@ -1,7 +1,7 @@
 """The `seqcls` command as a person uses it: a process, its exit code, its words.
 
 Most are forked by the nursery. A Python of its own is started where that matters: what is loaded, which stream has
-what, an interrupt; `test_readme.py` runs check, train and score in this way, `test_wheel.py` the installed command.
+what, an interrupt; `tests/test_wheel.py` runs the installed command.
 """
 
 from __future__ import annotations
