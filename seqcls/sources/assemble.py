@@ -23,6 +23,7 @@ from seqcls.sources.times import times_column
 from seqcls.sources.token_lists import TOKENS, parse_lists
 from seqcls.table import SourceBatch, Split, rejects_table, table_schema
 
+_ROUNDED = r"^\d(\.\d+)?[Ee]\+\d{2}$"
 _CHOICES = '{"choices":'
 """How a CSV export of Label Studio writes several choices of one row."""
 SPLIT_WORDS: dict[str, Split] = {
@@ -85,6 +86,10 @@ def _ids(reading: Reading, records: Records, problems: Problems) -> pa.Array:
     for index in pc.indices_nonzero(pc.fill_null(_is_blank(column), True)).to_pylist():
         if not any(column == name for column, _, _ in problems.get(index, [])):  # otherwise the reason is known already
             add_problem(problems, index, name, "id", "no id; an id names the row in the scores")
+    rounded = pc.fill_null(pc.match_substring_regex(column, _ROUNDED), False)
+    for index in pc.indices_nonzero(rounded).to_pylist():
+        reason = f"{column[index].as_py()!r} is a number that a spreadsheet has rounded; export the ids as text"
+        add_problem(problems, index, name, "id", reason)
     _refuse_nul(column, name, problems)
     return pc.fill_null(column, "")
 

@@ -24,6 +24,7 @@ from seqcls.table import SourceBatch
 ROWS_PER_BATCH = 8192
 ROWS_PER_STEP = 64
 _MAGIC = b"PAR1"
+_ARROW = (b"ARRO", b"\xff\xff\xff\xff")
 
 
 class _Layout(NamedTuple):
@@ -115,7 +116,9 @@ def _check_magic(reading: Reading, start: bytes) -> None:
         raise reading.refuse(
             f"not a Parquet file: it begins with {start!r}",
             expected="b'PAR1'",
-            next_step="check source.format, or fetch the file again",
+            next_step='set source.format = "arrow"'
+            if start in _ARROW
+            else "check source.format, or fetch the file again",
         )
 
 

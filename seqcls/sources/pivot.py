@@ -58,17 +58,14 @@ def _batch(
     problems: Problems = {}
     which = np.searchsorted(series, code)
     _note_faults(table, which, problems)
-    for role in _ROLES:
-        _note_changes(reading, table[role].combine_chunks(), starts, which, role, problems)
+    said = {role: _first_said(table[role].combine_chunks(), starts) for role in _ROLES}
+    for role, first in said.items():
+        _note_changes(reading, table[role].combine_chunks(), first, which, role, problems)
     too_long = _note_long(reading, lengths, len(channels), problems)
     sequence = _fill(
         reading, table, channels, which, step - step[starts][which], np.where(too_long, 0, lengths), problems
     )
-    columns: dict[Role, pa.Array] = {
-        role: table[role].combine_chunks().take(pa.array(starts))
-        for role in _ROLES
-        if table[role].null_count < len(table)
-    }
+    columns: dict[Role, pa.Array] = {role: first for role, first in said.items() if table[role].null_count < len(table)}
     columns["id"] = ids.take(pa.array(series))
     found = Records(pa.array(np.minimum.reduceat(table["row"].to_numpy(), starts)), [sequence], columns)
     found.problems = problems
@@ -109,18 +106,26 @@ def _note_faults(table: pa.Table, which: np.ndarray, problems: Problems) -> None
             add_problem(problems, int(which[index]), "", "number", fault[index].as_py())
 
 
+def _first_said(column: pa.Array, starts: np.ndarray) -> pa.Array:
+    """The first value of each series that is not blank; the first blank one where all are."""
+    said = np.asarray(pc.fill_null(pc.not_equal(column, ""), False))
+    places = np.minimum.reduceat(np.where(said, np.arange(len(column)), len(column)), starts)
+    return column.take(pa.array(np.where(places < len(column), places, starts)))
+
+
 def _note_changes(
-    reading: Reading, column: pa.Array, starts: np.ndarray, which: np.ndarray, role: Role, problems: Problems
+    reading: Reading, column: pa.Array, first: pa.Array, which: np.ndarray, role: Role, problems: Problems
 ) -> None:
-    """Class, time and group belong to the series, so all its records must agree."""
-    first = column.take(pa.array(starts[which]))
-    differs = pc.fill_null(pc.not_equal(column, first), False)
+    """Class, time and group belong to the series, so all its records must agree; blank ones say nothing."""
+    other = first.take(pa.array(which))
+    differs = pc.fill_null(pc.and_(pc.not_equal(column, other), pc.not_equal(column, "")), False)
     seen: set[int] = set()
     for index in pc.indices_nonzero(differs).to_pylist():
         series = int(which[index])
         if series not in seen:
             seen.add(series)
-            reason = f"{first[index].as_py()!r} and {column[index].as_py()!r} in one series"
+            reason = f"{other[index].as_py()!r} and {column[index].as_py()!r} in one series"
+            reason += "; a series has one class: cut it where the class changes" if role == "label" else ""
             add_problem(problems, series, str(getattr(reading.source, role)), "constant", reason)
 
 

@@ -237,6 +237,8 @@ def _correction(reading: Reading, keys: list[str], found: list[str]) -> str:
     step = f"correct {' and '.join(keys)} in the config, or the file"
     if reading.source.header and len(found) > 1 and 2 * sum(map(_is_number, found)) > len(found):
         step += "; if the first line is a record, set source.header = false: columns are then named 0, 1, 2 ..."
+    elif keys == ["source.label"]:
+        step += "; the class of a row stands in one column"
     elif {"start", "end"} <= {name.lower() for name in found} and "source.sequence" in keys:
         step += "; coordinates are no sequences: bedtools getfasta writes the sequences as FASTA"
     elif found and all(len(name) > 1 and name[0] == name[-1] == "'" for name in found):

@@ -25,7 +25,8 @@ HEAD_BYTES = 4096
 _GZIP = b"\x1f\x8b"
 _MAGIC: list[tuple[bytes, str]] = [
     (b"PAR1", "Parquet"), (b"PK\x03\x04", "zip"), (b"PK\x05\x06", "zip"), (_GZIP, "gzip"), (b"BZh", "bzip2"),
-    (b"\xfd7zXZ\x00", "xz"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"ARROW1", "Arrow"), (b"\x93NUMPY", "NumPy"),
+    (b"\xfd7zXZ\x00", "xz"), (b"\x28\xb5\x2f\xfd", "zstd"), (b"ARROW1", "Arrow"), (b"\xff\xff\xff\xff", "Arrow"),
+    (b"\x93NUMPY", "NumPy"),
     (b"SQLite format 3\x00", "SQLite"), (b"%PDF-", "PDF"), (b"\x89HDF", "HDF5"),
 ]  # fmt: skip
 _BINARY = (

@@ -62,8 +62,19 @@ def _wrong_type(reading: Reading, name: str, kind: pa.DataType, wanted: str) -> 
         f"the column has type {kind}",
         column=name,
         expected=wanted,
-        next_step="write the file again with this type, or name another column",
+        next_step=_other_way(name, kind) or f"write the column as {wanted}, or name another column",
     )
+
+
+def _other_way(name: str, kind: pa.DataType) -> str:
+    """The setting that reads a column of this type, if there is one."""
+    if pa.types.is_struct(kind) and kind.num_fields:
+        return f'name a field of it, such as "{name}.{kind.field(0).name}"'
+    if _is_list(kind) and is_text(kind.value_type):
+        return f'"{name}[0]" reads lists that hold one value; otherwise name another column'
+    if _is_number(kind):
+        return 'where each column is a time point, name them in source.values, such as values = ["v*"]'
+    return ""
 
 
 def to_sequence(reading: Reading, column: pa.Array, name: str, problems: Problems) -> pa.Array:

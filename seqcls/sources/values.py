@@ -45,8 +45,18 @@ def records_of(
         texts, faults = _texts([row.get(name) for row in objects], _time_text if role == "time" else _name_text)
         records.columns[role] = texts
         for index, reason in faults.items():
-            add_problem(records.problems, index, name, "type", reason)
+            add_problem(records.problems, index, name, "type", reason + _other_way(role, name, reason))
     return records
+
+
+def _other_way(role: Role, name: str, reason: str) -> str:
+    """The setting that reads such a value, if there is one."""
+    if reason.startswith("a list"):
+        return f' (source.{role} = "{name}[0]" reads lists that hold one value)'
+    if reason.startswith("an object"):
+        cats = '; format = "prodigy" reads cats' if role == "label" else ""
+        return f' (source.{role} = "{name}.KEY" reads a key of it{cats})'
+    return ""
 
 
 def _only_channel(array: pa.Array) -> pa.Array:

@@ -39,7 +39,10 @@ _LETTERS = {
     "'-'": "'-' is the gap of an alignment: remove the gaps, or use kind = \"tokens\"",
     "'.'": "'.' is the gap of an alignment: remove the gaps, or use kind = \"tokens\"",
     "'*'": "'*' is the stop sign of a translation: remove it from the sequences",
-    "' '": 'blanks stand between the letters: k-mers are read with kind = "tokens"; remove other blanks',
+    "' '": "blanks stand among the letters: source.strip = true removes those at the ends; k-mers are read with kind = "
+    '"tokens"',
+    "'\\n'": "line breaks stand within the sequences: write each sequence on one line",
+    '"\'"': 'apostrophes stand around the sequences: set source.quote = "\'"',
 }
 """Letter that is not of the alphabet -> what it is."""
 

@@ -94,6 +94,52 @@ def test_a_packed_file_without_its_ending_is_read_under_the_name_that_is_said(
     assert read_bytes(tmp_path, data, name=f"a.csv{ending}").rows == [("a", "x")]
 
 
+@pytest.mark.parametrize(
+    ("form", "rows", "options", "part"),
+    [
+        ("jsonl", '{"sequence": "a", "label": ["x"]}', {"label": "label"}, 'source.label = "label[0]" reads lists'),
+        ("jsonl", '{"sequence": "a", "label": {"x": 1}}', {"label": "label"}, 'format = "prodigy" reads cats'),
+        ("csv", "sequence,a,b\nx,0,1", {}, "the class of a row stands in one column"),
+        ("csv", "chrom,start,end,label\n1,2,3,x", {}, "bedtools getfasta writes the sequences as FASTA"),
+        ("csv", "id,sequence,label\n1.25E+18,a,x", {"id": "id"}, "a number that a spreadsheet has rounded"),
+        (
+            "fasttext",
+            "__label__a,one two\n__label__a,six two\n__label__b,ten",
+            {},
+            "no blank behind the labels, but a comma",
+        ),
+    ],
+)
+def test_what_is_said_of_shapes_that_are_not_read(
+    tmp_path: Path, form: str, rows: str, options: dict[str, Any], part: str
+) -> None:
+    said, _ = outcome(lambda: read_bytes(tmp_path, f"{rows}\n".encode(), format=form, **options))
+    assert part in said
+
+
+@pytest.mark.parametrize(
+    ("columns", "options", "part", "setting"),
+    [
+        ({"label": [{"name": "x"}]}, {}, 'such as "label.name"', {"label": "label.name"}),
+        ({"label": [["x"]]}, {}, '"label[0]" reads lists', {"label": "label[0]"}),
+    ],
+)
+def test_values_within_columns_of_parquet(
+    tmp_path: Path, columns: dict[str, Any], options: dict[str, Any], part: str, setting: dict[str, Any]
+) -> None:
+    data = parquet(sequence=["a"], **columns)
+    said, _ = outcome(lambda: read_bytes(tmp_path, data, format="parquet", **options))
+    assert part in said
+    assert read_bytes(tmp_path, data, format="parquet", **setting).rows == [("a", "x")]
+
+
+def test_a_class_in_the_first_record_of_a_series_is_that_of_all(tmp_path: Path) -> None:
+    data = b"id,time,value,label\n1,0,5,a\n1,1,6,\n2,0,7,\n2,1,8,b\n3,0,9,\n4,0,1,a\n4,1,2,b\n"
+    found = read_bytes(tmp_path, data, "series", format="long", id="id")
+    assert found.rows == [([[5, 6]], "a"), ([[7, 8]], "b"), ([[9]], None)]
+    assert "'a' and 'b' in one series; a series has one class: cut it where the class changes" in found.refused[0][2]
+
+
 FASTA = b">1 x\nACG TAC\n\n>2 y\nACGT\n"
 
 

@@ -307,7 +307,7 @@ def test_long_rows_become_one_series_an_id(tmp_path: Path) -> None:
         13: "fields",
         14: "number",
     }
-    assert by_row[6][1] == "'well' and 'sick' in one series"
+    assert by_row[6][1] == "'well' and 'sick' in one series; a series has one class: cut it where the class changes"
     assert by_row[8][1] == "records 8 and 9 give the same channel and position"
     assert "record 10, value: 'oops'" in by_row[10][1]
     assert result.rows_in == 8  # 6 series and 2 records that belong to none
