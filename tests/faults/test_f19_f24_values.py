@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 
 from tests.faults.travel import travel
-from tests.seqcls.table_examples import real_data
+from tests.recipes import ROOT
 
 WORDS = ["NA", "null", "nan", "None", "N/A", "#N/A", "true", "-", "1e5", "007"]
 
@@ -113,7 +113,7 @@ def test_a_sample_that_is_not_finite_costs_its_row(tmp_path: Path) -> None:
 
 @pytest.mark.fault("F23", tried="inf in the fifth beat of a real ECG file", outcome="one beat rejected")
 def test_one_infinite_sample_in_a_real_ecg_costs_one_beat(tmp_path: Path) -> None:
-    lines = real_data("ts_ECG200/ECG200_TRAIN.tsv").read_bytes().splitlines(keepends=True)
+    lines = (ROOT / "tests/excerpts/ts_ECG5000/ECG5000_TRAIN.tsv").read_bytes().splitlines(keepends=True)
     fields = lines[4].split(b"\t")
     fields[50] = b"inf"
     damaged = b"".join([*lines[:4], b"\t".join(fields), *lines[5:]])
@@ -121,7 +121,7 @@ def test_one_infinite_sample_in_a_real_ecg_costs_one_beat(tmp_path: Path) -> Non
     arrived = travel(tmp_path / "damaged", damaged, "series", format="ucr")
     assert arrived.sequences == whole.sequences[:4] + whole.sequences[5:]
     assert [reject.reason for reject in arrived.rejects] == [
-        "'inf' is not finite (float32 ends at 3.4e38), at position 50 of 96"
+        "'inf' is not finite (float32 ends at 3.4e38), at position 50 of 140"
     ]
 
 
