@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 
-from seqcls.detection.columns import Column, describe, lengths
+from seqcls.detection.arrays import find_arrays, rows_of
+from seqcls.detection.columns import describe, lengths
 from seqcls.detection.found import Found
 from seqcls.detection.heads import Head
+from seqcls.detection.json_records import annotation_tool, columns_of, records_of
 from seqcls.detection.roles import give_roles
-from seqcls.detection.tables import find_table
+from seqcls.detection.tables import Table, find_table
 from seqcls.errors import DataRefused
 from seqcls.sources.packed import KINDS
 
 MOST_ROWS = 1000
+_SEP = re.compile(r"sep=.\s*")
 _ATTRIBUTE = re.compile(r"^@attribute\s+('[^']*'|\"[^\"]*\"|\S+)\s+\{", re.I)
 _NAME = re.compile(r"^@attribute\s+(id|name|\w+_id)\s", re.I)
 _SPLIT_WORDS = frozenset({"train", "training", "tr", "test", "te", "valid", "val", "dev", "eval"})
@@ -25,13 +28,19 @@ _CLASS_BLANK = re.compile(r"^(\S{1,40})[ \t]+(\S.*)$")
 def detect_format(found: Found, heads: list[Head]) -> None:
     """Set `format` and whatever that format needs."""
     first = heads[0]
-    if first.is_parquet:
-        return _parquet(found, [head.path for head in heads if head.is_parquet])
+    if first.binary == "numpy":
+        return find_arrays(found, first.path)
+    if first.binary:
+        return _columnar(found, [head.path for head in heads if head.binary == first.binary], first.binary)
     if first.encoding != "utf-8":
         found.set("encoding", first.encoding, first.why)
     lines = first.lines
     if not lines:
         raise DataRefused("no rows: only blank lines", where=str(first.path), next_step="name another file")
+    if said := _SEP.fullmatch(lines[0]):
+        found.set("skip_lines", 1, f"the first line {said[0]!r} tells Excel the delimiter")
+        first = replace(first, text=first.text.partition("\n")[2])
+        heads, lines = [first, *heads[1:]], first.lines
     start = lines[0].lstrip()
     if start.startswith((">", ";", "#")) and any(line.startswith(">") for line in lines[:50]):
         return _fasta(found, heads, "fasta", [line[1:] for head in heads for line in head.lines if line[0] == ">"])
@@ -44,20 +53,28 @@ def detect_format(found: Found, heads: list[Head]) -> None:
         return _only(found, "ts", "series", "the file has a @data section")
     if start.startswith("__label__"):
         return _only(found, "fasttext", "text", "lines begin with __label__")
-    if start.startswith("{"):
-        return _jsonl(found, heads)
-    if start.startswith("[") and (records := [record for head in heads for record in _items(head.text)]):
-        found.set("format", "jsonl", "a JSON array of objects")
-        return give_roles(found, _columns(records))
+    if start.startswith(("{", "[")) and _json(found, heads):
+        return None
     folders = Counter(path.parent for path in found.paths)
     apart = len(folders) > 1 and all(count > 1 for count in folders.values())
     table = None if first.path.suffix in (".txt", ".eml", "") and apart else find_table(first)
+    if table is not None and apart and table.is_recording:
+        return _recording(found, table, [path.parent for path in found.paths])
     if table is not None:
         return table.into(found, heads)
     if apart:
         names = ", ".join(sorted(folder.name for folder in folders)[:10])
         return _only(found, "folder", "text", f"{len(found.paths)} text files; the class is the folder: {names}")
     _lines(found, heads)
+
+
+def _recording(found: Found, table: Table, folders: list[Path]) -> None:
+    """Tables of numbers in several folders: each file is a series, its folder the class."""
+    _only(found, "recording", "series", f"{len(folders)} tables of numbers in several folders: one series a file")
+    if table.delimiter != ",":
+        found.set("delimiter", table.delimiter, f"{table.width} fields a record")
+    names = ", ".join(sorted({folder.name for folder in folders})[:10])
+    found.set("label_from", "folder", f"the class is the folder: {names}")
 
 
 def _only(found: Found, name: str, kind: str, why: str) -> None:
@@ -136,63 +153,22 @@ def _arff(found: Found, lines: list[str]) -> None:
         found.set("label", nominal[0], "the only attribute with a list of values")
 
 
-def _jsonl(found: Found, heads: list[Head]) -> None:
-    records = []
-    for line in (line for head in heads for line in head.lines[:MOST_ROWS]):
-        try:
-            record = json.loads(line)
-        except (ValueError, RecursionError):
-            continue
-        if isinstance(record, dict):
-            records.append(record)
+def _json(found: Found, heads: list[Head]) -> bool:
+    records, how = records_of(heads)
     if not records:
-        raise DataRefused(
-            "looks like JSON that runs over several lines", where=str(heads[0].path), expected="one JSON object a line",
-            next_step="write one object a line, such as `jq -c . FILE > FILE.jsonl`, and name that file",
-        )  # fmt: skip
-    found.set("format", "jsonl", "one JSON object a line")
-    give_roles(found, _columns(records))
+        return False
+    if not annotation_tool(found, records):
+        found.set("format", "jsonl", how)
+        give_roles(found, columns_of(records))
+    return True
 
 
-def _items(text: str) -> list[dict[str, object]]:
-    """The objects of an array as far as the text goes."""
-    records: list[dict[str, object]] = []
-    decoder = json.JSONDecoder()
-    at = text.find("[") + 1
-    while len(records) < MOST_ROWS:
-        at += len(text[at:]) - len(text[at:].lstrip(" \t\r\n,"))
-        try:
-            record, at = decoder.raw_decode(text, at)
-        except (ValueError, RecursionError):  # the end of the array, or of what was read
-            break
-        if isinstance(record, dict):
-            records.append(record)
-    return records
-
-
-def _parquet(found: Found, paths: list[Path]) -> None:
-    records = [record for path in paths for record in _parquet_rows(path)]
+def _columnar(found: Found, paths: list[Path], form: str) -> None:
+    records = [record for path in paths for record in rows_of(path, form)]
     if not records:
         raise DataRefused("no rows", where=str(paths[0]), next_step="name a file with rows")
-    found.set("format", "parquet", "the file begins with PAR1")
-    give_roles(found, _columns(records))
-
-
-def _parquet_rows(path: Path) -> list[dict[str, object]]:
-    import pyarrow as pa
-    import pyarrow.parquet as pq
-
-    try:
-        with pq.ParquetFile(path) as file:
-            batch = next(file.iter_batches(batch_size=MOST_ROWS), None)
-        return [] if batch is None else batch.to_pylist()
-    except (pa.ArrowException, OSError, ValueError) as error:
-        raise DataRefused(f"not readable as Parquet ({error})", where=str(path), next_step="write it again") from None
-
-
-def _columns(records: list[dict[str, object]]) -> list[Column]:
-    names = dict.fromkeys(name for record in records for name in record)
-    return [Column(name, [record.get(name) for record in records]) for name in names]
+    found.set("format", form, f"the file is {form.capitalize()}")
+    give_roles(found, columns_of(records))
 
 
 def _lines(found: Found, heads: list[Head]) -> None:

@@ -5,24 +5,25 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
+from seqcls.detection.arrays import format_of
 from seqcls.errors import DataRefused, InputFailed, remedy
 from seqcls.sources.packed import Broken, Unpacked, kind_of
 from seqcls.sources.text_encodings import guess_encoding
 
 MOST_BYTES = 512 * 1024
-_COLUMNAR = b"PAR1"
 
 
 @dataclass(frozen=True)
 class Head:
-    """The first lines of a file; `text` is empty for Parquet."""
+    """The first lines of a file; `text` is empty for binary ones."""
 
     path: Path
     text: str
     encoding: str
     why: str
     """What the encoding rests on."""
-    is_parquet: bool = False
+    binary: str = ""
+    """parquet, arrow or numpy."""
     whole: bool = True
     """Whether the text is the whole file."""
 
@@ -35,8 +36,8 @@ class Head:
 def read_head(path: Path) -> Head:
     """Read and decode; a last line that was cut is left out."""
     data = _bytes(path)
-    if data.startswith(_COLUMNAR):
-        return Head(path, "", "utf-8", "", is_parquet=True)
+    if binary := format_of(data):
+        return Head(path, "", "utf-8", "", binary=binary)
     encoding, why = _encoding(data, path)
     text = data[:MOST_BYTES].decode(encoding, errors="ignore").removeprefix("\ufeff")
     whole = len(data) <= MOST_BYTES

@@ -73,11 +73,17 @@ def _label_score(column: Column, is_last: bool) -> float:
 
 
 def _set_label(found: Found, label: Column | None, others: list[Column]) -> None:
+    """A column, or the key of `key=value` folders."""
     if label is not None:
         found.set("label", label.name, describe(label.counts))
         if found.settings["format"] in ("csv", "tsv", "wide", "long") and any(t != t.strip() for t in label.counts):
             found.set("strip", True, "blanks stand around some classes")
         return
+    by_key = [dict(part.split("=", 1) for part in path.parent.parts if "=" in part) for path in found.paths]
+    for key in by_key[0]:
+        values = {pairs.get(key) for pairs in by_key}
+        if len(values) > 1 and None not in values:
+            return found.set("label", key, f"folders such as {key}={by_key[0][key]}: {len(values)} values")
     names = ", ".join(repr(column.name) for column in others)
     found.ask("label", FILL_IN, f"no column has few values that repeat; the columns are {names}")
 
@@ -158,5 +164,17 @@ def _set_small_roles(found: Found, columns: list[Column]) -> None:
                 found.set("id", column.name, f"{rows} rows, {values} different values")
         elif "time" not in found.settings and _TIME.search(column.name) and column.share(ISO) > 0.95:
             found.set("time", column.name, f"times such as {column.texts[0]}")
+        elif "time" not in found.settings and _TIME.search(column.name) and (form := _form_of_times(column)):
+            found.set("time", column.name, f"times such as {column.texts[0]}")
+            found.set("time_format", form, "days before months, as the points between them say")
         elif "group" not in found.settings and _GROUP.match(column.name) and 2 < values < rows:
             found.set("group", column.name, f"{values} values in {rows} rows; each stays in one split")
+
+
+def _form_of_times(column: Column) -> str:
+    """The form of German dates; of others nobody knows whether the month comes first."""
+    for more in ("", " %H:%M", " %H:%M:%S"):
+        pattern = r"^\d\d\.\d\d\.\d{4}" + re.sub("%.", r"\\d\\d", more) + "$"
+        if column.share(re.compile(pattern)) > 0.95:
+            return f"%d.%m.%Y{more}"
+    return ""

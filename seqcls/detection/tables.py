@@ -41,6 +41,14 @@ class Table:
             sum(column) > 0.8 * len(rows) for column in zip(*clean, strict=True)
         ) and any("," in x for row in rows for x in row)  # fmt: skip
 
+    @property
+    def is_recording(self) -> bool:
+        """A header over nothing but numbers: one channel a column, one time step a record."""
+        rows = [row for row in self.records if len(row) == self.width]
+        if not self._has_header(rows):
+            return False
+        return all(NUMBER.match(x) or x.strip().lower() in ("", "nan", "na") for row in rows[1:200] for x in row)
+
     def into(self, found: Found, heads: list[Head]) -> None:
         """Set the format and all roles."""
         rows = [record for record in self.records if len(record) == self.width]
@@ -57,9 +65,9 @@ class Table:
         if self._has_header(rows):
             rows = rows[1:]
         else:
-            titles = [f"c{number}" for number in range(1, self.width + 1)]
-            found.set("header", False, f"the first record looks like the others: {', '.join(rows[0])[:60]}")
-            found.set("columns", titles, "names made up here, because the file has none")
+            titles = [str(position) for position in range(self.width)]
+            found.set("header", False, f"the first record looks like the others: {', '.join(rows[0])[:60]}; "
+                      "columns are named by their positions")  # fmt: skip
         if any(title != title.strip(" \t") for title in titles):
             titles = [title.strip(" \t") for title in titles]
             found.set("strip", True, "blanks stand around the titles")

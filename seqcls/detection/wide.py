@@ -26,7 +26,10 @@ def set_wide(found: Found, points: list[Column], columns: list[Column], label: C
     rest = [column.name for column in columns if column not in points and column is not label]
     prefix = _common_start(names).rstrip("0123456789")
     pattern = f"{prefix}*"
-    if prefix and not set("*?[]") & set(prefix) and not any(fnmatch.fnmatchcase(name, pattern) for name in rest):
+    places = [int(name) for name in names] if all(name.isdigit() for name in names) else []
+    if "header" in found.settings and places == list(range(places[0], places[0] + len(places))):
+        found.set("values", f"{places[0]}:{places[-1] + 1}", f"{len(names)} columns of numbers, by position")
+    elif prefix and not set("*?[]") & set(prefix) and not any(fnmatch.fnmatchcase(name, pattern) for name in rest):
         found.set("values", [pattern], f"{len(names)} columns of numbers, from {names[0]} to {names[-1]}")
     else:
         found.set("values", names, f"{len(names)} columns of numbers; a pattern such as v* is shorter")

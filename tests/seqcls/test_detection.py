@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import gzip
+import io
 import json
 import tomllib
 from collections.abc import Callable
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
@@ -55,6 +57,19 @@ def fasta(header: str, letters: str = "ACGTTGCA") -> bytes:
     return "".join(f">{header.format(n=n, c='pq'[n % 2])}\n{text}\n" for n, text in enumerate(made)).encode()
 
 
+def npz(**arrays: np.ndarray) -> bytes:
+    file = io.BytesIO()
+    np.savez(file, **arrays)
+    return file.getvalue()
+
+
+def arrow(columns: dict[str, list[str]]) -> bytes:
+    table, file = pa.table(columns), io.BytesIO()
+    with pa.ipc.new_stream(file, table.schema) as writer:
+        writer.write_table(table)
+    return file.getvalue()
+
+
 def lines(*records: object) -> bytes:
     return "".join(json.dumps(record) + "\n" for record in records).encode()
 
@@ -67,7 +82,37 @@ SHAPES: dict[str, tuple[dict[str, bytes], str, dict[str, object]]] = {
     "tab in utf-16": ({"d.txt": table("\t", encoding="utf-16")}, "text", {"format": "tsv", "encoding": "utf-16"}),
     "gzip": ({"d.csv.gz": gzip.compress(table(","))}, "text", {"format": "csv", "sequence": "Nachricht"}),
     "no header": ({"d.csv": table(",").split(b"\n", 1)[1]}, "text",
-                  {"header": False, "sequence": "c2", "label": "c3"}),
+                  {"header": False, "sequence": "1", "label": "2"}),
+    "no header, wide": ({"d.csv": "".join(
+        f"{','.join(map(str, points(n)))},{'ab'[n % 2]}\n" for n in range(30)).encode()}, "series",
+        {"format": "wide", "header": False, "values": "0:8", "label": "8"}),
+    "sep=": ({"d.csv": b"sep=;\n" + table(";")}, "text", {"skip_lines": 1, "delimiter": ";", "sequence": "Nachricht"}),
+    "German dates": ({"d.csv": b"text;created;team\n" + "".join(
+        f"{WORDS[n % 3]} {n};{n % 28 + 1:02}.03.2031 08:{n:02};{TEAMS[n % 3]}\n" for n in range(60)).encode()}, "text",
+        {"time": "created", "time_format": "%d.%m.%Y %H:%M"}),
+    "recordings": ({f"{TEAMS[n % 3]}/{n}.csv": b"time,x,y\n" + "".join(
+        f"{step},{x},{x + n}\n" for step, x in enumerate(points(n))).encode() for n in range(30)}, "series",
+        {"format": "recording", "label_from": "folder"}),
+    "key=value folders": ({f"team={TEAMS[n % 3]}/{n}.csv": f"nr,text\n{n},{WORDS[n % 3]}\n9{n},and {n}\n".encode()
+                           for n in range(30)}, "text", {"format": "csv", "label": "team"}),
+    "npz": ({"d.npz": npz(X=np.array([points(n) for n in range(30)]), y=np.array([n % 2 for n in range(30)]))},
+            "series", {"format": "numpy", "sequence": "X", "label": "y"}),
+    "arrow": ({"d.arrow": arrow({"text": [f"{WORDS[n % 3]} {n}" for n in range(30)],
+                                 "label": [TEAMS[n % 3] for n in range(30)]})}, "text", {"format": "arrow"}),
+    "label studio": ({"d.json": json.dumps([
+        {"data": {"body": f"{WORDS[n % 3]} {n}", "from": "x"},
+         "annotations": [{"result": [{"value": {"choices": [TEAMS[n % 3]]}}]}]} for n in range(30)]).encode()}, "text",
+        {"format": "label-studio", "sequence": "body"}),
+    "doccano": ({"d.jsonl": lines(*({"id": n, "text": f"{WORDS[n % 3]} {n}", "label": [TEAMS[n % 3]]}
+                                    for n in range(30)))}, "text", {"sequence": "text", "label": "label[0]"}),
+    "spacy": ({"d.jsonl": lines(*({"text": f"{WORDS[n % 3]} {n}", "cats": {t: float(t == TEAMS[n % 3]) for t in TEAMS}}
+                                  for n in range(30)))}, "text", {"format": "prodigy"}),
+    "nested json": ({"d.jsonl": lines(*({"data": {"text": f"{WORDS[n % 3]} {n}"}, "answer": {"team": TEAMS[n % 3]}}
+                                        for n in range(30)))}, "text",
+                    {"sequence": "data.text", "label": "answer.team"}),
+    "pretty json": ({"d.json": "\n".join(json.dumps({"text": f"{WORDS[n % 3]} {n}", "team": TEAMS[n % 3]}, indent=2)
+                                         for n in range(30)).encode()}, "text", {"format": "jsonl", "label": "team"}),
+
     "splits by name": ({"my_train.csv": table(","), "my_test.csv": table(",").replace(b"\n", b"\n9")[:-1]}, "text",
                        {"train": ["my_train.csv"], "test": ["my_test.csv"]}),
     "json lines": ({"d.jsonl": lines(*({"body": WORDS[n % 3], "team": TEAMS[n % 3], "uid": n} for n in range(30)))},
@@ -184,7 +229,8 @@ def test_short_names_that_repeat_are_no_text(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("data", "found", "step"),
     [
-        (b"\x93NUMPY\x01\x00v\x00", "not a text file", "Parquet"),
+        (b"\x93NUMPY\x01\x00v\x00", "not readable as NumPy", "save it again"),
+        (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "not a text file", "Parquet"),
         (b"\n \n", "only blank lines", "another file"),
     ],
 )
