@@ -27,7 +27,10 @@ from examples.embedded import settle
 def one(number): return number
 
 @flow
-def some(): return [one(number) for number in range(3)]
+def some():
+    one(0)
+    time.sleep(2.5)  # the server knows of one task run, and will hear of two more
+    return [one(number) for number in (1, 2)]
 
 state = some(return_state=True)
 database = sqlite3.connect(sys.argv[1], isolation_level=None, check_same_thread=False, timeout=60)
