@@ -8,9 +8,10 @@ from seqcls.config import Pipeline
 from seqcls.errors import one_line
 from seqcls.messages import checks_text, plural
 from seqcls.stages import ENCODE, run_until
-from seqcls.store.artefacts import Ref, read_manifest
+from seqcls.store.artefacts import Ref, read_manifest, read_meta
 from seqcls.store.memory import enough_memory
 from seqcls.store.parquet import iterate, shards
+from seqcls.store.records import EncodedMeta
 from seqcls.table import SPLITS
 from seqcls.validation.checks import read_checks
 from seqcls.validation.reasons import reason_lines
@@ -90,13 +91,15 @@ def _checks(checked: Ref) -> list[str]:
 
 def _network(workspace: Workspace, encoded: Ref) -> list[str]:
     from seqcls.encoders import load_encoder
+    from seqcls.encoders.encode import unit_hints
 
     encoder = load_encoder(encoded.folder)
-    meta = read_manifest(encoded)["meta"]
-    cut, share = sum(meta["truncated"].values()), meta["unknown_share"].get("valid", 0.0)
+    meta = read_meta(encoded, EncodedMeta)
+    cut, share = sum(meta.truncated.values()), meta.unknown_share.get("valid", 0.0)
     unknown = "" if workspace.pipeline.kind == "series" else f"; unknown share of validation {share:.2%}"
     return [
         f"  encoded: at most {encoder.inputs.max_length} positions; {plural(cut, 'row')} cut{unknown}",
+        *(f"  warning: {hint}" for hint in unit_hints(workspace.pipeline, meta)),
         *_training(workspace.pipeline, encoder),
     ]
 

@@ -20,6 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from seqcls.config import Pipeline
+from seqcls.config.encode import TextEncode
 from seqcls.encoders import Encoder, SequenceRefused, fit_encoder, save_encoder
 from seqcls.errors import CheckBroken, DataRefused
 from seqcls.splitting.split_names import LEFT_OUT, SplitNames
@@ -48,6 +49,20 @@ def encode(checked: Ref, splits: Ref, pipeline: Pipeline, store: ArtefactStore) 
         draft.inputs = digests
         draft.describe(books.describe(rows.left_out, encoder, meta.sources))
     return draft.ref
+
+
+MANY_UNKNOWN = 0.5
+
+
+def unit_hints(pipeline: Pipeline, meta: EncodedMeta) -> list[str]:
+    """What to set where most words of the validation rows were not in training: scripts without blanks, as a rule."""
+    share = meta.unknown_share.get("valid", 0.0)
+    if not isinstance(pipeline.encode, TextEncode) or pipeline.encode.unit != "words" or share <= MANY_UNKNOWN:
+        return []
+    return [
+        f'{share:.0%} of the words of the validation rows were not in training: encode.unit = "characters" reads '
+        "scripts without blanks, such as Chinese or Thai"
+    ]
 
 
 def encoded_schema(encoder: Encoder, inputs: dict[str, str]) -> pa.Schema:

@@ -7,6 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict
 
+from seqcls.encoders.encode import unit_hints
 from seqcls.evaluation.tried import Search, read_search
 from seqcls.ledger.stages import new_run_id, record_run
 from seqcls.listener import SILENT
@@ -15,7 +16,7 @@ from seqcls.registry.gate import Decision, read_metrics
 from seqcls.road.watching import tell_decision
 from seqcls.stages import REFERENCE, StageResult, made_of, run_on, run_until
 from seqcls.store.artefacts import read_meta
-from seqcls.store.records import CheckedMeta
+from seqcls.store.records import CheckedMeta, EncodedMeta
 from seqcls.validation.checks import read_checks
 from seqcls.workspace import Workspace
 
@@ -105,7 +106,10 @@ def finish_training(workspace: Workspace, done: list[StageResult], run_id: str) 
         changes=workspace.loaded.changes,
         search=read_search(model.folder),
         score_files=bool(workspace.pipeline.score.files),
-        warnings=tuple(read_checks(checked).similar_classes),
+        warnings=(
+            *read_checks(checked).similar_classes,
+            *unit_hints(workspace.pipeline, read_meta(encoded, EncodedMeta)),
+        ),
     )
     record_run(workspace.ledger, run_id, workspace.pipeline.name, "train", outcome.summary())
     return outcome

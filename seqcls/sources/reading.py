@@ -235,6 +235,8 @@ def need_columns(reading: Reading, wanted: Sequence[tuple[str, str]], found: lis
 def _correction(reading: Reading, keys: list[str], found: list[str]) -> str:
     """What to do about missing columns; a header that is no header is the commonest cause."""
     step = f"correct {' and '.join(keys)} in the config, or the file"
+    if not reading.labelled and {"source.group", "source.time"} & set(keys):
+        step += "; where new data has no such column, describe it in a [score.source] of its own, without that key"
     if reading.source.header and len(found) > 1 and 2 * sum(map(_is_number, found)) > len(found):
         step += "; if the first line is a record, set source.header = false: columns are then named 0, 1, 2 ..."
     elif keys == ["source.label"]:

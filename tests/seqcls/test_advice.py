@@ -140,6 +140,25 @@ def test_a_class_in_the_first_record_of_a_series_is_that_of_all(tmp_path: Path) 
     assert "'a' and 'b' in one series; a series has one class: cut it where the class changes" in found.refused[0][2]
 
 
+def test_new_data_without_a_group_gets_a_source_of_its_own(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    rows = "".join(f"text {row % 2} number {row},{'xy'[row % 2]},p{row % 9}\n" for row in range(60))
+    Path("a.csv").write_text("sequence,label,who\n" + rows)
+    Path("new").mkdir()
+    Path("new/n.csv").write_text("sequence\ntext 0\n")
+    config = CONFIG.format(kind="text", family="ngrams").replace("[split]", 'group = "who"\n[split]')
+    config += "[promote]\nbeat_baseline = false\nevery_class_predicted = false\n[score]\nfiles = ['new/*']\n"
+    Path("p.toml").write_text(config)
+    assert main(["train", "p.toml"]) == 0
+    assert main(["score", "p.toml"]) == 3
+    assert "describe it in a [score.source] of its own, without that key" in capsys.readouterr().err
+    Path("p.toml").write_text(config + "[score.source]\nformat = 'csv'\n")
+    assert main(["score", "p.toml"]) == 0
+    assert "1 rows in = 1 scored" in capsys.readouterr().out
+
+
 FASTA = b">1 x\nACG TAC\n\n>2 y\nACGT\n"
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 from rich.console import Console
 
+from seqcls.cli import main
 from seqcls.cli.preview import preview
 from seqcls.cli.progress import TerminalListener
 from seqcls.listener import Progress
@@ -89,3 +90,21 @@ def test_a_terminal_shows_how_far_a_trial_is_and_reads_no_markup() -> None:
         shown.progress(Progress("train", 0.5, 3, "epoch 1/3, loss 0.5000", trial="gru, fold [1] of 5"))
     assert "train" in out.getvalue()
     assert "gru, fold [1] of 5: epoch 1/3, loss 0.5000" in out.getvalue()
+
+
+def test_words_that_are_whole_sentences_get_a_hint_at_characters(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    good, bad = "服务很好非常满意", "物流太慢不会再买"
+    rows = [f"{(good, bad)[row % 2]}{chr(0x4E00 + row)}吧,{'ab'[row % 2]}" for row in range(60)]
+    Path("a.csv").write_text("sequence,label\n" + "\n".join(rows) + "\n", "utf-8")
+    config = 'name = "zh"\nkind = "text"\n[source]\nformat = "csv"\nfiles = ["a.csv"]\n[encode]\nunit = "%s"\n'
+    config += '[model]\nfamily = "lstm"\n'
+    for unit, said in (("words", True), ("characters", False)):
+        Path("p.toml").write_text(config % unit)
+        assert main(["check", "p.toml"]) == 0
+        out = capsys.readouterr().out
+        assert (
+            '100% of the words of the validation rows were not in training: encode.unit = "characters"' in out
+        ) == said
