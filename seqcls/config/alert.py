@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, ClassVar, Literal, get_args
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import AfterValidator, Field, model_validator
 
 from seqcls.config.base import LocalPath, Section, Share, Variable
 
-About = Literal["failed", "refused_files", "rejects", "gate", "approval", "no_night"]
-ALL: tuple[About, ...] = ("failed", "refused_files", "rejects", "gate", "approval", "no_night")
+About = Literal["failed", "refused_files", "rejects", "unlike_training", "gate", "approval", "no_night"]
+ALL: tuple[About, ...] = get_args(About)
 
 
 def _zone(name: str) -> str:
@@ -32,8 +32,9 @@ class AlertConfig(Section):
     file: LocalPath | None = None
     """A file that gets one line of JSON for each message, relative to the pipeline file."""
     about: list[About] = list(ALL)
-    """What is told: a run failed; files were refused; many rows were rejected; the gate refused a model; a decision
-    waits for a person; no scoring run ended in the 24 hours before `night_by`."""
+    """What is told: a run failed; files were refused; many rows were rejected; most rows of a file are unlike those of
+    the training; the gate refused a model; a decision waits for a person; no scoring run ended in the 24 hours before
+    `night_by`."""
     reject_share: Share = 0.1
     """Share of the rows of a scoring run that may be rejected before somebody is told."""
     night_by: Annotated[str, Field(pattern=r"^([01][0-9]|2[0-3]):[0-5][0-9]$")] | None = None

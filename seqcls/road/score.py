@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from seqcls.ledger.set_aside import remember_set_aside
 from seqcls.ledger.stages import new_run_id, record_run
-from seqcls.road.watching import tell_rejects
+from seqcls.road.watching import tell_rejects, tell_unlike
 from seqcls.scoring import scoring_run
 from seqcls.scoring.publish import Published, publish
 from seqcls.workspace import Workspace
@@ -84,6 +84,7 @@ def finish_scoring(
     files = publish(workspace)
     record_run(workspace.ledger, run_id, workspace.pipeline.name, "score", asdict(run.rows))
     tell_rejects(workspace, run.rows, run_id)
+    tell_unlike(workspace, run)
     if prepared.fails_once and prepared.refused:
         told = [(name, item.digest) for item in prepared.refused for name in item.names]
         remember_set_aside(workspace.ledger, workspace.pipeline.name, told)

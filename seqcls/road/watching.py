@@ -29,6 +29,7 @@ from seqcls.workspace import Workspace, open_workspace
 
 if TYPE_CHECKING:
     from seqcls.registry.versions import Promotion
+    from seqcls.scoring.scoring_run import ScoringRun
 
 
 @contextmanager
@@ -94,6 +95,15 @@ def tell_decision(workspace: Workspace, promotion: Promotion) -> None:
         fault = f"gate:{promotion.version.version}:{promotion.decision.champion}"
         tell(workspace, "gate", fault, f"{name} was not promoted", "; ".join(promotion.decision.refusals),
              f"look at its report; `seqcls models {config}` lists the versions")  # fmt: skip
+
+
+def tell_unlike(workspace: Workspace, run: ScoringRun) -> None:
+    """After scoring: files whose rows are unlike those that the model was trained on, each once for a model."""
+    for item in run.inputs:
+        if item.unlike:
+            tell(workspace, "unlike_training", f"unlike_training:{run.model}:{item.name}",
+                 f"{item.name} is unlike the training rows", item.unlike,
+                 "look at the file; if it is right, train again with such rows")  # fmt: skip
 
 
 def tell_rejects(workspace: Workspace, rows: ScoreCounts, run_id: str) -> None:

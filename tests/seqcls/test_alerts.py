@@ -106,6 +106,16 @@ def test_many_rejected_rows_and_a_refusal_of_the_gate_are_told(config: Path, rec
     assert "floor of accuracy" in receiver.heard[1]["text"]
 
 
+def test_a_file_unlike_the_training_rows_is_told_once(config: Path, receiver: Receiver) -> None:
+    rows = [[f"odd-{row}", "совсем другое письмо " * 40] for row in range(20)]
+    write_rows(config.parent / "incoming" / "odd.csv", 2, seed=3, labelled=False, extra=rows)
+    assert main(["score", str(config)]) == 0
+    assert main(["score", str(config)]) == 0
+    (message,) = receiver.heard
+    assert (message["about"], "unlike_training" in message["text"]) == ("unlike_training", True)
+    assert "odd.csv is unlike the training rows" in message["title"]
+
+
 def test_a_question_is_told_when_it_is_asked(config: Path, receiver: Receiver) -> None:
     rules = '[promote]\napproval = "person"\ntolerance = 1.0\nevery_class_predicted = false\n'
     config.write_text(config.read_text().replace("epochs = 3", "epochs = 2").replace("[alert]", f"{rules}[alert]"))
