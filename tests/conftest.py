@@ -29,7 +29,7 @@ if find_spec("seqcls_flows") is None:
 
 ROOT = Path(__file__).parents[1]
 SLOW_FIXTURES = {"nursery", "untrained", "trained", "scored", "promoted", "stack", "world", "maybe_broken_world",
-                 "postgres_server"}  # fmt: skip
+                 "postgres_server", "searched"}  # fmt: skip
 SLOW_FOLDERS = {"benchmarks", "faults", "flows", "reliability", "tasks"}
 SHARED_DATA = ROOT.parent / "shared" / "data"
 

@@ -47,7 +47,7 @@ from seqcls.table import ScoreCounts
 SPAWN = multiprocessing.get_context("spawn")
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def place(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[Path, str | None]:
     """Arguments of open_database; PostgreSQL starts empty for each test."""
     if request.param == "sqlite":

@@ -91,7 +91,7 @@ def fill_sqlite(store: Path, schema: int = 1) -> None:
 Old = Callable[[int], tuple[Path, str | None]]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.slow)])
 def old(request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Old:
     """Makes a ledger of an earlier schema; gives the arguments of open_database."""
 
