@@ -12,7 +12,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any, NoReturn
 
-from seqcls.cli import deploy, inspect, models, rejects, schema, scores, train_and_score
+from seqcls.cli import deploy, inspect, labels, models, rejects, schema, scores, train_and_score
 from seqcls.cli.interruption import INTERRUPTED, LAST_WORDS, Interruption
 from seqcls.errors import SeqclsError, WorldFailed, printable, remedy
 from seqcls.version import __version__
@@ -43,7 +43,7 @@ def build_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"seqcls {__version__}")
     parser.add_argument("--debug", action="store_true", help="show the traceback of an error")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
-    for module in (schema, train_and_score, scores, rejects, models, inspect, deploy):
+    for module in (schema, train_and_score, scores, rejects, labels, models, inspect, deploy):
         module.add_commands(commands)
     return parser
 

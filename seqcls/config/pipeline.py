@@ -19,7 +19,7 @@ from seqcls.config.model import ModelConfig, Positions, find_family
 from seqcls.config.promote import PromoteConfig
 from seqcls.config.rules import ResidueRules, RulesConfig, SeriesRules, TextRules, TokenRules
 from seqcls.config.schedule import ScheduleConfig
-from seqcls.config.source import FORMATS_FOR_SERIES, SERIES_ONLY, SourceConfig
+from seqcls.config.source import FORMATS_FOR_SERIES, SERIES_ONLY, LabelsConfig, SourceConfig
 from seqcls.config.source_keys import unused_keys
 from seqcls.config.train import ScoreConfig, SplitConfig, TrainConfig
 from seqcls.table import Kind
@@ -30,7 +30,7 @@ PipelineName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9-]{0,62}$")]
 class Pipeline(Section):
     """Where the data is, what it looks like, what to train, when to promote, where scores go."""
 
-    later_keys = frozenset({"schedule"})
+    later_keys = frozenset({"schedule", "labels"})
 
     name: PipelineName
     """Lower-case letters, digits and hyphens. Models and scores carry it."""
@@ -50,6 +50,8 @@ class Pipeline(Section):
     train: TrainConfig = TrainConfig()
     promote: PromoteConfig = PromoteConfig()
     score: ScoreConfig = ScoreConfig()
+    labels: LabelsConfig | None = None
+    """Classes of scored rows that become known later."""
     schedule: ScheduleConfig = ScheduleConfig()
     alert: AlertConfig = AlertConfig()
 

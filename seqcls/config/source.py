@@ -24,13 +24,11 @@ Sign = Annotated[str, Field(min_length=1, max_length=1, pattern=r"^[!-~]$")]
 FileName = Annotated[LocalPath, Field(min_length=1, max_length=200)]
 
 
-class LabelTable(Section):
-    """A file of its own with the class of each id, or of each file name."""
+class ClassTable(Section):
+    """What a table of ids and classes looks like."""
 
     format: Literal["csv", "tsv", "jsonl", "parquet"] = "csv"
     """Format of the table."""
-    file: FileName
-    """The file."""
     id: Name
     """Column with the ids of the rows, or with the names of their files."""
     label: Name
@@ -42,10 +40,28 @@ class LabelTable(Section):
     header: bool = True
     """Whether the first record holds the column names. If not, columns are named by their positions: "0", "1"."""
 
-    def as_source(self) -> SourceConfig:
+    def as_source_of(self, files: list[str]) -> SourceConfig:
         """How it is read: as rows without sequences."""
-        given = {key: value for key, value in self if key != "file" and key in self.model_fields_set}
-        return SourceConfig(**{"format": self.format, **given, "files": [self.file]})
+        given = {key: value for key, value in self if not key.startswith("file") and key in self.model_fields_set}
+        return SourceConfig(**{"format": self.format, **given, "files": files})
+
+
+class LabelTable(ClassTable):
+    """A file of its own with the class of each id, or of each file name."""
+
+    file: FileName
+    """The file."""
+
+    def as_source(self) -> SourceConfig:
+        """How it is read."""
+        return self.as_source_of([self.file])
+
+
+class LabelsConfig(ClassTable):
+    """Classes of scored rows that become known later, by the id of the row; `seqcls labels` compares."""
+
+    files: Annotated[list[FileName], Field(min_length=1)]
+    """Files, folders or globs; where an id stands in several, the last file by name counts."""
 
 
 class SourceConfig(Section):

@@ -139,7 +139,19 @@ _EXAMPLES: Final[Values] = {
 _SERIES_ONLY: Final = frozenset({"channels", "channel_files", "decimal", "missing", "values"})
 """Keys of [source] that have a use for series only."""
 _UNSET: Final[tuple[object, ...]] = (None, [], {})
-_SECTIONS: Final = ("source", "split", "rules", "encode", "model", "train", "promote", "schedule", "score", "alert")
+_SECTIONS: Final = (
+    "source",
+    "split",
+    "rules",
+    "encode",
+    "model",
+    "train",
+    "promote",
+    "schedule",
+    "score",
+    "labels",
+    "alert",
+)
 
 
 @dataclass(frozen=True)
@@ -192,6 +204,7 @@ def template(kind: Kind, filled: Filled | None = None) -> str:
             *_section("score", "new data, and where its scores go", ScoreConfig, _scoring(start), ("source",)),
             *_section("alert", "who is told when something needs a person", AlertConfig, {"file": "alerts.jsonl"}),
             "# [score.source]  a second [source], where new data is written differently",
+            "# [labels]  classes of scored rows that become known later: files, id, label; `seqcls labels` compares",
             "",
         ]
     )

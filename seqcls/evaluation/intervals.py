@@ -25,6 +25,7 @@ from seqcls.errors import CheckBroken
 from seqcls.evaluation.metrics import Record, check_predictions
 
 RESAMPLES = 1000
+NORMAL_95 = 1.959964
 PERCENTILES = (2.5, 97.5)
 CELLS_PER_CHUNK = 4_000_000  # 32 MB of counts at a time
 Figure = Literal["accuracy", "balanced_accuracy", "macro_f1", "mcc"]
@@ -60,6 +61,16 @@ def bootstrap(
         parts.append(figures_of(drawn))
     figures = {name: np.concatenate([part[name] for part in parts]) for name in parts[0]}
     return {name: _interval(values) for name, values in figures.items()}
+
+
+def wilson(right: int, of: int) -> tuple[float, float]:
+    """95 % interval (low, high) of a share of counted rows (Wilson 1927); 0 to 1 of none."""
+    if not of:
+        return 0.0, 1.0
+    z2 = NORMAL_95**2
+    middle = (right + z2 / 2) / (of + z2)
+    half = NORMAL_95 / (of + z2) * (right * (of - right) / of + z2 / 4) ** 0.5
+    return middle - half, middle + half
 
 
 def paired_difference(
