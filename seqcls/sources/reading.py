@@ -228,18 +228,20 @@ def need_columns(reading: Reading, wanted: Sequence[tuple[str, str]], found: lis
     raise reading.refuse(
         "; ".join(f"no column {name!r}" + (f"; the nearest is {close[0]!r}" if close else "") for name, close in near),
         expected=f"{'it' if len(missing) == 1 else 'them'} among the columns found: {listed(found) or 'none'}",
-        next_step=_correction(reading, list(dict.fromkeys(key for _, key in missing)), found),
+        next_step=_correction(
+            reading, list(dict.fromkeys(key for _, key in missing)), found, is_near=any(close for _, close in near)
+        ),
     )
 
 
-def _correction(reading: Reading, keys: list[str], found: list[str]) -> str:
+def _correction(reading: Reading, keys: list[str], found: list[str], *, is_near: bool) -> str:
     """What to do about missing columns; a header that is no header is the commonest cause."""
     step = f"correct {' and '.join(keys)} in the config, or the file"
     if not reading.labelled and {"source.group", "source.time"} & set(keys):
         step += "; where new data has no such column, describe it in a [score.source] of its own, without that key"
     if reading.source.header and len(found) > 1 and 2 * sum(map(_is_number, found)) > len(found):
         step += "; if the first line is a record, set source.header = false: columns are then named 0, 1, 2 ..."
-    elif keys == ["source.label"]:
+    elif keys == ["source.label"] and not is_near:
         step += "; the class of a row stands in one column"
     elif {"start", "end"} <= {name.lower() for name in found} and "source.sequence" in keys:
         step += "; coordinates are no sequences: bedtools getfasta writes the sequences as FASTA"

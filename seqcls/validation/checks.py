@@ -118,14 +118,17 @@ class Stop:
     advice: str
     others: int | None = None
     """Rejected rows that are not the reason to stop; None if they are."""
+    labelled: bool = True
+    """False for a file to score, whose rejects `seqcls rejects` does not list."""
 
     def as_error(self, checked: Path) -> DataRefused:
         """The error, which says how to see the rejects; the stage puts the pipeline file in the place of CONFIG."""
-        step = f"{self.advice}; `seqcls rejects {CONFIG}` lists each rejected row with its reasons"
-        if self.others is not None:
-            step = self.advice + (
-                f"; `seqcls rejects {CONFIG}` lists {self.others} rejected rows" if self.others else ""
-            )
+        if self.labelled:
+            count = "each rejected row" if self.others is None else f"the {self.others} rejected rows"
+            see = f"`seqcls rejects {CONFIG}` lists {count} with all reasons"
+        else:
+            see = f"each rejected row stands with its reasons in {checked / 'rejects.parquet'}"
+        step = self.advice if self.others == 0 else f"{self.advice}; {see}"
         error = self.error(self.found, where=self.where, expected=self.expected, next_step=step)
         error.checked = str(checked)
         return error
@@ -154,6 +157,7 @@ def find_stop(
                 ", ".join(check.examples),
                 check.expected,
                 "fix the rows, or set the policy to reject",
+                labelled=labelled,
             )
     share = report.rejected / report.rows_in if report.rows_in else 0.0
     if share > budget:
@@ -163,7 +167,7 @@ def find_stop(
         setting = "rules.reject_budget" if labelled else "score.reject_budget"
         return Stop(BudgetExceeded, f"{report.rejected} of {report.rows_in} rows ({share:.2%}) are rejected: {rules}",
                     "first " + ", ".join(first), f"at most {budget:.2%} ({setting})",
-                    _advice(reasons, report.rows_in, setting, said))  # fmt: skip
+                    _advice(reasons, report.rows_in, setting, said), labelled=labelled)  # fmt: skip
     if report.similar_label == "fail" and report.similar_classes:
         return Stop(DataRefused, "; ".join(report.similar_classes), "the classes",
                     "classes that a person can tell apart (rules.similar_label is fail)",

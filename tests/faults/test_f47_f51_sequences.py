@@ -51,8 +51,13 @@ def test_a_class_that_is_no_name_costs_its_row(tmp_path: Path) -> None:
     assert arrived.rows == [("x0", "1"), ("x1", "2"), ("x2", "true")]
     assert [(r.row, r.column, r.reason) for r in arrived.rejects] == [
         (4, "label", "a fraction where a name is expected"),
-        (5, "label", "a list where a name is expected"),
-        (6, "label", "an object where a name is expected"),
+        (5, "label", 'a list where a name is expected (source.label = "label[0]" reads lists that hold one value)'),
+        (
+            6,
+            "label",
+            'an object where a name is expected (source.label = "label.KEY" reads a key of it; '
+            'format = "prodigy" reads cats)',
+        ),
         (7, "label", "label is missing, expected a class"),
         (8, "label", "label is missing, expected a class"),
     ]
@@ -78,8 +83,7 @@ def test_a_class_with_one_row_is_named(tmp_path: Path) -> None:
 def test_no_row_that_is_left_stops_the_run(tmp_path: Path) -> None:
     error = stopped(tmp_path, GOOD, min_length=5)
     assert error.found == "no row is left of 4"
-    rejects = Path(error.next_step.removeprefix("see each rejected row with its reasons in ").partition(";")[0])
-    assert read_parquet(rejects).num_rows == 4
+    assert read_parquet(Path(error.checked) / "rejects.parquet").num_rows == 4
 
 
 def stopped(folder: Path, data: bytes, **rules: Any) -> DataRefused:

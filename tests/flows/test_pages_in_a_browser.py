@@ -67,7 +67,7 @@ def test_the_page_of_a_failed_validation(stack: Stack, browser: Browser, tmp_pat
     browser.wait_for("Stopped:")
     keep(browser, tmp_path, "checks")
     browser.open(artifact(stack, run, "pairs-failed"))
-    shown = browser.wait_for("see each rejected row with its reasons in")
+    shown = browser.wait_for("lists each rejected row with all reasons")
     keep(browser, tmp_path, "failed")
     assert "\\" not in shown
 
@@ -87,7 +87,7 @@ def test_the_page_of_a_night_with_a_refused_file(stack: Stack, browser: Browser,
     shown = browser.wait_for("Refused files")
     keep(browser, tmp_path, "night")
     assert "incoming/it's <b>|bad.csv: " in shown
-    assert "see each rejected row with its reasons in" in shown
+    assert "each rejected row stands with its reasons in" in shown
     assert "&" not in shown.partition("Refused files")[2]
     assert "\\" not in shown.partition("Refused files")[2]
 

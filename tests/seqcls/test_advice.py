@@ -221,7 +221,7 @@ def test_letters_outside_the_alphabet_are_explained(
     assert main(["check", "p.toml"]) == 3
     said = capsys.readouterr().err
     assert advice in said
-    assert "p.toml` lists each rejected row with its reasons" in said
+    assert "p.toml` lists each rejected row with all reasons" in said
     assert main(["rejects", "p.toml"]) == 0
     listed = capsys.readouterr().out
     assert "a.csv:1: 1 letters outside the alphabet" in listed

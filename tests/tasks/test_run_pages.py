@@ -75,9 +75,9 @@ def test_a_failed_validation_shows_its_checks_and_one_message(
     assert "are rejected: empty" in checks.description
     failed = shown["pairs-failed"]
     assert "rows (34.43%) are rejected" in failed.data
-    assert "- **next**: see each rejected row with its reasons in " in failed.data
+    assert "lists each rejected row with all reasons" in failed.data
     assert found.state is not None
-    assert "rejects.parquet" in str(found.state.message)
+    assert "`seqcls rejects " in str(found.state.message)
     errors = [record for record in caplog.records if record.levelname == "ERROR"]
     assert [record.exc_info for record in errors] == [None] * len(errors)
     assert len(errors) >= 2, "of the task and of the flow"
@@ -109,7 +109,7 @@ def test_a_refused_file_of_a_night_shows_its_checks_and_its_whole_reason(
     night = shown["pairs-scoring-run"]
     [line] = [line for line in night.data.splitlines() if line.startswith("- **")]
     assert line.startswith("- **incoming/it's \\<b\\>\\|bad.csv**: ")
-    assert "Next\\: see each rejected row with its reasons in " in line
+    assert "each rejected row stands with its reasons in " in line
     assert "&#" not in night.data
     assert "&lt;" not in night.data
     assert night.description == "92 rows: 90 scored, 2 rejected, 0 abstained, by pairs@v1; 1 file refused"
