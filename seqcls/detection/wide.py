@@ -9,6 +9,7 @@ from seqcls.detection.columns import NUMBER, Column
 from seqcls.detection.found import Found
 
 _POINT = re.compile(r"^\D{0,12}[+-]?\d")
+_DAY = re.compile(r"^\d{4}-\d\d-\d\d([T ]|$)")
 _POSITION = re.compile(r"time|stamp|^(t|pos|position|index|sample|step|tick|frame|seconds?|ms|epoch)(_?ms|_?s)?$", re.I)
 
 
@@ -52,11 +53,14 @@ def as_long(found: Found, columns: list[Column]) -> bool:
         numbers = [c for c in columns if c.is_number and c is not key]
         label = next((c for c in ids if c is not key and len(c.counts) < len(key.counts) and _constant(key, c)), None)
         times = [c for c in numbers if c is not label and _POSITION.search(c.name)]
+        times = times or [c for c in columns if _POSITION.search(c.name) and c.share(_DAY) > 0.95]
         times = times or [c for c in numbers if c is not label and _grows(key, c)]
         values = [c for c in numbers if c not in times[:1] and c is not label]
         if label is None or not times or len(values) != 1:
             continue
-        channel = next((c for c in ids if c not in (key, label) and len(c.counts) <= 50 and not c.is_number), None)
+        channel = next(
+            (c for c in ids if c not in (key, label, times[0]) and len(c.counts) <= 50 and not c.is_number), None
+        )
         found.kind = "series"
         keep_the_tab(found)
         found.set(

@@ -87,6 +87,9 @@ SHAPES: dict[str, tuple[dict[str, bytes], str, dict[str, object]]] = {
         f"{','.join(map(str, points(n)))},{'ab'[n % 2]}\n" for n in range(30)).encode()}, "series",
         {"format": "wide", "header": False, "values": "0:8", "label": "8"}),
     "sep=": ({"d.csv": b"sep=;\n" + table(";")}, "text", {"skip_lines": 1, "delimiter": ";", "sequence": "Nachricht"}),
+    "long with times": ({"d.csv": b"run,timestamp,acc,state\n" + "".join(
+        f"r{n},2031-05-06T00:00:{step:02}Z,{x},{'ab'[n % 2]}\n" for n in range(12) for step, x in enumerate(points(n))
+    ).encode()}, "series", {"format": "long", "position": "timestamp", "id": "run", "label": "state"}),
     "German dates": ({"d.csv": b"text;created;team\n" + "".join(
         f"{WORDS[n % 3]} {n};{n % 28 + 1:02}.03.2031 08:{n:02};{TEAMS[n % 3]}\n" for n in range(60)).encode()}, "text",
         {"time": "created", "time_format": "%d.%m.%Y %H:%M"}),
