@@ -24,6 +24,7 @@ class Tally:
         self.reference, self.rows, self.far = reference, 0, 0
         numbers = len(reference.names)
         self._beyond = np.zeros((2, numbers), np.int64)  # below, above the usual range
+        self._far = np.zeros(numbers, np.int64)
         self._sum, self._count = np.zeros(numbers), np.zeros(numbers, np.int64)
 
     def add(self, sequences: pa.Array | pa.ChunkedArray) -> npt.NDArray[np.bool_]:
@@ -34,7 +35,9 @@ class Tally:
         known = np.isfinite(features)
         self._sum += np.where(known, features, 0.0).sum(axis=0)
         self._count += known.sum(axis=0)
-        far: npt.NDArray[np.bool_] = np.logical_or.reduce(reference.outside(features, reference.far) != 0, axis=1)
+        each_far = reference.outside(features, reference.far) != 0
+        self._far += each_far.sum(axis=0)
+        far: npt.NDArray[np.bool_] = np.logical_or.reduce(each_far, axis=1)
         self.rows, self.far = self.rows + len(far), self.far + int(far.sum())
         return far
 
@@ -42,7 +45,7 @@ class Tally:
     def sentence(self) -> str:
         """What a person should look at, if more than half of the rows are unlike those of the training."""
         share = self._beyond / max(self.rows, 1)
-        worst = int(share.max(axis=0).argmax())
+        worst = int((self._beyond.max(axis=0) + self._far).argmax())  # of equals, the one that is far outside
         if self.far <= HALF * self.rows and (self.rows < FEWEST or share.max() <= HALF):
             return ""
         return f"{self.far} of {self.rows} rows are flagged {FLAG}: {self._compare(worst)}"
@@ -51,5 +54,6 @@ class Tally:
         name, (low, high) = self.reference.names[number], self.reference.usual[number]
         here = self._sum[number] / max(self._count[number], 1)
         if name.split()[0] in ("length", "scale", "roughness"):
-            here, low, high = 10.0**here, 10.0**low, 10.0**high
+            more = 1.0 if name == "length" else 0.0  # features.py: the logarithm of 1 + length
+            here, low, high = 10.0**here - more, 10.0**low - more, 10.0**high - more
         return f"{name} is {here:.3g} on average, {low:.3g} to {high:.3g} in the training rows"

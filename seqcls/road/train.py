@@ -107,7 +107,8 @@ def finish_training(workspace: Workspace, done: list[StageResult], run_id: str) 
         search=read_search(model.folder),
         score_files=bool(workspace.pipeline.score.files),
         warnings=(
-            *read_checks(checked).similar_classes,
+            *(report := read_checks(checked)).similar_classes,
+            *report.damaged_text,
             *unit_hints(workspace.pipeline, read_meta(encoded, EncodedMeta)),
         ),
     )

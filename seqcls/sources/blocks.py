@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from seqcls.sources.reading import Reading, Reject
-from seqcls.sources.stream import SourceStream, open_source
-from seqcls.sources.text_encodings import guess_encoding
+from seqcls.sources.stream import HEAD_BYTES, SourceStream, open_source
+from seqcls.sources.text_encodings import guess_encoding, wide_encoding
 from seqcls.store.background import prefetch
 from seqcls.table import RAW_LIMIT
 
@@ -97,10 +97,24 @@ def utf8_chunks(reading: Reading, stream: SourceStream) -> Iterator[tuple[bytes,
         chunk = _read_full(stream)
         is_last = len(chunk) < BLOCK_BYTES
         if decoder is not None:
-            chunk = decoder.decode(chunk, final=is_last).encode("utf-8", "surrogatepass")
+            chunk = _decode(reading, decoder, chunk, is_last).encode("utf-8", "surrogatepass")
         yield chunk, is_last
         if is_last:
             return
+
+
+def _decode(reading: Reading, decoder: codecs.IncrementalDecoder, chunk: bytes, is_last: bool) -> str:
+    """Bytes that do not fit are marked; without the byte order mark that utf-16 and utf-32 begin with, none can be."""
+    try:
+        return decoder.decode(chunk, final=is_last)
+    except UnicodeError:
+        name = reading.source.encoding
+        wide = wide_encoding(chunk[:HEAD_BYTES])
+        remedy = "set source.encoding to the encoding of the file"
+        raise reading.refuse(
+            f"no byte order mark of {name.upper()} at the beginning: {chunk[:4]!r}", expected=f"text in {name}",
+            next_step=f'set source.encoding = "{wide}"' if wide else remedy,
+        ) from None  # fmt: skip
 
 
 def _with_line_feeds(chunks: Iterator[tuple[bytes, bool]]) -> Iterator[tuple[bytes, bool]]:

@@ -18,7 +18,7 @@ from seqcls.errors import STRIKES_ANY_FILE, DataRefused, InputFailed, WorldFaile
 from seqcls.sources.packed import KINDS, Broken, Unpacked, kind_of
 from seqcls.sources.paths import content_digest
 from seqcls.sources.reading import Reading
-from seqcls.sources.text_encodings import looks_binary
+from seqcls.sources.text_encodings import looks_binary, wide_encoding
 from seqcls.sources.unpacking import most_bytes, too_large
 
 HEAD_BYTES = 4096
@@ -199,7 +199,7 @@ def refuse_other_formats(reading: Reading, head: bytes) -> None:
             expected=f"text, because source.format is {reading.source.format!r}",
             next_step=_READS.get(name, "unpack the file" if name in _PACKED else "export the data as CSV or Parquet"),
         )
-    _refuse_utf16(reading, head)
+    _refuse_wide(reading, head)
     is_wide = reading.source.encoding.startswith(("utf-16", "utf-32"))
     if not is_wide and looks_binary(head):
         kind = next((f" ({kind})" for start, kind in _BINARY if head.startswith(start) or start in head[512:520]), "")
@@ -216,16 +216,13 @@ def refuse_other_formats(reading: Reading, head: bytes) -> None:
         )
 
 
-def _refuse_utf16(reading: Reading, head: bytes) -> None:
+def _refuse_wide(reading: Reading, head: bytes) -> None:
     if reading.source.encoding.startswith(("utf-16", "utf-32")):
         return
-    has_mark = head.startswith((b"\xff\xfe", b"\xfe\xff"))
-    every_other = len(head) >= 8 and (
-        head[1::2].count(0) > 0.8 * len(head[1::2]) or head[::2].count(0) > 0.8 * len(head[::2])
-    )
-    if has_mark or every_other:
+    name = wide_encoding(head)
+    if name is not None:
         raise reading.refuse(
-            "looks like UTF-16",
+            f"looks like {name[:6].upper()}",
             expected=f"text in {reading.source.encoding}",
-            next_step='set source.encoding = "utf-16"',
+            next_step=f'set source.encoding = "{name}"',
         )

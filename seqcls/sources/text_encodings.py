@@ -110,6 +110,18 @@ def _decoded(data: bytes, encoding: str) -> str:
     return ""
 
 
+def wide_encoding(head: bytes) -> str | None:
+    """UTF-16 or UTF-32 by its byte order mark; without one, UTF-16 by the places of its zero bytes; None for others."""
+    if head.startswith((b"\xff\xfe\0\0", b"\0\0\xfe\xff")):
+        return "utf-32"
+    if head.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    for name, places in (("utf-16-le", head[1::2]), ("utf-16-be", head[::2])):
+        if len(head) >= 8 and places.count(0) > 0.8 * len(places):
+            return name
+    return None
+
+
 def looks_binary(head: bytes) -> bool:
     """More control characters than a text has (UTF-16 is text, and looked for before)."""
     controls = sum(head.count(byte) for byte in range(32) if byte not in b"\t\n\r\f\x1a\x1b")

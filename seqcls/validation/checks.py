@@ -106,6 +106,15 @@ class CheckReport(BaseModel):
         """A sentence for each group of classes that look alike, unless the rule is off."""
         return [] if self.similar_label == "off" else look_alikes(self.classes)
 
+    @property
+    def damaged_text(self) -> list[str]:
+        """A sentence with the count and the first rows, if rows of damaged text are kept."""
+        return [
+            f"damaged text in {check.found} of {self.rows_in} rows (rules.damaged_text), such as "
+            f"{', '.join(check.examples[:3])}: check how the file was exported"
+            for check in self.checks if check.rule == "damaged_text" and check.policy == "warn" and check.found
+        ]  # fmt: skip
+
 
 @dataclass(frozen=True)
 class Stop:

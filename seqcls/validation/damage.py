@@ -12,10 +12,12 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-# What the second and later bytes of UTF-8 are in cp1252, without quotation marks and dashes, which may follow a letter.
-_LATER = "[\x80-\xbf€‚ƒ„…†‡ˆ‰Š‹ŒŽ•˜™š›œžŸ]"
+# What the second and later bytes of UTF-8 are in cp1252, without the signs that may follow a letter: quotation marks,
+# dashes, and dots, which count before a letter or at the beginning of a word.
+_LATER = "[\x80-\xbf€‚ƒ„†‡ˆ‰Š‹ŒŽ•˜™š›œžŸ]"
 _DECODED_TWICE = (
-    f"Ã{_LATER}", "Â[\x80-\xbf]", f"â€[{_LATER[1:-1]}“”]", f"[ÐÑØÙÄÅ]{_LATER}", "â‚¬", "à[¸¹º]", "ï»¿", "ðŸ",
+    r"[ÃÐÑØÙÄÅ]…\pL", r"(?:^|\PL)Ã…", f"à[¸¹º]{_LATER}",
+    f"Ã{_LATER}", "Â[\x80-\xbf]", f"â€[{_LATER[1:-1]}“”…]", f"[ÐÑØÙÄÅ]{_LATER}", "â‚¬", "ï»¿", "ðŸ",
     "[ã-é][\x80-\x9f¡-ª¬-º¼-¾]{2}",
 )  # fmt: skip
 _DAMAGE = "|".join(["\ufffd", *_DECODED_TWICE])

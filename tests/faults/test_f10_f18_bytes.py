@@ -144,7 +144,7 @@ def test_utf_16_is_refused_and_read_when_the_config_says_so(encoding: str, tmp_p
     error = refusal(tmp_path, data)
     assert error.where == "data.csv"
     assert error.found == "looks like UTF-16"
-    assert error.next_step == 'set source.encoding = "utf-16"'
+    assert error.next_step == f'set source.encoding = "{encoding}"'
     assert travel(tmp_path, data, encoding=encoding).rows == travel(tmp_path / "plain", GOOD).rows
 
 

@@ -17,6 +17,7 @@ from tests.seqcls.reading_files import read_bytes
 SOUND = [
     "Größe, Übermut – „schön“", "crème brûlée à la carte", "NÃO É FÁCIL", "ESPAÑA “café”…", "Привет, мир", "你好世界",
     "สวัสดี", "مرحبا", "50 €", "É proibido", "naïve—yes", "ÅÄÖ åäö", "İstanbul’da", "emoji 🙂", "â la carte", "Ð and Ñ",
+    "MAÇÃ… SÃO", "IRMÃ…", "PÅ… KÖP", "ESPAÑ…", "voilà¹ et là",
 ]  # fmt: skip
 TWICE = [text for text in SOUND if not text.isascii() and text not in ("â la carte", "Ð and Ñ")]
 
@@ -97,11 +98,22 @@ def test_check_train_and_score_say_it_with_the_count(
     assert main(["check", "p.toml"]) == 0
     assert "damaged_text (warn): 2 rows" in capsys.readouterr().out
     assert main(["train", "p.toml"]) == 0
-    capsys.readouterr()
+    assert "warning: damaged text in 2 of 60 rows (rules.damaged_text), such as a.csv:4, a.csv:9" in (
+        capsys.readouterr().out
+    )
     Path("new").mkdir()
     Path("new/n.csv").write_text("sequence\ngood\nbÃ¶se\n\u200b\n")
     assert main(["score", "p.toml"]) == 0
     assert "warning: new/n.csv: damaged text in 2 rows (rules.damaged_text)" in capsys.readouterr().out
+    Path("p.toml").write_text(CONFIG + '[score.source]\nformat = "csv"\nencoding = "utf-16"\n')
+    Path("new/n.csv").unlink()
+    Path("new/a.csv").write_bytes("sequence\ngood\n".encode("utf-16-be"))
+    Path("new/b.csv").write_bytes("sequence\nbad\n".encode("utf-16"))
+    assert main(["score", "p.toml"]) == 3
+    said = capsys.readouterr()
+    assert "1 rows in = 1 scored" in said.out, "a file without its mark stops no other"
+    assert "new/a.csv: no byte order mark of UTF-16" in said.err
+    assert 'set source.encoding = "utf-16-be"' in said.err
     Path("p.toml").write_text(CONFIG + '[rules]\ndamaged_text = "reject"\nreject_budget = 0.01\n')
     assert main(["check", "p.toml"]) == 3
     said = capsys.readouterr().err

@@ -63,7 +63,7 @@ def test_half_the_sampling_rate_is_named(tmp_path: Path) -> None:
     ("kind", "learned", "strange"),
     [
         ("text", [f"plain words, number {number}" for number in range(100)], ["простые слова"] * 12),
-        ("dna", ["ACGT" * (10 + number % 7) for number in range(100)], ["MKVLAAGWYRDE"] * 12),
+        ("dna", ["ACGT" * (10 + number % 7) for number in range(100)], ["MKVLAAGWYRDE" * 4] * 12),
         ("protein", ["MKVLAAGWYRDE" * (2 + number % 3) for number in range(100)], ["ACGT" * 8] * 12),
         ("text", [f"plain words, number {number}" for number in range(100)], ["plain words " * 500] * 12),
     ],
@@ -75,7 +75,7 @@ def test_letters_of_another_kind_are_flagged(
     assert judged(reference, learned, pa.string()) == ([False] * 100, "")
     far, sentence = judged(reference, strange, pa.string())
     assert all(far)
-    assert sentence
+    assert ("length is 6e+03 on average" if len(strange[0]) == 6000 else "share of") in sentence, "the far one is named"
 
 
 def test_few_training_rows_flag_nothing(tmp_path: Path) -> None:
