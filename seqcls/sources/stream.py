@@ -201,7 +201,7 @@ def refuse_other_formats(reading: Reading, head: bytes) -> None:
         )
     _refuse_wide(reading, head)
     is_wide = reading.source.encoding.startswith(("utf-16", "utf-32"))
-    if not is_wide and looks_binary(head):
+    if not is_wide and looks_binary(head, reading.source.delimiter):
         kind = next((f" ({kind})" for start, kind in _BINARY if head.startswith(start) or start in head[512:520]), "")
         raise reading.refuse(
             f"binary data{kind}", expected=f"text, because source.format is {reading.source.format!r}",

@@ -7,6 +7,7 @@ wrong one gives signs, rare letters, two scripts in one word, or hardly any vowe
 
 from __future__ import annotations
 
+import codecs
 import re
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -122,7 +123,22 @@ def wide_encoding(head: bytes) -> str | None:
     return None
 
 
-def looks_binary(head: bytes) -> bool:
-    """More control characters than a text has (UTF-16 is text, and looked for before)."""
-    controls = sum(head.count(byte) for byte in range(32) if byte not in b"\t\n\r\f\x1a\x1b")
-    return controls > max(8, 0.02 * len(head))
+def looks_binary(head: bytes, separator: str | None = None) -> bool:
+    """More control characters than a text has, beside its separator (UTF-16 is text, and looked for before).
+
+    UTF-8 is text, whatever control characters it has; only NUL bytes are in no text.
+    """
+    most = max(8, 0.02 * len(head))
+    if head.count(0) > most:
+        return True
+    allowed = b"\t\n\r\f\x1a\x1b" + (separator or "").encode()
+    return sum(head.count(byte) for byte in range(32) if byte not in allowed) > most and not _is_utf8(head)
+
+
+def _is_utf8(head: bytes) -> bool:
+    """The last character may be cut off."""
+    try:
+        codecs.getincrementaldecoder("utf-8")().decode(head)
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -68,6 +68,13 @@ def test_binary_files_are_named_and_get_no_hint_at_an_encoding(tmp_path: Path, s
     assert len(str(refused.value)) < 400
 
 
+@pytest.mark.parametrize(("encoding", "text"), [("utf-8", "Größe \x02"), ("cp1252", "Größe")])
+def test_control_characters_alone_make_no_binary_file(tmp_path: Path, encoding: str, text: str) -> None:
+    data = ("sequence\x01label\n" + f"{text}\x01a\n" * 40).encode(encoding)  # as Hive writes it
+    found = read_bytes(tmp_path, data, delimiter="\x01", encoding=encoding)
+    assert found.rows == [(text, "a")] * 40
+
+
 CONFIG = """
 name = "notes"
 kind = "text"
