@@ -166,7 +166,8 @@ def find_stop(
                 ", ".join(check.examples),
                 check.expected,
                 "fix the rows, or set the policy to reject",
-                labelled=labelled,
+                report.rejected,
+                labelled,
             )
     share = report.rejected / report.rows_in if report.rows_in else 0.0
     if share > budget:
