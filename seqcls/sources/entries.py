@@ -17,6 +17,8 @@ from seqcls.errors import STRIKES_ANY_FILE, DataRefused, SeqclsError, remedy
 
 NO_DATA = (".", "_")
 """Names that begin so are hidden, or notes of the program that wrote the data, such as `_SUCCESS`."""
+OF_SYSTEM = frozenset({"thumbs.db", "desktop.ini"})
+"""What Windows leaves in folders that were looked at."""
 UNFINISHED = (".tmp", ".part", ".partial", ".filepart", ".crdownload")
 CHECKSUM = ".sha256"  # a checksum of another file: never data (checksums.py)
 
@@ -32,7 +34,9 @@ def raise_it(_path: Path, error: SeqclsError) -> NoReturn:
 def is_hidden(path: Path, base: Path) -> bool:
     """By its name, or that of a folder in between."""
     parts = path.relative_to(base).parts
-    return any(part.startswith(NO_DATA) for part in parts) or path.name.endswith((*UNFINISHED, CHECKSUM))
+    if path.name.lower() in OF_SYSTEM or path.name.endswith((*UNFINISHED, CHECKSUM)):
+        return True
+    return any(part.startswith(NO_DATA) for part in parts)
 
 
 def take(path: Path, refuse: Refuse) -> list[Path]:

@@ -27,7 +27,8 @@ USUAL_CAUSES = {
     "encoding": 'the files seem to be in another encoding than source.encoding (files from Windows: "cp1252")',
     "missing_label": "source.label (or label_from, label_pattern) seems to name a place where no class stands",
     "unknown_label": "rules.label_set does not name the classes that stand in the files",
-    "duplicate_id": "source.id names a column that repeats: leave it out, and the id is FILE:ROW",
+    "duplicate_id": "the ids repeat: without source.id, the id is FILE:ROW; in FASTA and FASTQ, (?P<id>...) in "
+    "source.label_pattern takes another part of the header",
     "time": "source.time names a column that holds no ISO 8601 time (2026-01-31, 2026-01-31T08:00:00Z)",
     "empty": "source.sequence names a column that is mostly blank",
     "alphabet": "`kind` does not fit the letters of these sequences (dna, protein, text?)",
@@ -41,10 +42,10 @@ _LETTERS = {
     "'*'": "'*' is the stop sign of a translation: remove it from the sequences",
     "' '": "blanks stand among the letters: source.strip = true removes those at the ends; k-mers are read with kind = "
     '"tokens"',
-    "'\\n'": "line breaks stand within the sequences: write each sequence on one line",
+    "byte 0x0A": "line breaks stand within the sequences: write each sequence on one line",
     '"\'"': 'apostrophes stand around the sequences: set source.quote = "\'"',
-}
-"""Letter that is not of the alphabet -> what it is."""
+} | {f"'{digit}'": "numbers stand among the letters: remove them from the sequences" for digit in range(10)}
+"""Letter outside the alphabet, as the reason shows it -> what it is."""
 
 
 class CheckResult(BaseModel):

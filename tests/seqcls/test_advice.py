@@ -216,6 +216,7 @@ family = "{family}"
         ("ACG-TT", "'-' is the gap of an alignment"),
         ("ACGT*", "'*' is the stop sign"),
         ("ACG TAC", "k-mers are read with kind"),
+        ("1ACGT", "numbers stand among the letters"),
     ],
 )
 def test_letters_outside_the_alphabet_are_explained(
@@ -233,6 +234,33 @@ def test_letters_outside_the_alphabet_are_explained(
     assert "a.csv:1: 1 letters outside the alphabet" in listed
     assert letters in listed
     assert "20 rejected rows" in listed
+
+
+def test_line_breaks_within_sequences_are_explained(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    Path("p.toml").write_text(CONFIG.format(kind="dna", family="cnn"))
+    for between, code in (("\n", 3), ("", 0)):
+        rows = (f'"ACG{between}TT{"ACGT"[row % 4] * row}",{"xy"[row % 2]}\n' for row in range(20))
+        Path("a.csv").write_text("sequence,label\n" + "".join(rows))
+        assert main(["check", "p.toml"]) == code
+        said = capsys.readouterr().err
+        assert ("write each sequence on one line" in said) == bool(between)
+
+
+def test_ids_that_repeat_in_headers_are_taken_from_another_part_of_them(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    records = (f">chr{row % 3} {'xy'[row % 2]} gene{row}\n{'ACGT'[row % 4] * (row + 4)}\n" for row in range(20))
+    Path("a.fa").write_text("".join(records))
+    config = CONFIG.format(kind="dna", family="cnn").replace("csv", "fasta").replace("a.fasta", "a.fa")
+    for pattern, code in ((r" (?P<label>\w)", 3), (r" (?P<label>\w) (?P<id>\w+)", 0)):
+        Path("p.toml").write_text(config.replace("[split]", f"label_pattern = '{pattern}'\n[split]"))
+        assert main(["check", "p.toml"]) == code
+        said = capsys.readouterr().err
+        assert ("(?P<id>...) in source.label_pattern takes another part of the header" in said) == bool(code)
 
 
 def test_rejected_rows_are_said_by_train_and_only_where_there_are_some(

@@ -31,9 +31,18 @@ def test_names_folders_and_globs_are_found_once_and_sorted(tmp_path: Path) -> No
 
 
 def test_hidden_and_unfinished_files_are_left_out_unless_named(tmp_path: Path) -> None:
-    make(tmp_path, "in/a.csv", "in/.hidden.csv", "in/b.csv.part", "in/c.tmp", "in/.git/d.csv")
+    make(
+        tmp_path,
+        "in/a.csv",
+        "in/.hidden.csv",
+        "in/b.csv.part",
+        "in/c.tmp",
+        "in/.git/d.csv",
+        "in/Thumbs.db",
+        "in/desktop.ini",
+    )
     assert names(tmp_path, "in") == names(tmp_path, "in/*") == ["in/a.csv"]
-    assert names(tmp_path, "in/.hidden.csv") == ["in/.hidden.csv"]
+    assert names(tmp_path, "in/.hidden.csv", "in/Thumbs.db") == ["in/.hidden.csv", "in/Thumbs.db"]
 
 
 def test_a_file_whose_name_looks_like_a_glob_is_itself(tmp_path: Path) -> None:
